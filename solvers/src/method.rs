@@ -1,0 +1,93 @@
+//! The one interface of a one-step method, and of what watches its steps.
+
+use crate::options::{Options, Statistics};
+use crate::scalar::Scalar;
+
+/// Result of one tried step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Trial {
+    /// The step was computed; its local error in units of the tolerance (accepted where at most 1) and the
+    /// state with the largest share of it.
+    Computed {
+        /// weighted RMS norm of the local error estimate
+        error: f64,
+        /// state with the largest scaled error
+        state: usize,
+    },
+    /// A stage was not finite.
+    NotFinite {
+        /// first state that is not
+        state: usize,
+    },
+    /// The iteration matrix could not be factorised.
+    Singular,
+}
+
+/// A one-step method over systems of type `F`, owning its workspace: nothing is allocated after `new`.
+pub trait Method<S: Scalar, F: ?Sized> {
+    /// Order of the solution that is propagated.
+    const ORDER: u32;
+    /// Order of the error estimate: its exponent in the step control is 1 / (ERROR_ORDER + 1).
+    const ERROR_ORDER: u32;
+    /// Vectors of length n that a step stores in [`StepView::stages`].
+    const STAGES: usize;
+
+    /// A workspace for n states and `non_zeros` entries of the Jacobian.
+    fn new(system: &F) -> Self;
+    /// Forgets what was carried from the last step (FSAL stage): call at the start and after every jump.
+    fn restart(&mut self, system: &mut F, t: S, x: &[S], statistics: &mut Statistics);
+    /// f at the start of the step (valid after `restart` and `accept`).
+    fn slope(&self) -> &[S];
+    /// Tries a step of size `h` (either sign) from (t, x) and leaves the result in `x_new`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the step's own data, all of it needed on the hot path"
+    )]
+    fn step(
+        &mut self,
+        system: &mut F,
+        t: S,
+        h: S,
+        x: &[S],
+        x_new: &mut [S],
+        options: &Options,
+        statistics: &mut Statistics,
+    ) -> Trial;
+    /// Makes what dense output of the step just tried needs beyond the step itself, and carries FSAL stages.
+    fn accept(&mut self, system: &mut F, t_new: S, x_new: &[S], statistics: &mut Statistics);
+    /// Stages of the last accepted step, `STAGES * n` numbers (see the method's module for what they are).
+    fn stages(&self) -> &[S];
+    /// Dense output of a step given by its data: writes x(t + theta h) into `out`, 0 <= theta <= 1.
+    fn interpolate(theta: S, h: S, x: &[S], x_new: &[S], stages: &[S], out: &mut [S]);
+    /// |largest eigenvalue of J| times |h|, estimated from the last step where the method can, else 0.
+    fn stiffness(&self) -> f64 {
+        0.0
+    }
+    /// Bound of `stiffness` past which the method's stability, not accuracy, limits the step.
+    const STABILITY_BOUND: f64 = f64::INFINITY;
+}
+
+/// An accepted step as a recorder sees it.
+#[derive(Debug)]
+pub struct StepView<'a, S> {
+    /// time at the start
+    pub t: S,
+    /// step size, either sign
+    pub h: S,
+    /// states at the start
+    pub x: &'a [S],
+    /// states at the end
+    pub x_new: &'a [S],
+    /// the method's stages
+    pub stages: &'a [S],
+    /// first step after a start, stop time or jump (its FSAL stage is its own)
+    pub restarted: bool,
+    /// middle of the smooth stretch that the step lies on (as given to `System::enter_stretch`)
+    pub stretch: f64,
+}
+
+/// Watches accepted steps; interpolates what it wants by the method's dense output.
+pub trait Recorder<S: Scalar> {
+    /// One accepted step of method `M`. `false` ends the solve with [`crate::SolveError::Stopped`].
+    fn accepted<F: ?Sized, M: Method<S, F>>(&mut self, step: &StepView<'_, S>) -> bool;
+}

@@ -1,0 +1,77 @@
+//! What a solver asks of a model.
+
+use crate::scalar::Scalar;
+
+/// A system x' = f(t, x) on n states. Parameters are the system's own business; it may keep scratch space.
+pub trait System<S: Scalar> {
+    /// Number of states n.
+    fn dim(&self) -> usize;
+    /// Writes f(t, x) into `dx` (length n).
+    fn rhs(&mut self, t: S, x: &[S], dx: &mut [S]);
+    /// Announces that every evaluation until the next call lies on the smooth stretch between two stop
+    /// times that contains `middle`: a signal with jumps decides its branch by `middle`, not by `t`, so
+    /// that a stage at the very end of a stretch still sees the branch before the jump.
+    fn enter_stretch(&mut self, middle: f64) {
+        let _ = middle;
+    }
+}
+
+/// A system with a Jacobian, for implicit methods.
+pub trait ImplicitSystem<S: Scalar>: System<S> {
+    /// Non-zero pattern of J = df/dx, fixed for the system's life.
+    fn pattern(&self) -> &Pattern;
+    /// Writes the non-zeros of J(t, x) into `values`, in the pattern's column order.
+    fn jacobian(&mut self, t: S, x: &[S], values: &mut [S]);
+    /// Writes df/dt at (t, x), states held, into `ft` (length n).
+    fn time_derivative(&mut self, t: S, x: &[S], ft: &mut [S]);
+}
+
+/// A sparse pattern in compressed columns: rows of column j are `rows[starts[j]..starts[j + 1]]`, ascending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern {
+    /// Number of rows.
+    pub height: usize,
+    /// Start of each column in `rows`, and the end: length columns + 1.
+    pub starts: Vec<usize>,
+    /// Row of each non-zero.
+    pub rows: Vec<usize>,
+}
+
+impl Pattern {
+    /// The pattern with every entry of an n by n matrix.
+    pub fn dense(n: usize) -> Self {
+        Self {
+            height: n,
+            starts: (0..=n).map(|j| j * n).collect(),
+            rows: (0..n).flat_map(|_| 0..n).collect(),
+        }
+    }
+    /// The pattern of the given (row, column) entries, in any order, repeats merged.
+    pub fn from_entries(height: usize, columns: usize, entries: &[(usize, usize)]) -> Self {
+        let mut by_column: Vec<Vec<usize>> = vec![Vec::new(); columns];
+        for &(row, column) in entries {
+            by_column[column].push(row);
+        }
+        let mut starts = vec![0];
+        let mut rows = Vec::with_capacity(entries.len());
+        for column in &mut by_column {
+            column.sort_unstable();
+            column.dedup();
+            rows.extend_from_slice(column);
+            starts.push(rows.len());
+        }
+        Self {
+            height,
+            starts,
+            rows,
+        }
+    }
+    /// Number of columns.
+    pub fn columns(&self) -> usize {
+        self.starts.len() - 1
+    }
+    /// Number of non-zeros.
+    pub fn non_zeros(&self) -> usize {
+        self.rows.len()
+    }
+}

@@ -1,0 +1,170 @@
+//! The hash-consed expression graph: every model, and every derivative of one, is a set of its nodes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use costate_solvers::Comparison;
+
+use super::table::PiecewisePolynomial;
+
+/// A node of a [`Graph`]; operands always have smaller indices than the node they serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub u32);
+
+/// Which of a function's input arrays a value is read from (see [`crate::compile`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct InputId {
+    /// the array
+    pub group: u16,
+    /// the place in it
+    pub index: u32,
+}
+
+/// The group that holds time: index 0 is t, index 1 the middle of the present smooth stretch.
+pub const TIME: u16 = 0;
+/// The group that holds the states x.
+pub const STATES: u16 = 1;
+/// The group that holds the parameters p.
+pub const PARAMETERS: u16 = 2;
+/// A first extra vector: a tangent v, or the cotangent w of a vector-Jacobian product.
+pub const FIRST_EXTRA: u16 = 3;
+/// A second extra vector: the cotangent w where `FIRST_EXTRA` holds v.
+pub const SECOND_EXTRA: u16 = 4;
+
+/// Functions of one argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "named as in the expression language")]
+pub enum Unary {
+    Exp,
+    Expm1,
+    Log,
+    Log1p,
+    Log2,
+    Log10,
+    Sqrt,
+    Cbrt,
+    Sin,
+    Cos,
+    Tan,
+    Asin,
+    Acos,
+    Atan,
+    Sinh,
+    Cosh,
+    Tanh,
+    Asinh,
+    Acosh,
+    Atanh,
+    Abs,
+    Sign,
+    Floor,
+    Ceil,
+    Erf,
+}
+
+/// Functions of two arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "named as in the expression language")]
+pub enum Binary {
+    Pow,
+    Atan2,
+    Min,
+    Max,
+    Mod,
+    Hypot,
+}
+
+/// An operation; constants are stored by bits so that nodes can be hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// a number, by its bits
+    Constant(u64),
+    /// an input
+    Input(InputId),
+    /// a + b
+    Add(NodeId, NodeId),
+    /// a - b
+    Sub(NodeId, NodeId),
+    /// a b
+    Mul(NodeId, NodeId),
+    /// a / b
+    Div(NodeId, NodeId),
+    /// -a
+    Neg(NodeId),
+    /// a^n for whole n, evaluated as `costate_solvers::scalar::powi_by_squaring`
+    Powi(NodeId, i32),
+    /// f(a)
+    Unary(Unary, NodeId),
+    /// f(a, b)
+    Binary(Binary, NodeId, NodeId),
+    /// `yes` where the comparison of left and right holds, else `no`
+    Select {
+        /// the comparison
+        comparison: Comparison,
+        /// its left side
+        left: NodeId,
+        /// its right side
+        right: NodeId,
+        /// value where it holds
+        yes: NodeId,
+        /// value where it does not
+        no: NodeId,
+    },
+    /// derivative of order `order` of a table at `at`, on the piece that holds `place`
+    Table {
+        /// index into [`Graph::tables`]
+        table: u32,
+        /// order of the derivative, 0 the value
+        order: u8,
+        /// argument
+        at: NodeId,
+        /// what picks the piece (t itself, or the middle of the stretch where pieces end in kinks)
+        place: NodeId,
+    },
+}
+
+/// A graph of expressions, each distinct one stored once.
+#[derive(Debug, Clone, Default)]
+pub struct Graph {
+    nodes: Vec<Op>,
+    index: HashMap<Op, NodeId>,
+    tables: Vec<Arc<PiecewisePolynomial>>,
+}
+
+impl Graph {
+    /// An empty graph.
+    pub fn new() -> Self {
+        Self::default()
+    }
+    /// The node of an operation as it is, without simplification: found, or added.
+    pub fn intern(&mut self, op: Op) -> NodeId {
+        if let Some(&id) = self.index.get(&op) {
+            return id;
+        }
+        let id = NodeId(u32::try_from(self.nodes.len()).expect("fewer than 2^32 nodes"));
+        self.nodes.push(op);
+        self.index.insert(op, id);
+        id
+    }
+    /// The operation of a node.
+    pub fn op(&self, id: NodeId) -> Op {
+        self.nodes[id.0 as usize]
+    }
+    /// Number of nodes.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+    /// Adds a table for [`Op::Table`].
+    pub fn add_table(&mut self, table: Arc<PiecewisePolynomial>) -> u32 {
+        self.tables.push(table);
+        u32::try_from(self.tables.len() - 1).expect("fewer than 2^32 tables")
+    }
+    /// The tables.
+    pub fn tables(&self) -> &[Arc<PiecewisePolynomial>] {
+        &self.tables
+    }
+}

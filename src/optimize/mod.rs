@@ -1,0 +1,5 @@
+//! Local optimizers inside bounds, and many starts of them.
+
+pub mod problem;
+
+pub use problem::{EvaluationError, LeastSquares, Problem};

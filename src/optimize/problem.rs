@@ -1,0 +1,46 @@
+//! What an optimizer sees of a study.
+
+use thiserror::Error;
+
+/// Why an objective has no value at a point.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum EvaluationError {
+    /// The point is outside the model's domain or its solve failed: a line search may try a nearer one.
+    #[error("{reason}")]
+    Failed {
+        /// the cause in words (a solver's error)
+        reason: String,
+    },
+    /// The user, or a limit, ended the work.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// A smooth function of m variables inside bounds.
+pub trait Problem {
+    /// Number of variables m.
+    fn dim(&self) -> usize;
+    /// Lower and upper bounds, infinite where none.
+    fn bounds(&self) -> (&[f64], &[f64]);
+    /// The value at `theta`.
+    fn value(&mut self, theta: &[f64]) -> Result<f64, EvaluationError>;
+    /// The value, and the gradient into `gradient` (length m).
+    fn value_gradient(
+        &mut self,
+        theta: &[f64],
+        gradient: &mut [f64],
+    ) -> Result<f64, EvaluationError>;
+}
+
+/// A problem that is a sum of squares: value = constant + 1/2 sum r_i^2.
+pub trait LeastSquares: Problem {
+    /// Number of residuals k, the same at every point.
+    fn residuals(&self) -> usize;
+    /// The value; residuals into `r` (length k) and their Jacobian dr_i/dtheta_j into `jacobian[i + k * j]`.
+    fn value_residuals(
+        &mut self,
+        theta: &[f64],
+        r: &mut [f64],
+        jacobian: &mut [f64],
+    ) -> Result<f64, EvaluationError>;
+}

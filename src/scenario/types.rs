@@ -1,0 +1,446 @@
+//! A scenario as understood: the reader's result and the rest of the pipeline's input.
+//!
+//! Expressions are syntax trees with their places; names inside them are resolved by [`crate::model`].
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::diagnostic::{SourceFile, Span};
+use crate::model::Expression;
+
+/// A name and where it was given.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Name {
+    /// the name
+    pub text: String,
+    /// its place
+    pub span: Span,
+}
+
+/// A whole scenario file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// the file read
+    pub source: Arc<SourceFile>,
+    /// short name: the folder's, or the file's stem
+    pub name: String,
+    /// `[scenario] title`, or the name
+    pub title: String,
+    /// `[scenario] time.start`
+    pub start: f64,
+    /// `[scenario] time.end`
+    pub end: f64,
+    /// unit of time, for axes
+    pub time_unit: Option<String>,
+    /// `[parameters]` in file order
+    pub parameters: Vec<Parameter>,
+    /// `[states]` in file order
+    pub states: Vec<State>,
+    /// `[definitions]` in file order
+    pub definitions: Vec<Definition>,
+    /// `[equations]`, one a state, in the order of `states`
+    pub equations: Vec<Expression>,
+    /// `[functions]`
+    pub functions: Vec<UserFunction>,
+    /// `[signals]`
+    pub signals: Vec<Signal>,
+    /// `[observables]`; where the file has none, one a state with no noise
+    pub observables: Vec<Observable>,
+    /// `[[experiments]]`; a file without has one, named "", with the `[data]` table's data
+    pub experiments: Vec<Experiment>,
+    /// `[solver]`
+    pub solver: SolverSettings,
+    /// `[gradient]`
+    pub gradient: GradientSettings,
+    /// `[fit]`
+    pub fit: FitSettings,
+    /// `[[expect]]`
+    pub expectations: Vec<Expectation>,
+}
+
+/// A parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameter {
+    /// its name
+    pub name: Name,
+    /// its value, natural scale
+    pub value: f64,
+    /// lower and upper bound, natural scale; infinite where none is given
+    pub bounds: [f64; 2],
+    /// the scale it is searched on
+    pub scale: Scale,
+    /// `fit = true`
+    pub fit: bool,
+    /// unit text
+    pub unit: Option<String>,
+    /// prior distribution
+    pub prior: Option<Prior>,
+}
+
+/// The scale a parameter is searched on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scale {
+    /// as it is
+    #[default]
+    Linear,
+    /// natural logarithm
+    Log,
+    /// logarithm to base 10
+    Log10,
+    /// ln((v - lower) / (upper - v)), with finite bounds
+    Logit,
+}
+
+/// A prior distribution of a parameter (natural scale).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Prior {
+    /// normal with mean and standard deviation (`location`, `scale`; also `mean`, `sd`)
+    Normal {
+        /// mean
+        location: f64,
+        /// standard deviation
+        scale: f64,
+    },
+    /// the logarithm is normal
+    LogNormal {
+        /// mean of the logarithm
+        location: f64,
+        /// standard deviation of the logarithm
+        scale: f64,
+    },
+    /// Laplace
+    Laplace {
+        /// median
+        location: f64,
+        /// scale
+        scale: f64,
+    },
+    /// uniform between `low` and `high`
+    Uniform {
+        /// low end
+        low: f64,
+        /// high end
+        high: f64,
+    },
+}
+
+/// A state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    /// its name
+    pub name: Name,
+    /// initial value: an expression of parameters
+    pub initial: Expression,
+    /// unit text
+    pub unit: Option<String>,
+}
+
+/// A named intermediate expression.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Definition {
+    /// its name
+    pub name: Name,
+    /// what it stands for
+    pub expression: Expression,
+}
+
+/// A user's function.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UserFunction {
+    /// its name
+    pub name: Name,
+    /// names of its arguments
+    pub arguments: Vec<Name>,
+    /// its body
+    pub expression: Expression,
+}
+
+/// A function of time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Signal {
+    /// its name
+    pub name: Name,
+    /// unit text
+    pub unit: Option<String>,
+    /// what it is
+    pub kind: SignalKind,
+}
+
+/// Kinds of signal. Numbers may be expressions of parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SignalKind {
+    /// `before` until `at`, `after` from then on
+    Step {
+        /// time of the jump
+        at: Expression,
+        /// value before
+        before: Expression,
+        /// value from then on
+        after: Expression,
+    },
+    /// constant `from` until `start`, a straight line to `to` at `end`, constant after
+    Ramp {
+        /// start of the line
+        start: Expression,
+        /// its end
+        end: Expression,
+        /// value before
+        from: Expression,
+        /// value after
+        to: Expression,
+    },
+    /// `offset + amplitude sin(2 pi frequency t + phase)`
+    Sine {
+        /// amplitude
+        amplitude: Expression,
+        /// frequency, cycles per unit of time
+        frequency: Expression,
+        /// phase, radians
+        phase: Expression,
+        /// offset
+        offset: Expression,
+    },
+    /// `high` on [start, start + width), repeated each `period` where given, else `low`
+    Pulse {
+        /// start of the first pulse
+        start: Expression,
+        /// its width
+        width: Expression,
+        /// period of repetition
+        period: Option<Expression>,
+        /// value outside
+        low: Expression,
+        /// value inside
+        high: Expression,
+    },
+    /// any expression of `t`, parameters and other signals
+    Expression(Expression),
+    /// data
+    Table {
+        /// times, strictly ascending
+        times: Vec<f64>,
+        /// values
+        values: Vec<f64>,
+        /// how to read between them
+        interpolation: Interpolation,
+    },
+}
+
+/// How a table is read between its points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interpolation {
+    /// the last value holds
+    Hold,
+    /// straight lines
+    Linear,
+    /// natural cubic spline
+    Cubic,
+    /// monotone piecewise cubic (Fritsch & Carlson)
+    Pchip,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observable {
+    /// its name
+    pub name: Name,
+    /// what it is: an expression of states, parameters, signals, `t`
+    pub expression: Expression,
+    /// unit text
+    pub unit: Option<String>,
+    /// its noise; `None`: residuals are unweighted (normal, sigma = 1, no constant terms)
+    pub noise: Option<Noise>,
+}
+
+/// A noise model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Noise {
+    /// distribution
+    pub model: NoiseModel,
+    /// standard deviation (of the logarithm for log-normal)
+    pub sigma: Sigma,
+}
+
+/// Distributions of the noise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoiseModel {
+    /// y = expression + sigma e
+    Normal,
+    /// ln y = ln expression + sigma e
+    LogNormal,
+}
+
+/// Where a standard deviation comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sigma {
+    /// an expression of parameters, states, `t`
+    Expression(Expression),
+    /// a column of the data file (its values are in [`DataSet::sigmas`])
+    Column(Name),
+}
+
+/// An experiment: overrides and data.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Experiment {
+    /// its name
+    pub name: String,
+    /// overridden parameters: name and value (a number, or an expression of other parameters)
+    pub parameters: Vec<(Name, Expression)>,
+    /// overridden initial values: state name and value
+    pub initial: Vec<(Name, Expression)>,
+    /// its measurements
+    pub data: Option<DataSet>,
+}
+
+/// Measurements: a row a time, a column an observable.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DataSet {
+    /// the file they came from
+    pub path: PathBuf,
+    /// times, ascending (repeats allowed: replicates)
+    pub times: Vec<f64>,
+    /// `values[observable][row]`, NaN where missing or where the observable is not measured
+    pub values: Vec<Vec<f64>>,
+    /// `sigmas[observable][row]` where the observable's sigma is a column, else empty
+    pub sigmas: Vec<Vec<f64>>,
+}
+
+/// `[solver]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SolverSettings {
+    /// method's name
+    pub method: SolverMethod,
+    /// relative tolerance
+    pub rtol: f64,
+    /// absolute tolerance
+    pub atol: AbsoluteTolerance,
+    /// first step, if given
+    pub first_step: Option<f64>,
+    /// largest step, if given
+    pub max_step: Option<f64>,
+    /// limit of steps
+    pub max_steps: usize,
+}
+
+impl Default for SolverSettings {
+    fn default() -> Self {
+        Self {
+            method: SolverMethod::Auto,
+            rtol: 1e-6,
+            atol: AbsoluteTolerance::Uniform(1e-8),
+            first_step: None,
+            max_step: None,
+            max_steps: 100_000,
+        }
+    }
+}
+
+/// Solver methods by their names in scenarios.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(
+    missing_docs,
+    reason = "named as in scenarios: auto, tsit5, rodas5p, ode_solvers.dopri5, ode_solvers.dop853"
+)]
+pub enum SolverMethod {
+    #[default]
+    Auto,
+    Tsit5,
+    Rodas5p,
+    OdeSolversDopri5,
+    OdeSolversDop853,
+}
+
+/// `atol`: a number, or a table by state.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AbsoluteTolerance {
+    /// the same for all
+    Uniform(f64),
+    /// by state name; a state not named takes 1e-8
+    ByState(BTreeMap<String, f64>),
+}
+
+/// `[gradient]`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GradientSettings {
+    /// method
+    pub method: GradientMethod,
+}
+
+/// Gradient methods by their names in scenarios.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(
+    missing_docs,
+    reason = "named as in scenarios: auto, dual, adjoint, finite-difference"
+)]
+pub enum GradientMethod {
+    #[default]
+    Auto,
+    Dual,
+    Adjoint,
+    FiniteDifference,
+}
+
+/// `[fit]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FitSettings {
+    /// algorithm
+    pub algorithm: FitAlgorithm,
+    /// number of starts; the first is the file's values
+    pub starts: usize,
+    /// seed of the others
+    pub seed: u64,
+    /// limit of iterations a start
+    pub max_iterations: usize,
+    /// norm of the scaled projected gradient at which a start has converged
+    pub gradient_tolerance: f64,
+}
+
+impl Default for FitSettings {
+    fn default() -> Self {
+        Self {
+            algorithm: FitAlgorithm::Auto,
+            starts: 1,
+            seed: 1,
+            max_iterations: 500,
+            gradient_tolerance: 1e-6,
+        }
+    }
+}
+
+/// Fit algorithms by their names in scenarios.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(
+    missing_docs,
+    reason = "named as in scenarios: auto, levenberg-marquardt, l-bfgs, adam, gradient-descent"
+)]
+pub enum FitAlgorithm {
+    #[default]
+    Auto,
+    LevenbergMarquardt,
+    LBfgs,
+    Adam,
+    GradientDescent,
+}
+
+/// `[[expect]]`: a value the scenario must reproduce.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expectation {
+    /// a functional: `final(e)`, `initial(e)`, `at(e, time)`, `objective()`, and arithmetic of them
+    pub expression: Expression,
+    /// its value
+    pub value: f64,
+    /// allowed error
+    pub tolerance: ExpectedTolerance,
+    /// experiment it is evaluated in; the first where absent
+    pub experiment: Option<String>,
+}
+
+/// Allowed error of an expectation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ExpectedTolerance {
+    /// relative to the value
+    Relative(f64),
+    /// absolute
+    Absolute(f64),
+}
