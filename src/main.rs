@@ -1,2 +1,7 @@
-//! Binary.
-fn main() {}
+//! The `costate` command.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -1,5 +1,22 @@
 //! Derivatives of ODE solutions: dual numbers through the solver, and discrete adjoints of its steps.
 
+pub mod dual;
+pub mod explicit;
+pub mod forward;
+pub mod generic;
+mod readings;
+pub mod rosenbrock;
+pub mod sweep;
 pub mod system;
 
+pub use dual::{Dual, DualOver};
+pub use explicit::Tsit5Adjoint;
+pub use forward::{DualObjective, gradient_by_differences, gradient_by_duals};
+pub use generic::{Dynamics, Handwritten};
+pub use rosenbrock::Rodas5PAdjoint;
+pub use sweep::{AdjointError, Seeds, TimeBars};
 pub use system::{AdjointImplicitSystem, AdjointSystem};
+
+/// The record of a plain solve that a discrete adjoint runs backward over: t, h, states and stages of every
+/// accepted step, (6 + (1 + s) n) numbers each with n states and s stored stages. Pass it as the recorder.
+pub type Tape = costate_solvers::Trajectory<f64>;

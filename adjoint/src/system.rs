@@ -8,6 +8,17 @@ pub trait AdjointSystem: System<f64> {
     fn parameters(&self) -> usize;
     /// Adds `f_x(t, x, p)^T w` to `x_bar` (length n) and `f_p(t, x, p)^T w` to `p_bar` (length p).
     fn vjp(&mut self, t: f64, x: &[f64], w: &[f64], x_bar: &mut [f64], p_bar: &mut [f64]);
+    /// `w^T f_t(t, x, p)`, needed only where a start, stop or end time carries a derivative.
+    ///
+    /// The default is a fourth-order central difference, good to about ten digits; a system that knows its
+    /// derivative in t replaces it.
+    fn time_vjp(&mut self, t: f64, x: &[f64], w: &[f64]) -> f64 {
+        let mut slope = vec![0.0; self.dim()];
+        time_difference(t, |at| {
+            self.rhs(at, x, &mut slope);
+            dot(w, &slope)
+        })
+    }
 }
 
 /// A system whose Jacobian can be differentiated again, for the adjoints of Rosenbrock methods.
@@ -28,4 +39,52 @@ pub trait AdjointImplicitSystem: AdjointSystem + ImplicitSystem<f64> {
         x_bar: &mut [f64],
         p_bar: &mut [f64],
     );
+    /// The sum of [`Self::second_order_vjp`] over several (v, s, w): vectors `v[i * n..]`, `w[i * n..]` and `s[i]`,
+    /// all at one (t, x). A step of a Rosenbrock method needs one for each stage; a system that shares work
+    /// between them replaces the default, which takes one after the other.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the places of `second_order_vjp`"
+    )]
+    fn second_order_vjp_sum(
+        &mut self,
+        t: f64,
+        x: &[f64],
+        v: &[f64],
+        s: &[f64],
+        w: &[f64],
+        x_bar: &mut [f64],
+        p_bar: &mut [f64],
+    ) {
+        let n = x.len().max(1);
+        for ((v, &s), w) in v.chunks_exact(n).zip(s).zip(w.chunks_exact(n)) {
+            self.second_order_vjp(t, x, v, s, w, x_bar, p_bar);
+        }
+    }
+
+    /// `w^T (f_xt(t, x, p) v + s f_tt(t, x, p))`, needed only where a start, stop or end time carries a
+    /// derivative. The default is a fourth-order central difference in t of the first-order products.
+    fn second_order_time_vjp(&mut self, t: f64, x: &[f64], v: &[f64], s: f64, w: &[f64]) -> f64 {
+        let (mut x_bar, mut p_bar) = (vec![0.0; self.dim()], vec![0.0; self.parameters()]);
+        let mut slope = vec![0.0; self.dim()];
+        time_difference(t, |at| {
+            x_bar.fill(0.0);
+            self.vjp(at, x, w, &mut x_bar, &mut p_bar);
+            self.time_derivative(at, x, &mut slope);
+            dot(&x_bar, v) + s * dot(w, &slope)
+        })
+    }
+}
+
+/// Inner product of two vectors of one length.
+#[inline]
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// The derivative of g by the five-point formula; its error, of order h^4, meets the rounding eps / h near
+/// h = eps^(1/5).
+fn time_difference(t: f64, mut g: impl FnMut(f64) -> f64) -> f64 {
+    let h = 7e-4 * t.abs().max(1.0);
+    (8.0 * (g(t + h) - g(t - h)) - (g(t + 2.0 * h) - g(t - 2.0 * h))) / (12.0 * h)
 }

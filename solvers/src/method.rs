@@ -1,5 +1,6 @@
 //! The one interface of a one-step method, and of what watches its steps.
 
+use crate::error::SolveError;
 use crate::options::{Options, Statistics};
 use crate::scalar::Scalar;
 
@@ -74,6 +75,8 @@ pub struct StepView<'a, S> {
     pub t: S,
     /// step size, either sign
     pub h: S,
+    /// time at the end: t + h, but the very stop time where the step ends at one
+    pub t_new: S,
     /// states at the start
     pub x: &'a [S],
     /// states at the end
@@ -88,6 +91,12 @@ pub struct StepView<'a, S> {
 
 /// Watches accepted steps; interpolates what it wants by the method's dense output.
 pub trait Recorder<S: Scalar> {
+    /// A solve from `times[0]` through stop times to the last of `times` begins at state `x`. An error
+    /// ends it before anything is computed.
+    fn started(&mut self, times: &[S], x: &[S]) -> Result<(), SolveError> {
+        let _ = (times, x);
+        Ok(())
+    }
     /// One accepted step of method `M`. `false` ends the solve with [`crate::SolveError::Stopped`].
     fn accepted<F: ?Sized, M: Method<S, F>>(&mut self, step: &StepView<'_, S>) -> bool;
 }

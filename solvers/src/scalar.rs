@@ -137,6 +137,8 @@ pub trait Scalar: Real + Send + Sync + 'static {
     fn value(self) -> f64;
     /// Number `k < WIDTH` of those held; 0 is the value.
     fn part(self, k: usize) -> f64;
+    /// The number whose part `k` is `part(k)`, asked for k = 0, 1, ..., WIDTH - 1 in this order.
+    fn from_parts(part: impl FnMut(usize) -> f64) -> Self;
     /// Whether every number held is finite.
     fn is_finite(self) -> bool;
     /// `self + factor * weight` with a plain weight: the workhorse of Runge-Kutta sums.
@@ -213,6 +215,10 @@ impl Scalar for f64 {
     #[inline]
     fn part(self, _k: usize) -> f64 {
         self
+    }
+    #[inline]
+    fn from_parts(mut part: impl FnMut(usize) -> f64) -> f64 {
+        part(0)
     }
     #[inline]
     fn is_finite(self) -> bool {

@@ -123,6 +123,30 @@ pub enum Op {
     },
 }
 
+impl Op {
+    /// The nodes it is computed from.
+    pub fn operands(self) -> impl Iterator<Item = NodeId> {
+        let (all, count) = match self {
+            Self::Constant(_) | Self::Input(_) => ([NodeId(0); 4], 0),
+            Self::Neg(a) | Self::Powi(a, _) | Self::Unary(_, a) => ([a; 4], 1),
+            Self::Add(a, b)
+            | Self::Sub(a, b)
+            | Self::Mul(a, b)
+            | Self::Div(a, b)
+            | Self::Binary(_, a, b) => ([a, b, b, b], 2),
+            Self::Table { at, place, .. } => ([at, place, place, place], 2),
+            Self::Select {
+                left,
+                right,
+                yes,
+                no,
+                ..
+            } => ([left, right, yes, no], 4),
+        };
+        all.into_iter().take(count)
+    }
+}
+
 /// A graph of expressions, each distinct one stored once.
 #[derive(Debug, Clone, Default)]
 pub struct Graph {

@@ -1,8 +1,33 @@
 //! Equations as one hash-consed graph: parsing, lowering, simplification, derivatives.
+//!
+//! Text becomes a syntax tree ([`parser`]), a scenario of trees becomes a [`Model`] of nodes ([`mod@build`]), and
+//! derivatives are further nodes of the same graph ([`derivative`]).
 
+pub mod algebra;
+pub mod build;
+pub mod derivative;
+pub mod evaluate;
 pub mod expression;
+pub mod functional;
+pub mod functions;
 pub mod graph;
+mod lexer;
+mod lower;
+pub mod nonsmooth;
+pub mod parser;
+pub mod print;
+mod scope;
+mod signal;
 pub mod table;
+pub mod trace;
 
+pub use build::{ExperimentModel, Model, ObservableModel, StopTime, build};
+pub use derivative::{jacobian, jvp, second_order_vjp, vjp};
+pub use evaluate::evaluate;
 pub use expression::{Arithmetic, Expression, ExpressionKind};
+pub use functional::{Functional, When, functional};
 pub use graph::{Graph, NodeId, Op};
+pub use nonsmooth::NonSmooth;
+pub use parser::parse;
+pub use table::PiecewisePolynomial;
+pub use trace::Traced;

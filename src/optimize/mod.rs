@@ -1,5 +1,40 @@
 //! Local optimizers inside bounds, and many starts of them.
+//!
+//! All minimize a smooth `f(theta)`, `theta` in R^m, subject to `lower <= theta <= upper`, and all end in the same
+//! [`Outcome`]: the best point seen, its gradient, and why the run ended.
+//!
+//! | method | needs | use it for |
+//! |---|---|---|
+//! | [`levenberg_marquardt()`] | residuals and their Jacobian | fits: quadratic convergence at small residuals, superlinear otherwise |
+//! | [`lbfgsb()`] | a gradient | any smooth objective, many variables |
+//! | [`gradient_descent()`] | a gradient | a robust, slow baseline |
+//! | [`adam()`] | a gradient, possibly noisy | neural right-hand sides, rough objectives |
+//!
+//! [`latin_hypercube`] spreads starting points, [`multi_start()`] runs a method from each, and [`Statistics`] turns the
+//! Fisher information at the end into standard errors, or says which directions the data do not determine.
 
+pub mod adam;
+mod cauchy;
+pub mod gradient_descent;
+pub mod jacobi_svd;
+pub mod lbfgsb;
+pub mod levenberg_marquardt;
+mod line_search;
+pub mod multi_start;
+pub mod outcome;
 pub mod problem;
+mod record;
+mod reflection;
+pub mod starts;
+pub mod statistics;
+pub mod trust_region;
 
+pub use adam::adam;
+pub use gradient_descent::gradient_descent;
+pub use lbfgsb::lbfgsb;
+pub use levenberg_marquardt::levenberg_marquardt;
+pub use multi_start::{StartResult, best, multi_start, ranked};
+pub use outcome::{Callback, Outcome, Progress, Settings, Status, projected_gradient_norm};
 pub use problem::{EvaluationError, LeastSquares, Problem};
+pub use starts::latin_hypercube;
+pub use statistics::{Statistics, StatisticsError};

@@ -1,5 +1,21 @@
 //! TOML text to a [`Scenario`]: schema, names, data; every finding with its place.
 
+mod data;
+pub mod names;
+mod overrides;
+mod read_expectations;
+mod read_experiments;
+mod read_model;
+mod read_observables;
+mod read_parameters;
+mod read_settings;
+mod read_signals;
+mod reader;
+pub mod schema;
+mod source;
 pub mod types;
+mod values;
 
+pub use overrides::Override;
+pub use reader::{MOST_DIAGNOSTICS, read, read_text};
 pub use types::*;

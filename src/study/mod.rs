@@ -1,1 +1,172 @@
-//! study
+//! What the user wants to know: a scenario made ready, and the studies on it.
+//!
+//! A [`Study`] is a scenario with its compiled model and the plan of its data. [`Objective`] is the one thing
+//! that fits and gradients share; studies never see a solver's insides and solvers never see a study.
+
+mod check;
+mod equations;
+mod error;
+mod fit;
+mod functional;
+mod gradient;
+mod noise;
+mod objective;
+mod plan;
+mod prior;
+mod reverse;
+mod run;
+mod scaling;
+mod simulate;
+mod solving;
+mod variable;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use costate_solvers::SolveError;
+
+pub use check::{ExpectationResult, check_expectations};
+pub use equations::Equations;
+pub use error::StudyError;
+pub use fit::{Fit, FitProgress, StartReport, fit};
+pub use functional::FunctionalStudy;
+pub use gradient::{Gradient, GradientOf, gradient};
+pub use objective::{Objective, Prediction};
+pub use plan::{ExperimentPlan, Measurement};
+pub use run::{Run, RunError, Stepper};
+pub use simulate::{Simulation, simulate};
+pub use solving::{Choice, Solving};
+pub use variable::Variable;
+
+use crate::compile::Backend;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::model;
+use crate::scenario::{self, NoiseModel, Override, Scenario};
+
+/// A scenario made ready for work. Shared by threads; each has its own buffers.
+#[derive(Debug)]
+pub struct Study {
+    /// the scenario as read
+    pub scenario: Scenario,
+    /// its equations, compiled
+    pub equations: Arc<Equations>,
+    /// how functions are run
+    pub backend: Backend,
+    /// what to read of each experiment
+    pub plans: Vec<ExperimentPlan>,
+    /// noise models by observable
+    pub noise: Vec<Option<NoiseModel>>,
+    /// whether a stop time depends on a parameter
+    pub moving_stops: bool,
+}
+
+impl Study {
+    /// Reads a scenario file with overrides, resolves it and makes it ready; all findings in one pass. There
+    /// is no study where one of them is an error.
+    pub fn load(
+        path: &Path,
+        overrides: &[Override],
+        backend: Backend,
+    ) -> (Option<Self>, Vec<Diagnostic>) {
+        let (scenario, findings) = scenario::read(path, overrides);
+        Self::resolve(scenario, findings, backend)
+    }
+
+    /// The same from text; files it names are looked for in `folder`.
+    pub fn from_text(
+        text: &str,
+        folder: &Path,
+        backend: Backend,
+    ) -> (Option<Self>, Vec<Diagnostic>) {
+        let (scenario, findings) =
+            scenario::read_text(&folder.join("scenario.toml"), text, folder, &[]);
+        Self::resolve(scenario, findings, backend)
+    }
+
+    fn resolve(
+        scenario: Option<Scenario>,
+        mut findings: Vec<Diagnostic>,
+        backend: Backend,
+    ) -> (Option<Self>, Vec<Diagnostic>) {
+        let Some(scenario) = scenario else {
+            return (None, findings);
+        };
+        let (model, more) = model::build(&scenario);
+        findings.extend(more);
+        let wrong = findings.iter().any(|d| d.severity == Severity::Error);
+        let Some(model) = model.filter(|_| !wrong) else {
+            return (None, findings);
+        };
+        match Equations::new(model, backend) {
+            Ok(equations) => (Some(Self::new(scenario, equations, backend)), findings),
+            Err(error) => {
+                findings.push(Diagnostic::error(
+                    "compile::failed",
+                    error.to_string(),
+                    None,
+                ));
+                (None, findings)
+            }
+        }
+    }
+
+    fn new(scenario: Scenario, equations: Equations, backend: Backend) -> Self {
+        Self {
+            plans: scenario
+                .experiments
+                .iter()
+                .map(|e| ExperimentPlan::new(e.data.as_ref()))
+                .collect(),
+            noise: plan::noise_models(&scenario),
+            moving_stops: equations.stops_move(),
+            equations: Arc::new(equations),
+            backend,
+            scenario,
+        }
+    }
+
+    /// The file's parameter values.
+    pub fn values(&self) -> Vec<f64> {
+        self.scenario.parameters.iter().map(|p| p.value).collect()
+    }
+
+    /// Number of measurements.
+    pub fn measurements(&self) -> usize {
+        self.plans.iter().map(|plan| plan.measurements.len()).sum()
+    }
+
+    /// Index of an experiment by name; the first where none is given.
+    pub fn experiment(&self, name: Option<&str>) -> Result<usize, StudyError> {
+        let Some(name) = name else { return Ok(0) };
+        let names = || self.scenario.experiments.iter().map(|e| e.name.as_str());
+        names()
+            .position(|n| n == name)
+            .ok_or_else(|| StudyError::UnknownName {
+                kind: "experiment",
+                name: name.to_owned(),
+                hint: crate::diagnostic::nearest(name, names()).map(str::to_owned),
+            })
+    }
+
+    pub(crate) fn run_error(&self, error: impl Into<RunError>, experiment: usize) -> StudyError {
+        match error.into() {
+            RunError::Solve(SolveError::Stopped { .. }) => StudyError::Interrupted,
+            RunError::Solve(error) => StudyError::Solve {
+                error,
+                states: self
+                    .scenario
+                    .states
+                    .iter()
+                    .map(|s| s.name.text.clone())
+                    .collect(),
+                experiment: self
+                    .scenario
+                    .experiments
+                    .get(experiment)
+                    .map_or_else(String::new, |e| e.name.clone()),
+            },
+            RunError::Compile(error) => StudyError::Compile(error),
+            RunError::Call(error) => StudyError::Call(error),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Gradients of solves, each by at least two independent roads.
+
+mod explicit;
+mod problems;
+mod rosenbrock;

@@ -1,0 +1,5 @@
+//! Linear algebra for the implicit methods.
+
+pub mod dense_lu;
+
+pub use dense_lu::DenseLu;

@@ -1,0 +1,361 @@
+//! Recorders: what is kept of a solve.
+//!
+//! [`Samples`] keeps states at given times, [`Mesh`] the step sizes (for [`crate::integrate::replay`]),
+//! [`Trajectory`] every step; a pair of recorders is a recorder; [`NoRecord`] keeps nothing and
+//! [`StopFlag`] ends the solve from outside.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::SolveError;
+use crate::integrate::{check_times, invalid};
+use crate::method::{Method, Recorder, StepView};
+use crate::scalar::Scalar;
+
+/// Keeps nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoRecord;
+
+impl<S: Scalar> Recorder<S> for NoRecord {
+    #[inline]
+    fn accepted<F: ?Sized, M: Method<S, F>>(&mut self, _step: &StepView<'_, S>) -> bool {
+        true
+    }
+}
+
+impl<S: Scalar, A: Recorder<S>, B: Recorder<S>> Recorder<S> for (A, B) {
+    fn started(&mut self, times: &[S], x: &[S]) -> Result<(), SolveError> {
+        self.0.started(times, x)?;
+        self.1.started(times, x)
+    }
+    #[inline]
+    fn accepted<F: ?Sized, M: Method<S, F>>(&mut self, step: &StepView<'_, S>) -> bool {
+        let first = self.0.accepted::<F, M>(step);
+        let second = self.1.accepted::<F, M>(step);
+        first && second
+    }
+}
+
+impl<S: Scalar, R: Recorder<S>> Recorder<S> for &mut R {
+    fn started(&mut self, times: &[S], x: &[S]) -> Result<(), SolveError> {
+        (**self).started(times, x)
+    }
+    #[inline]
+    fn accepted<F: ?Sized, M: Method<S, F>>(&mut self, step: &StepView<'_, S>) -> bool {
+        (**self).accepted::<F, M>(step)
+    }
+}
+
+/// Ends the solve after the step during which the flag was raised (an interrupt, a time limit).
+#[derive(Debug, Clone, Copy)]
+pub struct StopFlag<'a>(pub &'a AtomicBool);
+
+impl<S: Scalar> Recorder<S> for StopFlag<'_> {
+    #[inline]
+    fn accepted<F: ?Sized, M: Method<S, F>>(&mut self, _step: &StepView<'_, S>) -> bool {
+        !self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// States at given times, through the dense output of the step that holds each.
+///
+/// A time that falls on a step's end gets the very state there, and one at t0 the initial state. The times
+/// are scalars: a dual time moves with its parameter, a constant one stays where it is.
+#[derive(Debug, Clone)]
+pub struct Samples<S> {
+    times: Vec<S>,
+    values: Vec<S>,
+    places: Vec<Place>,
+    n: usize,
+    steps: usize,
+    sign: f64,
+}
+
+/// Where a sample lies: x(t_step + theta h_step).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Place {
+    /// index of the step among the accepted ones; 0 with `theta` 0 for samples at t0
+    pub step: usize,
+    /// fraction of the step, in 0..=1
+    pub theta: f64,
+}
+
+impl<S: Scalar> Samples<S> {
+    /// Samples at `times`, in the order in which the solve passes them; repeats are allowed.
+    pub fn new(times: Vec<S>) -> Result<Self, SolveError> {
+        if !times.is_empty() {
+            check_times(&times)?;
+        }
+        Ok(Self {
+            values: Vec::new(),
+            places: Vec::with_capacity(times.len()),
+            times,
+            n: 0,
+            steps: 0,
+            sign: 1.0,
+        })
+    }
+    /// Forgets what was recorded and keeps the times and the memory. A new solve does so by itself.
+    pub fn clear(&mut self) {
+        self.places.clear();
+        self.steps = 0;
+    }
+    /// The times asked for.
+    pub fn times(&self) -> &[S] {
+        &self.times
+    }
+    /// Number of samples taken so far.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+    /// Whether no sample was taken yet.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+    /// State at sample `k`, n numbers. Empty where the solve did not get there.
+    pub fn state(&self, k: usize) -> &[S] {
+        if k < self.len() {
+            &self.values[k * self.n..(k + 1) * self.n]
+        } else {
+            &[]
+        }
+    }
+    /// The samples taken, one after the other, n numbers each.
+    pub fn values(&self) -> &[S] {
+        &self.values[..self.len() * self.n]
+    }
+    /// Step and fraction of each sample taken.
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+}
+
+impl<S: Scalar> Recorder<S> for Samples<S> {
+    fn started(&mut self, times: &[S], x: &[S]) -> Result<(), SolveError> {
+        self.clear();
+        self.n = x.len();
+        self.values.resize(self.times.len() * self.n, S::from(0.0));
+        let (Some(t0), Some(t1)) = (times.first(), times.last()) else {
+            return Ok(());
+        };
+        self.sign = if t1.value() < t0.value() { -1.0 } else { 1.0 };
+        let before = |a: S, b: S| (a.value() - b.value()) * self.sign < 0.0;
+        let (Some(&first), Some(&last)) = (self.times.first(), self.times.last()) else {
+            return Ok(());
+        };
+        if before(first, *t0) || before(*t1, last) || before(last, first) {
+            return Err(invalid(&format!(
+                "samples from {} to {} for a solve from {} to {}",
+                first.value(),
+                last.value(),
+                t0.value(),
+                t1.value()
+            )));
+        }
+        if t0.value() == t1.value() {
+            // no step will come: every sample is the initial state
+            for k in 0..self.times.len() {
+                self.values[k * self.n..(k + 1) * self.n].copy_from_slice(x);
+                self.places.push(Place {
+                    step: 0,
+                    theta: 0.0,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn accepted<F: ?Sized, M: Method<S, F>>(&mut self, step: &StepView<'_, S>) -> bool {
+        let n = self.n;
+        let end = step.t_new.value() * self.sign;
+        while let Some(&time) = self.times.get(self.places.len())
+            && time.value() * self.sign <= end
+        {
+            let k = self.places.len();
+            let out = &mut self.values[k * n..(k + 1) * n];
+            let at_start = time.value() == step.t.value();
+            let at_end = time.value() == step.t_new.value();
+            if at_start || at_end {
+                let (state, fraction) = if at_end {
+                    (step.x_new, 1.0)
+                } else {
+                    (step.x, 0.0)
+                };
+                let edge = if at_end { step.t_new } else { step.t };
+                let moves = (1..S::WIDTH).any(|part| time.part(part) != edge.part(part));
+                if moves {
+                    // the tangents of x(time), time moving relative to the edge; the value is the edge's
+                    let theta = S::from_parts(|part| {
+                        if part == 0 {
+                            fraction
+                        } else {
+                            ((time - step.t) / step.h).part(part)
+                        }
+                    });
+                    M::interpolate(theta, step.h, step.x, step.x_new, step.stages, out);
+                    for (o, s) in out.iter_mut().zip(state) {
+                        let tangents = *o;
+                        *o = S::from_parts(|part| {
+                            if part == 0 {
+                                s.value()
+                            } else {
+                                tangents.part(part)
+                            }
+                        });
+                    }
+                } else {
+                    out.copy_from_slice(state);
+                }
+                self.places.push(Place {
+                    step: self.steps,
+                    theta: fraction,
+                });
+            } else {
+                let theta = (time - step.t) / step.h;
+                M::interpolate(theta, step.h, step.x, step.x_new, step.stages, out);
+                self.places.push(Place {
+                    step: self.steps,
+                    theta: theta.value(),
+                });
+            }
+        }
+        self.steps += 1;
+        true
+    }
+}
+
+/// One step of a mesh.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MeshStep {
+    /// time at the start
+    pub t: f64,
+    /// step size, either sign
+    pub h: f64,
+    /// first step of a stretch
+    pub restarted: bool,
+    /// middle of its stretch
+    pub stretch: f64,
+}
+
+/// The accepted steps of a solve, enough to repeat it to the last bit.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Mesh {
+    /// the steps in order
+    pub steps: Vec<MeshStep>,
+}
+
+impl Mesh {
+    /// `per_stretch` equal steps between each two neighbors of `times`, empty stretches left out.
+    pub fn uniform(times: &[f64], per_stretch: usize) -> Self {
+        let mut steps = Vec::new();
+        for w in times.windows(2).filter(|w| w[0] != w[1]) {
+            let h = (w[1] - w[0]) / per_stretch.max(1) as f64;
+            for k in 0..per_stretch.max(1) {
+                steps.push(MeshStep {
+                    t: w[0] + h * k as f64,
+                    h,
+                    restarted: k == 0,
+                    stretch: w[0] + 0.5 * (w[1] - w[0]),
+                });
+            }
+        }
+        Self { steps }
+    }
+}
+
+impl<S: Scalar> Recorder<S> for Mesh {
+    fn started(&mut self, _times: &[S], _x: &[S]) -> Result<(), SolveError> {
+        self.steps.clear();
+        Ok(())
+    }
+    #[inline]
+    fn accepted<F: ?Sized, M: Method<S, F>>(&mut self, step: &StepView<'_, S>) -> bool {
+        self.steps.push(MeshStep {
+            t: step.t.value(),
+            h: step.h.value(),
+            restarted: step.restarted,
+            stretch: step.stretch,
+        });
+        true
+    }
+}
+
+/// Every accepted step with its states and stages: all that dense output and an adjoint need.
+#[derive(Debug, Clone, Default)]
+pub struct Trajectory<S> {
+    steps: Vec<TrajectoryStep<S>>,
+    /// (number of steps + 1) * n
+    states: Vec<S>,
+    stages: Vec<S>,
+    n: usize,
+    stages_per_step: usize,
+}
+
+/// Time, size and stretch of a step of a [`Trajectory`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TrajectoryStep<S> {
+    /// time at the start
+    pub t: S,
+    /// step size, either sign
+    pub h: S,
+    /// time at the end
+    pub t_new: S,
+    /// first step of a stretch
+    pub restarted: bool,
+    /// middle of its stretch
+    pub stretch: f64,
+}
+
+impl<S: Scalar> Trajectory<S> {
+    /// An empty trajectory.
+    pub fn new() -> Self {
+        Self {
+            steps: Vec::new(),
+            states: Vec::new(),
+            stages: Vec::new(),
+            n: 0,
+            stages_per_step: 0,
+        }
+    }
+    /// The accepted steps in order.
+    pub fn steps(&self) -> &[TrajectoryStep<S>] {
+        &self.steps
+    }
+    /// State at the start of step `i`, or at the end of the solve for `i` = number of steps.
+    pub fn state(&self, i: usize) -> &[S] {
+        self.states
+            .get(i * self.n..(i + 1) * self.n)
+            .unwrap_or_default()
+    }
+    /// Stages of step `i`, as the method lays them out.
+    pub fn stages(&self, i: usize) -> &[S] {
+        let width = self.n * self.stages_per_step;
+        self.stages
+            .get(i * width..(i + 1) * width)
+            .unwrap_or_default()
+    }
+}
+
+impl<S: Scalar> Recorder<S> for Trajectory<S> {
+    fn started(&mut self, _times: &[S], x: &[S]) -> Result<(), SolveError> {
+        self.steps.clear();
+        self.states.clear();
+        self.stages.clear();
+        self.n = x.len();
+        self.states.extend_from_slice(x);
+        Ok(())
+    }
+    fn accepted<F: ?Sized, M: Method<S, F>>(&mut self, step: &StepView<'_, S>) -> bool {
+        self.stages_per_step = M::STAGES;
+        self.steps.push(TrajectoryStep {
+            t: step.t,
+            h: step.h,
+            t_new: step.t_new,
+            restarted: step.restarted,
+            stretch: step.stretch,
+        });
+        self.states.extend_from_slice(step.x_new);
+        self.stages.extend_from_slice(step.stages);
+        true
+    }
+}

@@ -1,0 +1,271 @@
+//! Test problems with their Jacobians, and what the tests have in common.
+
+use costate_solvers::{ImplicitSystem, Options, Pattern, System, Tolerance};
+
+/// x' = f(t, x) by function pointers; the Jacobian is dense, column-major.
+#[derive(Clone)]
+pub struct Problem {
+    pub n: usize,
+    pub f: fn(f64, &[f64], &mut [f64]),
+    pub jacobian: fn(f64, &[f64], &mut [f64]),
+    pub time_derivative: fn(f64, &[f64], &mut [f64]),
+    pub pattern: Pattern,
+    /// middle announced last, for right-hand sides that branch on it
+    pub middle: f64,
+    pub middles: Vec<f64>,
+}
+
+impl Problem {
+    pub fn new(
+        n: usize,
+        f: fn(f64, &[f64], &mut [f64]),
+        jacobian: fn(f64, &[f64], &mut [f64]),
+        time_derivative: fn(f64, &[f64], &mut [f64]),
+    ) -> Self {
+        Self {
+            n,
+            f,
+            jacobian,
+            time_derivative,
+            pattern: Pattern::dense(n),
+            middle: 0.0,
+            middles: Vec::new(),
+        }
+    }
+}
+
+impl System<f64> for Problem {
+    fn dim(&self) -> usize {
+        self.n
+    }
+    fn rhs(&mut self, t: f64, x: &[f64], dx: &mut [f64]) {
+        (self.f)(t, x, dx);
+    }
+    fn enter_stretch(&mut self, middle: f64) {
+        self.middle = middle;
+        self.middles.push(middle);
+    }
+}
+
+impl ImplicitSystem<f64> for Problem {
+    fn pattern(&self) -> &Pattern {
+        &self.pattern
+    }
+    fn jacobian(&mut self, t: f64, x: &[f64], values: &mut [f64]) {
+        (self.jacobian)(t, x, values);
+    }
+    fn time_derivative(&mut self, t: f64, x: &[f64], ft: &mut [f64]) {
+        (self.time_derivative)(t, x, ft);
+    }
+}
+
+pub fn none(_t: f64, _x: &[f64], ft: &mut [f64]) {
+    ft.fill(0.0);
+}
+
+/// Coupled, nonlinear and dependent on t, with the solution (e^sin t, 1 / (1 + t^2)).
+pub fn coupled() -> Problem {
+    Problem::new(
+        2,
+        |t, x, dx| {
+            dx[0] = x[0] * (t.cos() + x[1] * (1.0 + t * t) - 1.0);
+            dx[1] = -2.0 * t * x[1] * x[1] + (x[0] - t.sin().exp()) * x[1];
+        },
+        |t, x, j| {
+            j[0] = t.cos() + x[1] * (1.0 + t * t) - 1.0;
+            j[1] = x[1];
+            j[2] = x[0] * (1.0 + t * t);
+            j[3] = -4.0 * t * x[1] + x[0] - t.sin().exp();
+        },
+        |t, x, ft| {
+            ft[0] = x[0] * (-t.sin() + 2.0 * t * x[1]);
+            ft[1] = -2.0 * x[1] * x[1] - t.cos() * t.sin().exp() * x[1];
+        },
+    )
+}
+
+pub fn coupled_solution(t: f64) -> [f64; 2] {
+    [t.sin().exp(), 1.0 / (1.0 + t * t)]
+}
+
+/// A logistic curve, a quadrature and a linear equation with a periodic coefficient, side by side.
+pub fn separate() -> Problem {
+    Problem::new(
+        3,
+        |t, x, dx| {
+            dx[0] = x[0] * (1.0 - x[0]);
+            dx[1] = t.cos();
+            dx[2] = x[2] * (0.5 * t).cos();
+        },
+        |t, x, j| {
+            j.fill(0.0);
+            j[0] = 1.0 - 2.0 * x[0];
+            j[8] = (0.5 * t).cos();
+        },
+        |t, x, ft| {
+            ft[0] = 0.0;
+            ft[1] = -t.sin();
+            ft[2] = -0.5 * x[2] * (0.5 * t).sin();
+        },
+    )
+}
+
+pub fn separate_solution(t: f64) -> [f64; 3] {
+    [
+        1.0 / (1.0 + 9.0 * (-t).exp()),
+        t.sin(),
+        (2.0 * (0.5 * t).sin()).exp(),
+    ]
+}
+
+/// x_1' = 1, x_{k+1}' = x_k: x_k = t^k / k!; with powers 5 t^4 beside, so that both parts see degree 5.
+pub fn powers() -> Problem {
+    Problem::new(
+        6,
+        |t, x, dx| {
+            dx[0] = 1.0;
+            dx[1..5].copy_from_slice(&x[..4]);
+            dx[5] = 5.0 * t.powi(4);
+        },
+        |_, _, j| {
+            j.fill(0.0);
+            for k in 0..4 {
+                j[k + 1 + 6 * k] = 1.0;
+            }
+        },
+        |t, _, ft| {
+            ft.fill(0.0);
+            ft[5] = 20.0 * t.powi(3);
+        },
+    )
+}
+
+pub fn powers_solution(t: f64) -> [f64; 6] {
+    [
+        t,
+        t.powi(2) / 2.0,
+        t.powi(3) / 6.0,
+        t.powi(4) / 24.0,
+        t.powi(5) / 120.0,
+        t.powi(5),
+    ]
+}
+
+pub fn lotka_volterra() -> Problem {
+    Problem::new(
+        2,
+        |_, x, dx| {
+            dx[0] = 1.5 * x[0] - x[0] * x[1];
+            dx[1] = x[0] * x[1] - 3.0 * x[1];
+        },
+        |_, x, j| {
+            j[0] = 1.5 - x[1];
+            j[1] = x[1];
+            j[2] = -x[0];
+            j[3] = x[0] - 3.0;
+        },
+        none,
+    )
+}
+
+pub fn robertson() -> Problem {
+    Problem::new(
+        3,
+        |_, x, dx| {
+            let slow = 0.04 * x[0];
+            let fast = 3e7 * x[1] * x[1];
+            let back = 1e4 * x[1] * x[2];
+            dx[0] = back - slow;
+            dx[1] = slow - fast - back;
+            dx[2] = fast;
+        },
+        |_, x, j| {
+            j.copy_from_slice(&[
+                -0.04,
+                0.04,
+                0.0,
+                1e4 * x[2],
+                -6e7 * x[1] - 1e4 * x[2],
+                6e7 * x[1],
+                1e4 * x[1],
+                -1e4 * x[1],
+                0.0,
+            ]);
+        },
+        none,
+    )
+}
+
+/// Van der Pol's oscillator with mu = 1.
+pub fn van_der_pol() -> Problem {
+    Problem::new(
+        2,
+        |_, x, dx| {
+            dx[0] = x[1];
+            dx[1] = (1.0 - x[0] * x[0]) * x[1] - x[0];
+        },
+        |_, x, j| {
+            j.copy_from_slice(&[0.0, -2.0 * x[0] * x[1] - 1.0, 1.0, 1.0 - x[0] * x[0]]);
+        },
+        none,
+    )
+}
+
+/// Van der Pol's oscillator with mu = 1000: stiff.
+pub fn stiff_van_der_pol() -> Problem {
+    Problem::new(
+        2,
+        |_, x, dx| {
+            dx[0] = x[1];
+            dx[1] = 1e3 * (1.0 - x[0] * x[0]) * x[1] - x[0];
+        },
+        |_, x, j| {
+            j.copy_from_slice(&[
+                0.0,
+                -2e3 * x[0] * x[1] - 1.0,
+                1.0,
+                1e3 * (1.0 - x[0] * x[0]),
+            ]);
+        },
+        none,
+    )
+}
+
+pub fn tolerance(rtol: f64, atol: f64) -> Options {
+    Options {
+        rtol,
+        atol: Tolerance::Uniform(atol),
+        ..Options::default()
+    }
+}
+
+pub fn largest(errors: impl IntoIterator<Item = f64>) -> f64 {
+    errors.into_iter().fold(0.0, |m, e| f64::max(m, e.abs()))
+}
+
+/// Least-squares slope of y over x.
+pub fn slope(points: &[(f64, f64)]) -> f64 {
+    let n = points.len() as f64;
+    let (sx, sy) = points
+        .iter()
+        .fold((0.0, 0.0), |(a, b), (x, y)| (a + x, b + y));
+    let (mx, my) = (sx / n, sy / n);
+    let (xy, xx) = points.iter().fold((0.0, 0.0), |(xy, xx), (x, y)| {
+        (xy + (x - mx) * (y - my), xx + (x - mx) * (x - mx))
+    });
+    xy / xx
+}
+
+/// Rows "t x_1 ... x_n" of a data file; its comments say where the numbers come from.
+pub fn reference(text: &str) -> Vec<(f64, Vec<f64>)> {
+    text.lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| {
+            let numbers: Vec<f64> = line
+                .split_whitespace()
+                .map(|word| word.parse().expect("a number"))
+                .collect();
+            (numbers[0], numbers[1..].to_vec())
+        })
+        .collect()
+}

@@ -1,0 +1,206 @@
+//! The command line's grammar, from which parsing, help, completions and the manual page are made.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+
+/// Differentiable dynamical systems from one TOML file: simulate, fit, differentiate.
+#[derive(Debug, Parser)]
+#[command(
+    name = "costate",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+#[command(after_help = "Example:\n  costate new my-model && costate fit my-model/scenario.toml")]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command on a scenario takes.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// The scenario: a TOML file, a folder with scenario.toml, or a built-in scenario's name
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub scenario: PathBuf,
+    /// Print one JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Print results only, no progress
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Change a parameter, or any scalar key by its path (`solver.rtol`, `states.x.initial`)
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Threads to use; all by default. The answer does not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+    /// Evaluate the model by the interpreter instead of native code
+    #[arg(long)]
+    pub interpret: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a working scenario folder
+    #[command(after_help = "Example:\n  costate new decay --template influenza-sir")]
+    New {
+        /// Name of the folder to make
+        name: PathBuf,
+        /// Built-in scenario to start from (see `costate list`)
+        #[arg(long, default_value = "lotka-volterra")]
+        template: String,
+        /// Print one JSON document on standard output
+        #[arg(long)]
+        json: bool,
+    },
+    /// Parse, resolve and judge a scenario, and evaluate its [[expect]] values
+    #[command(after_help = "Example:\n  costate check scenarios/lynx-hare/scenario.toml")]
+    Check {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Solve and write the trajectory
+    #[command(after_help = "Example:\n  costate simulate lynx-hare --plot lynx.svg --csv lynx.csv")]
+    Simulate(SimulateArguments),
+    /// The objective and its gradient, by any method or all of them
+    #[command(after_help = "Example:\n  costate gradient lynx-hare --method all")]
+    Gradient(GradientArguments),
+    /// Estimate parameters from data
+    #[command(after_help = "Example:\n  costate fit lynx-hare --starts 20")]
+    Fit(FitArguments),
+    /// The built-in scenarios
+    #[command(after_help = "Example:\n  costate list")]
+    List {
+        /// Print one JSON document on standard output
+        #[arg(long)]
+        json: bool,
+    },
+    /// A scenario as understood
+    #[command(after_help = "Example:\n  costate show lynx-hare")]
+    Show {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Shell completions on standard output
+    #[command(after_help = "Example:\n  costate completions bash > /etc/bash_completion.d/costate")]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// The manual page on standard output
+    #[command(after_help = "Example:\n  costate man | man -l -")]
+    Man {
+        /// Manual page of one command; all in one where absent
+        command: Option<String>,
+    },
+}
+
+/// Options that override the scenario's `[solver]`.
+#[derive(Debug, Args)]
+pub struct SolverArguments {
+    /// Relative tolerance
+    #[arg(long)]
+    pub rtol: Option<f64>,
+    /// Absolute tolerance
+    #[arg(long)]
+    pub atol: Option<f64>,
+}
+
+/// `gradient --method`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+
+pub enum GradientChoice {
+    Auto,
+    Dual,
+    Adjoint,
+    FiniteDifference,
+    All,
+}
+
+/// `fit --algorithm`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+
+pub enum AlgorithmChoice {
+    Auto,
+    LevenbergMarquardt,
+    LBfgs,
+    Adam,
+    GradientDescent,
+}
+
+/// Arguments of `simulate`.
+#[derive(Debug, Args)]
+pub struct SimulateArguments {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub solver: SolverArguments,
+    /// Solver: auto, tsit5, rodas5p, ode_solvers.dopri5, ode_solvers.dop853
+    #[arg(long, value_name = "NAME")]
+    pub method: Option<String>,
+    /// Draw the trajectories (.svg or .png)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub plot: Option<PathBuf>,
+    /// Write the trajectories as CSV
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub csv: Option<PathBuf>,
+    /// Number of equidistant output times
+    #[arg(long, value_name = "N", default_value_t = 201, value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
+    pub points: u32,
+    /// Experiment to simulate; the first where absent
+    #[arg(long, value_name = "NAME")]
+    pub experiment: Option<String>,
+}
+
+/// Arguments of `gradient`.
+#[derive(Debug, Args)]
+pub struct GradientArguments {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub solver: SolverArguments,
+    /// Solver: auto, tsit5, rodas5p
+    #[arg(long = "solver", value_name = "NAME")]
+    pub solver_method: Option<String>,
+    /// How to differentiate
+    #[arg(long = "method", value_enum)]
+    pub gradient_method: Option<GradientChoice>,
+    /// Parameters, and initial values as `initial.x`, comma separated [default: those marked fit, all where none is]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub wrt: Vec<String>,
+    /// A functional of the trajectory instead of the data misfit, such as "final(x)"
+    #[arg(long, value_name = "FUNCTIONAL")]
+    pub of: Option<String>,
+}
+
+/// Arguments of `fit`.
+#[derive(Debug, Args)]
+pub struct FitArguments {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub solver: SolverArguments,
+    /// Solver: auto, tsit5, rodas5p
+    #[arg(long = "solver", value_name = "NAME")]
+    pub solver_method: Option<String>,
+    /// Number of starts: the file's values, then Latin-hypercube points inside the bounds
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub starts: Option<u32>,
+    /// Optimizer
+    #[arg(long, value_enum)]
+    pub algorithm: Option<AlgorithmChoice>,
+    /// Seed of the starts
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Folder for the results [default: runs/<scenario>/<time>]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+    /// Write no plots
+    #[arg(long)]
+    pub no_plots: bool,
+}

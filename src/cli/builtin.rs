@@ -1,0 +1,47 @@
+//! The gallery, built in: `new --template` and `list` need no files beside the program.
+
+/// A built-in scenario: its folder's name and files.
+#[derive(Debug)]
+pub struct Builtin {
+    /// the folder's name
+    pub name: &'static str,
+    /// file names and contents, scenario.toml among them
+    pub files: &'static [(&'static str, &'static str)],
+}
+
+impl Builtin {
+    /// Its `title`, or its name.
+    pub fn title(&self) -> String {
+        let text = self
+            .files
+            .iter()
+            .find(|(name, _)| *name == "scenario.toml")
+            .map_or("", |(_, text)| text);
+        let table: Option<toml::Table> = text.parse().ok();
+        let title = table
+            .as_ref()
+            .and_then(|t| t.get("scenario")?.get("title")?.as_str());
+        title.unwrap_or(self.name).to_owned()
+    }
+}
+
+macro_rules! builtin {
+    ($($name:literal: [$($file:literal),* $(,)?]),* $(,)?) => {
+        &[$(Builtin {
+            name: $name,
+            files: &[$(($file, include_str!(concat!("../../scenarios/", $name, "/", $file)))),*],
+        }),*]
+    };
+}
+
+/// All of them.
+pub const ALL: &[Builtin] = builtin! {
+    "lynx-hare": ["scenario.toml", "README.md", "pelts.csv"],
+    "lotka-volterra": ["scenario.toml", "README.md", "ones.csv"],
+    "influenza-sir": ["scenario.toml", "README.md", "in_bed.csv"],
+    "theophylline": ["scenario.toml", "README.md", "theophylline.csv"],
+    "pinene": ["scenario.toml", "README.md", "pinene.csv"],
+    "driven-pendulum": ["scenario.toml", "README.md"],
+    "robertson": ["scenario.toml", "README.md"],
+    "dc-motor": ["scenario.toml", "README.md", "trace.csv"],
+};

@@ -1,0 +1,228 @@
+//! From study results to figures.
+
+use costate::report::figure::{
+    Convergence, Curve, History, Observations, ResidualPanel, ResidualSeries, Residuals,
+    Trajectories, TrajectoryPanel, Waterfall,
+};
+use costate::scenario::Scenario;
+use costate::study::{Fit, Prediction, Simulation};
+
+/// Most curves in one panel: more could not be told apart.
+const CURVES_A_PANEL: usize = 6;
+
+/// `t` with the scenario's unit.
+pub fn time_label(scenario: &Scenario) -> String {
+    scenario
+        .time_unit
+        .as_ref()
+        .map_or_else(|| "t".into(), |unit| format!("time ({unit})"))
+}
+
+/// A quantity to draw.
+struct Quantity<'a> {
+    name: &'a str,
+    unit: Option<&'a str>,
+    values: &'a [f64],
+    observable: Option<usize>,
+}
+
+/// Panels of one experiment: quantities of one unit share a panel.
+fn panels(
+    quantities: &[Quantity<'_>],
+    t: &[f64],
+    data: &[Prediction],
+    prefix: &str,
+) -> Vec<TrajectoryPanel> {
+    let mut groups: Vec<Vec<&Quantity<'_>>> = Vec::new();
+    for quantity in quantities {
+        match groups
+            .iter_mut()
+            .find(|g| g[0].unit == quantity.unit && g.len() < CURVES_A_PANEL)
+        {
+            Some(group) => group.push(quantity),
+            None => groups.push(vec![quantity]),
+        }
+    }
+    groups
+        .iter()
+        .map(|group| {
+            let names: Vec<&str> = group.iter().map(|q| q.name).collect();
+            let what = if names.len() <= 3 {
+                names.join(", ")
+            } else {
+                String::new()
+            };
+            let label = match (group[0].unit, what.is_empty()) {
+                (Some(unit), true) => unit.to_owned(),
+                (Some(unit), false) => format!("{what} ({unit})"),
+                (None, _) => what,
+            };
+            TrajectoryPanel {
+                title: prefix.to_owned(),
+                value_label: label,
+                curves: group
+                    .iter()
+                    .map(|q| Curve {
+                        name: q.name.to_owned(),
+                        time: t.to_vec(),
+                        values: q.values.to_vec(),
+                    })
+                    .collect(),
+                data: group
+                    .iter()
+                    .filter_map(|q| q.observable.map(|o| observations(q.name, o, data)))
+                    .collect(),
+                ..TrajectoryPanel::default()
+            }
+        })
+        .collect()
+}
+
+fn observations(name: &str, observable: usize, data: &[Prediction]) -> Observations {
+    let of = || data.iter().filter(|p| p.observable == observable);
+    Observations {
+        name: name.to_owned(),
+        time: of().map(|p| p.t).collect(),
+        values: of().map(|p| p.measured).collect(),
+        errors: Vec::new(),
+    }
+}
+
+/// Trajectories of one simulation: the states, and the observables that are not states.
+pub fn simulation(scenario: &Scenario, result: &Simulation, note: String) -> Trajectories {
+    let mut quantities: Vec<Quantity<'_>> = scenario
+        .states
+        .iter()
+        .zip(&result.states)
+        .map(|(s, values)| Quantity {
+            name: &s.name.text,
+            unit: s.unit.as_deref(),
+            values,
+            observable: None,
+        })
+        .collect();
+    for (o, values) in scenario.observables.iter().zip(&result.observables) {
+        if !result.states.contains(values) {
+            quantities.push(Quantity {
+                name: &o.name.text,
+                unit: o.unit.as_deref(),
+                values,
+                observable: None,
+            });
+        }
+    }
+    Trajectories {
+        title: scenario.title.clone(),
+        note,
+        time_label: time_label(scenario),
+        curve_label: "simulation".into(),
+        panels: panels(&quantities, &result.t, &[], ""),
+        ..Trajectories::default()
+    }
+}
+
+/// The fitted observables of every experiment with their data.
+pub fn fits(
+    scenario: &Scenario,
+    results: &[Simulation],
+    data: &[Vec<Prediction>],
+    note: String,
+) -> Trajectories {
+    let mut all = Vec::new();
+    for ((experiment, result), data) in scenario.experiments.iter().zip(results).zip(data) {
+        if data.is_empty() {
+            continue;
+        }
+        let unit_of = |name: &str| {
+            scenario
+                .states
+                .iter()
+                .find(|s| s.name.text == name)
+                .and_then(|s| s.unit.as_deref())
+        };
+        let quantities: Vec<Quantity<'_>> = scenario
+            .observables
+            .iter()
+            .zip(&result.observables)
+            .enumerate()
+            .filter(|(o, _)| data.iter().any(|p| p.observable == *o))
+            .map(|(o, (observable, values))| {
+                let plain = observable.expression.span.text().trim_matches(['"', '\'']);
+                let unit = observable.unit.as_deref().or_else(|| unit_of(plain));
+                Quantity {
+                    name: &observable.name.text,
+                    unit,
+                    values,
+                    observable: Some(o),
+                }
+            })
+            .collect();
+        all.extend(panels(&quantities, &result.t, data, &experiment.name));
+    }
+    Trajectories {
+        title: scenario.title.clone(),
+        note,
+        time_label: time_label(scenario),
+        curve_label: "fit".into(),
+        data_label: "data".into(),
+        panels: all,
+        ..Trajectories::default()
+    }
+}
+
+/// Standardized residuals (data minus model) of every experiment.
+pub fn residuals(scenario: &Scenario, data: &[Vec<Prediction>]) -> Residuals {
+    let panels = scenario
+        .experiments
+        .iter()
+        .zip(data)
+        .filter(|(_, data)| !data.is_empty())
+        .map(|(experiment, data)| {
+            let series = scenario
+                .observables
+                .iter()
+                .enumerate()
+                .filter_map(|(o, observable)| {
+                    let of = || data.iter().filter(|p| p.observable == o);
+                    of().next()?;
+                    Some(ResidualSeries {
+                        name: observable.name.text.clone(),
+                        time: of().map(|p| p.t).collect(),
+                        residuals: of().map(|p| -p.residual).collect(),
+                    })
+                });
+            ResidualPanel {
+                title: experiment.name.clone(),
+                series: series.collect(),
+            }
+        });
+    Residuals {
+        title: format!("{}: residuals", scenario.title),
+        time_label: time_label(scenario),
+        panels: panels.collect(),
+    }
+}
+
+/// Final objectives of all starts.
+pub fn waterfall(title: &str, result: &Fit) -> Waterfall {
+    Waterfall {
+        title: format!("{title}: {} starts", result.starts.len()),
+        objective_label: "objective".into(),
+        objectives: result.starts.iter().map(|s| s.outcome.value).collect(),
+    }
+}
+
+/// The objective over the iterations of every start.
+pub fn convergence(title: &str, result: &Fit) -> Convergence {
+    Convergence {
+        title: format!("{title}: convergence"),
+        objective_label: "objective".into(),
+        starts: result
+            .starts
+            .iter()
+            .map(|s| History {
+                objectives: s.outcome.history.iter().map(|p| p.value).collect(),
+            })
+            .collect(),
+    }
+}

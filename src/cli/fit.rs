@@ -1,0 +1,341 @@
+//! `fit`: estimate parameters, write a run folder.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::{Instant, SystemTime};
+
+use costate::report::RunFolder;
+use costate::scenario::FitAlgorithm;
+use costate::study::{
+    Fit, FitProgress, Objective, Prediction, Simulation, Study, StudyError, fit, simulate,
+};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Map, Value, json};
+
+use super::arguments::{AlgorithmChoice, FitArguments};
+use super::{
+    Failure, figures, interrupt, load, print_json, print_text, simulate as simulate_command,
+};
+
+/// Output times of the fitted trajectories.
+const POINTS: u32 = 401;
+
+/// Runs the command.
+pub fn run(arguments: &FitArguments) -> Result<(), Failure> {
+    let mut overrides = load::overrides(
+        &arguments.common,
+        Some(&arguments.solver),
+        arguments.solver_method.as_deref(),
+    )?;
+    overrides.extend(
+        arguments
+            .starts
+            .map(|n| load::set("fit.starts", n.to_string())),
+    );
+    overrides.extend(arguments.seed.map(|s| load::set("fit.seed", s.to_string())));
+    overrides.extend(
+        arguments
+            .algorithm
+            .map(|a| load::set("fit.algorithm", algorithm_name(a.into()))),
+    );
+    let (study, _) = load::study(&arguments.common, &overrides)?;
+    let stop = interrupt::flag();
+    let begun = Instant::now();
+    let bar = Mutex::new(progress_bar(arguments));
+    let watch = |progress: FitProgress| {
+        // A poisoned lock means a drawing thread panicked: the fit goes on without progress.
+        if let Ok(bar) = bar.lock() {
+            bar.set_length(progress.starts as u64);
+            bar.set_position(progress.finished as u64);
+            bar.set_message(format!("best {:.6e}", progress.best));
+        }
+    };
+    let result = fit(&study, &stop, &watch).map_err(|error| match error {
+        StudyError::Interrupted => Failure::Interrupted,
+        StudyError::NoData | StudyError::NothingToFit | StudyError::Unsupported(_) => {
+            Failure::Usage(Some(error.to_string()))
+        }
+        other => Failure::Work(other.to_string()),
+    })?;
+    if let Ok(bar) = bar.lock() {
+        bar.finish_and_clear();
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    let folder = write_run(&study, &result, seconds, arguments)?;
+    let shown = if arguments.common.json {
+        print_json(&document(&study, &result, seconds, &folder))
+    } else {
+        print_text(&summary(&study, &result, seconds, &folder))
+    };
+    shown?;
+    if result.interrupted {
+        Err(Failure::Interrupted)
+    } else {
+        Ok(())
+    }
+}
+
+impl From<AlgorithmChoice> for FitAlgorithm {
+    fn from(choice: AlgorithmChoice) -> Self {
+        match choice {
+            AlgorithmChoice::Auto => Self::Auto,
+            AlgorithmChoice::LevenbergMarquardt => Self::LevenbergMarquardt,
+            AlgorithmChoice::LBfgs => Self::LBfgs,
+            AlgorithmChoice::Adam => Self::Adam,
+            AlgorithmChoice::GradientDescent => Self::GradientDescent,
+        }
+    }
+}
+
+fn algorithm_name(algorithm: FitAlgorithm) -> &'static str {
+    match algorithm {
+        FitAlgorithm::Auto => "auto",
+        FitAlgorithm::LevenbergMarquardt => "levenberg-marquardt",
+        FitAlgorithm::LBfgs => "l-bfgs",
+        FitAlgorithm::Adam => "adam",
+        FitAlgorithm::GradientDescent => "gradient-descent",
+    }
+}
+
+/// A bar on standard error; none in pipes, with `--quiet` or `--json`.
+fn progress_bar(arguments: &FitArguments) -> ProgressBar {
+    let bar = ProgressBar::new(1);
+    if arguments.common.quiet || arguments.common.json {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} starts  {msg}  {elapsed}")
+    {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Writes result.json, the scenario, CSV and plots into the run folder.
+fn write_run(
+    study: &Study,
+    result: &Fit,
+    seconds: f64,
+    arguments: &FitArguments,
+) -> Result<String, Failure> {
+    let fail = |error: &dyn std::fmt::Display| Failure::Work(error.to_string());
+    let mut folder = match &arguments.out {
+        Some(out) => RunFolder::at(out),
+        None => RunFolder::create(Path::new("runs"), &study.scenario.name, SystemTime::now()),
+    }
+    .map_err(|e| fail(&e))?;
+    let shown = folder.path().display().to_string();
+    folder
+        .write_json("result.json", &document(study, result, seconds, &shown))
+        .map_err(|e| fail(&e))?;
+    folder
+        .write_text("scenario.toml", &study.scenario.source.text)
+        .map_err(|e| fail(&e))?;
+    if result.interrupted {
+        return Ok(shown);
+    }
+    let mut objective =
+        Objective::new(study, result.solving.clone(), None).map_err(|e| fail(&e))?;
+    let predictions = objective
+        .predictions(&result.parameters)
+        .map_err(|e| fail(&e))?;
+    folder
+        .write_text("residuals.csv", &residuals_csv(study, &predictions))
+        .map_err(|e| fail(&e))?;
+    let times = simulate_command::equidistant(study.scenario.start, study.scenario.end, POINTS);
+    let trajectories: Vec<Simulation> = (0..study.scenario.experiments.len())
+        .map(|e| simulate(study, e, &result.parameters, &times))
+        .collect::<Result<_, _>>()
+        .map_err(|e| fail(&e))?;
+    for (k, trajectory) in trajectories.iter().enumerate() {
+        let name = if trajectories.len() == 1 {
+            "trajectory.csv".to_owned()
+        } else {
+            format!("trajectory-{}.csv", k + 1)
+        };
+        folder
+            .write_text(&name, &simulate_command::csv_text(study, trajectory))
+            .map_err(|e| fail(&e))?;
+    }
+    if !arguments.no_plots {
+        write_plots(study, result, &trajectories, &predictions, &mut folder)?;
+    }
+    Ok(shown)
+}
+
+fn write_plots(
+    study: &Study,
+    result: &Fit,
+    trajectories: &[Simulation],
+    predictions: &[Vec<Prediction>],
+    folder: &mut RunFolder,
+) -> Result<(), Failure> {
+    let fail = |error: &dyn std::fmt::Display| Failure::Work(error.to_string());
+    let title = &study.scenario.title;
+    let note = format!(
+        "objective {:.6}, {}",
+        result.objective,
+        algorithm_name(result.algorithm)
+    );
+    let mut drawn = vec![
+        (
+            "fit",
+            figures::fits(&study.scenario, trajectories, predictions, note).draw(),
+        ),
+        (
+            "residuals",
+            figures::residuals(&study.scenario, predictions).draw(),
+        ),
+        ("convergence", figures::convergence(title, result).draw()),
+    ];
+    if result.starts.len() > 1 {
+        drawn.push(("waterfall", figures::waterfall(title, result).draw()));
+    }
+    for (name, figure) in drawn {
+        let figure = figure.map_err(|e| fail(&e))?;
+        folder.write_figure(name, &figure).map_err(|e| fail(&e))?;
+    }
+    Ok(())
+}
+
+fn residuals_csv(study: &Study, predictions: &[Vec<Prediction>]) -> String {
+    let mut text = String::from("experiment,observable,t,measured,model,sigma,residual\n");
+    for (experiment, all) in study.scenario.experiments.iter().zip(predictions) {
+        for p in all {
+            let observable = &study.scenario.observables[p.observable].name.text;
+            let name = experiment.name.replace('"', "\"\"");
+            text += &format!(
+                "\"{name}\",{observable},{:?},{:?},{:?},{:?},{:?}\n",
+                p.t, p.measured, p.model, p.sigma, p.residual
+            );
+        }
+    }
+    text
+}
+
+fn document(study: &Study, result: &Fit, seconds: f64, folder: &str) -> Value {
+    let best: Map<String, Value> = result
+        .names
+        .iter()
+        .zip(&result.best)
+        .map(|(n, v)| (n.clone(), json!(v)))
+        .collect();
+    let errors: Map<String, Value> = result
+        .names
+        .iter()
+        .zip(&result.standard_errors)
+        .map(|(n, v)| (n.clone(), json!(v)))
+        .collect();
+    let by_name = |values: &[f64]| -> Map<String, Value> {
+        result
+            .names
+            .iter()
+            .zip(values)
+            .map(|(n, v)| (n.clone(), json!(v)))
+            .collect()
+    };
+    let starts: Vec<Value> = result
+        .starts
+        .iter()
+        .map(|s| {
+            json!({
+                "start": by_name(&s.start),
+                "end": by_name(&s.end),
+                "objective": s.outcome.value,
+                "gradient_norm": s.outcome.projected_gradient_norm,
+                "iterations": s.outcome.iterations,
+                "evaluations": s.outcome.evaluations,
+                "status": s.outcome.status.to_string(),
+            })
+        })
+        .collect();
+    json!({
+        "scenario": study.scenario.name,
+        "title": study.scenario.title,
+        "best": best,
+        "objective": result.objective,
+        "standard_errors": errors,
+        "converged": result.converged,
+        "gradient_norm": result.gradient_norm,
+        "interrupted": result.interrupted,
+        "algorithm": algorithm_name(result.algorithm),
+        "solver": { "method": result.solving.stepper.name(), "why": result.solving.choice.to_string() },
+        "seed": study.scenario.fit.seed,
+        "measurements": study.measurements(),
+        "best_start": result.best_start,
+        "starts": starts,
+        "seconds": seconds,
+        "folder": folder,
+    })
+}
+
+fn summary(study: &Study, result: &Fit, seconds: f64, folder: &str) -> String {
+    let scenario = &study.scenario;
+    let finished = result
+        .starts
+        .iter()
+        .filter(|s| s.outcome.value.is_finite())
+        .count();
+    let near = result
+        .starts
+        .iter()
+        .filter(|s| s.outcome.value - result.objective <= 1e-3)
+        .count();
+    let width = result
+        .names
+        .iter()
+        .map(String::len)
+        .max()
+        .unwrap_or(0)
+        .max("parameter".len());
+    let mut text = format!(
+        "{}\n\n{:width$}  {:>14}  {:>14}\n",
+        scenario.title, "parameter", "estimate", "std. error"
+    );
+    let fitted = scenario.parameters.iter().filter(|p| p.fit);
+    for (((name, value), error), parameter) in result
+        .names
+        .iter()
+        .zip(&result.best)
+        .zip(&result.standard_errors)
+        .zip(fitted)
+    {
+        let error = error.map_or_else(|| "not determined".into(), |e| format!("{e:.4e}"));
+        let at_bound = if parameter.bounds.contains(value) {
+            "  at its bound"
+        } else {
+            ""
+        };
+        let unit = parameter.unit.as_deref().unwrap_or("");
+        text += format!(
+            "{name:width$}  {:>14}  {error:>14}  {unit}{at_bound}",
+            format!("{value:.7e}")
+        )
+        .trim_end();
+        text.push('\n');
+    }
+    text += &format!("\nobjective      {:.10}\n", result.objective);
+    let verdict = if result.converged {
+        "converged"
+    } else {
+        "NOT converged"
+    };
+    text += &format!(
+        "gradient norm  {:.1e} on the search scale: {verdict}\n",
+        result.gradient_norm
+    );
+    text += &format!(
+        "starts         {} of {} finished, {near} within 0.001 of the best\n",
+        finished,
+        result.starts.len()
+    );
+    text += &format!(
+        "solver         {} ({})\n",
+        result.solving.stepper.name(),
+        result.solving.choice
+    );
+    text += &format!(
+        "optimizer      {}, {seconds:.3} s\nresults        {folder}\n",
+        algorithm_name(result.algorithm)
+    );
+    text
+}

@@ -1,0 +1,187 @@
+//! `gradient`: the objective and its gradient, by one method or all of them side by side.
+
+use costate::scenario::GradientMethod;
+use costate::study::{
+    FunctionalStudy, Gradient, GradientOf, Solving, Study, StudyError, Variable, gradient,
+};
+use serde_json::{Map, Value, json};
+
+use super::arguments::{GradientArguments, GradientChoice};
+use super::{Failure, load, print_json, print_text};
+
+const ALL: [GradientMethod; 3] = [
+    GradientMethod::Dual,
+    GradientMethod::Adjoint,
+    GradientMethod::FiniteDifference,
+];
+
+/// Runs the command.
+pub fn run(arguments: &GradientArguments) -> Result<(), Failure> {
+    let overrides = load::overrides(
+        &arguments.common,
+        Some(&arguments.solver),
+        arguments.solver_method.as_deref(),
+    )?;
+    let (study, _) = load::study(&arguments.common, &overrides)?;
+    let variables = match arguments.wrt.as_slice() {
+        [] => Variable::default_set(&study.scenario),
+        names => names
+            .iter()
+            .map(|name| Variable::parse(name, &study.scenario))
+            .collect::<Result<_, _>>()
+            .map_err(|e| Failure::Usage(Some(e.to_string())))?,
+    };
+    let solving = Solving::choose(&study).map_err(work)?;
+    let functional = match &arguments.of {
+        Some(text) => Some(FunctionalStudy::parse(&study, text).map_err(|findings| {
+            super::diagnostics::print(&findings);
+            Failure::Usage(None)
+        })?),
+        None => None,
+    };
+    let of = functional
+        .as_ref()
+        .map_or(GradientOf::Data, GradientOf::Functional);
+    let methods: &[GradientMethod] = match arguments.gradient_method {
+        None => &[study.scenario.gradient.method],
+        Some(GradientChoice::Auto) => &[GradientMethod::Auto],
+        Some(GradientChoice::Dual) => &[GradientMethod::Dual],
+        Some(GradientChoice::Adjoint) => &[GradientMethod::Adjoint],
+        Some(GradientChoice::FiniteDifference) => &[GradientMethod::FiniteDifference],
+        Some(GradientChoice::All) => &ALL,
+    };
+    let p = study.values();
+    let results: Vec<Gradient> = methods
+        .iter()
+        .map(|&method| gradient(&study, &solving, of, method, &p, &variables))
+        .collect::<Result<_, _>>()
+        .map_err(work)?;
+    if arguments.common.json {
+        print_json(&document(&study, &solving, &variables, &results))
+    } else {
+        print_text(&table(&study, &solving, &variables, &results))
+    }
+}
+
+fn work(error: StudyError) -> Failure {
+    match error {
+        StudyError::UnknownName { .. } | StudyError::NoData | StudyError::Unsupported(_) => {
+            Failure::Usage(Some(error.to_string()))
+        }
+        other => Failure::Work(other.to_string()),
+    }
+}
+
+fn method_name(method: GradientMethod) -> &'static str {
+    match method {
+        GradientMethod::Auto => "auto",
+        GradientMethod::Dual => "dual",
+        GradientMethod::Adjoint => "adjoint",
+        GradientMethod::FiniteDifference => "finite-difference",
+    }
+}
+
+/// Largest difference of two gradients, relative to the first one's largest entry.
+fn difference(reference: &Gradient, other: &Gradient) -> f64 {
+    let largest = reference
+        .gradient
+        .iter()
+        .fold(0.0_f64, |a, g| a.max(g.abs()));
+    let difference = reference
+        .gradient
+        .iter()
+        .zip(&other.gradient)
+        .fold(0.0_f64, |a, (x, y)| a.max((x - y).abs()));
+    if difference == 0.0 {
+        0.0
+    } else {
+        difference / largest
+    }
+}
+
+fn document(
+    study: &Study,
+    solving: &Solving,
+    variables: &[Variable],
+    results: &[Gradient],
+) -> Value {
+    let by_name = |g: &Gradient| -> Map<String, Value> {
+        variables
+            .iter()
+            .zip(&g.gradient)
+            .map(|(v, g)| (v.name(&study.scenario), json!(g)))
+            .collect()
+    };
+    let Some(first) = results.first() else {
+        return Value::Null;
+    };
+    let mut document = json!({
+        "objective": first.value,
+        "gradient": by_name(first),
+        "method": method_name(first.method),
+        "seconds": first.seconds,
+        "solver": solving.stepper.name(),
+    });
+    if results.len() > 1 {
+        document["methods"] = results
+            .iter()
+            .map(|g| {
+                json!({
+                    "method": method_name(g.method),
+                    "objective": g.value,
+                    "gradient": by_name(g),
+                    "seconds": g.seconds,
+                    "difference": difference(first, g),
+                })
+            })
+            .collect();
+    }
+    document
+}
+
+fn table(study: &Study, solving: &Solving, variables: &[Variable], results: &[Gradient]) -> String {
+    let Some(first) = results.first() else {
+        return String::new();
+    };
+    let names: Vec<String> = variables.iter().map(|v| v.name(&study.scenario)).collect();
+    let width = names
+        .iter()
+        .map(String::len)
+        .max()
+        .unwrap_or(0)
+        .max("objective".len());
+    let mut text = format!(
+        "{}: {} ({})\n\n{:width$}",
+        study.scenario.title,
+        solving.stepper.name(),
+        solving.choice,
+        ""
+    );
+    for g in results {
+        text += &format!("  {:>22}", method_name(g.method));
+    }
+    text += &format!("\n{:width$}", "objective");
+    for g in results {
+        text += &format!("  {:>22.14e}", g.value);
+    }
+    text.push('\n');
+    for (k, name) in names.iter().enumerate() {
+        text += &format!("{name:width$}");
+        for g in results {
+            text += &format!("  {:>22.14e}", g.gradient[k]);
+        }
+        text.push('\n');
+    }
+    if results.len() > 1 {
+        text += &format!("\n{:width$}", "differs");
+        for g in results {
+            text += &format!("  {:>22.1e}", difference(first, g));
+        }
+    }
+    text += &format!("\n{:width$}", "time");
+    for g in results {
+        text += &format!("  {:>19.1} us", g.seconds * 1e6);
+    }
+    text.push('\n');
+    text
+}

@@ -1,0 +1,43 @@
+//! `new`: a working scenario folder from a built-in one.
+
+use std::path::Path;
+
+use costate::diagnostic::nearest;
+use costate::report::write_atomically;
+use serde_json::json;
+
+use super::{Failure, builtin, print_json, print_text};
+
+/// Writes the template's files into a new folder.
+pub fn run(name: &Path, template: &str, as_json: bool) -> Result<(), Failure> {
+    let Some(chosen) = builtin::ALL.iter().find(|b| b.name == template) else {
+        let hint = nearest(template, builtin::ALL.iter().map(|b| b.name)).map_or_else(
+            || "`costate list` shows them".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        return Err(Failure::Usage(Some(format!(
+            "no built-in scenario `{template}`: {hint}"
+        ))));
+    };
+    if name.exists() {
+        return Err(Failure::Usage(Some(format!(
+            "`{}` exists already; nothing was written",
+            name.display()
+        ))));
+    }
+    std::fs::create_dir_all(name)
+        .map_err(|e| Failure::Work(format!("cannot make `{}`: {e}", name.display())))?;
+    for (file, content) in chosen.files {
+        write_atomically(&name.join(file), content.as_bytes())
+            .map_err(|e| Failure::Work(e.to_string()))?;
+    }
+    let scenario = name.join("scenario.toml");
+    if as_json {
+        return print_json(&json!({ "path": scenario.display().to_string() }));
+    }
+    print_text(&format!(
+        "wrote {}\ntry: costate fit {}\n",
+        scenario.display(),
+        scenario.display()
+    ))
+}

@@ -1,0 +1,192 @@
+//! `simulate`: solve, then write what was asked for.
+
+use std::path::Path;
+
+use costate::report::figure::Figure;
+use costate::report::write_atomically;
+use costate::study::{Simulation, Study, StudyError, simulate};
+use serde_json::{Map, Value, json};
+
+use super::arguments::SimulateArguments;
+use super::{Failure, figures, load, print_json, print_text};
+
+/// Runs the command.
+pub fn run(arguments: &SimulateArguments) -> Result<(), Failure> {
+    let overrides = load::overrides(
+        &arguments.common,
+        Some(&arguments.solver),
+        arguments.method.as_deref(),
+    )?;
+    let (study, _) = load::study(&arguments.common, &overrides)?;
+    let experiment = study
+        .experiment(arguments.experiment.as_deref())
+        .map_err(|e| Failure::Usage(Some(e.to_string())))?;
+    let times = equidistant(study.scenario.start, study.scenario.end, arguments.points);
+    let result =
+        simulate(&study, experiment, &study.values(), &times).map_err(|error| match error {
+            StudyError::Unsupported(_) => Failure::Usage(Some(error.to_string())),
+            other => Failure::Work(other.to_string()),
+        })?;
+    if let Some(path) = &arguments.csv {
+        write_atomically(path, csv_text(&study, &result).as_bytes())
+            .map_err(|e| Failure::Work(e.to_string()))?;
+    }
+    if let Some(path) = &arguments.plot {
+        let note = study.scenario.experiments[experiment].name.clone();
+        let figure = figures::simulation(&study.scenario, &result, note)
+            .draw()
+            .map_err(|e| Failure::Work(e.to_string()))?;
+        write_figure(&figure, path)?;
+    }
+    if arguments.common.json {
+        print_json(&document(&study, &result))
+    } else {
+        print_text(&summary(&study, &result, arguments))
+    }
+}
+
+/// `count` times from start to end, both exactly.
+pub fn equidistant(start: f64, end: f64, count: u32) -> Vec<f64> {
+    let last = count.max(2) - 1;
+    (0..=last)
+        .map(|k| {
+            if k == last {
+                end
+            } else {
+                start + (end - start) * (f64::from(k) / f64::from(last))
+            }
+        })
+        .collect()
+}
+
+/// Writes a figure as what the file's extension says.
+pub fn write_figure(figure: &Figure, path: &Path) -> Result<(), Failure> {
+    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+    let bytes = match extension.as_deref() {
+        Some("svg") => figure.svg.clone().into_bytes(),
+        Some("png") => figure.png().map_err(|e| Failure::Work(e.to_string()))?,
+        _ => {
+            return Err(Failure::Usage(Some(format!(
+                "`{}`: plots are written as .svg or .png",
+                path.display()
+            ))));
+        }
+    };
+    write_atomically(path, &bytes).map_err(|e| Failure::Work(e.to_string()))
+}
+
+/// Names of the columns after the time: states, then observables that are not called as a state is.
+fn columns<'a>(study: &'a Study, result: &'a Simulation) -> Vec<(&'a str, &'a [f64])> {
+    let states = study
+        .scenario
+        .states
+        .iter()
+        .zip(&result.states)
+        .map(|(s, v)| (s.name.text.as_str(), v.as_slice()));
+    let observables = study
+        .scenario
+        .observables
+        .iter()
+        .zip(&result.observables)
+        .filter(|(o, _)| {
+            study
+                .scenario
+                .states
+                .iter()
+                .all(|s| s.name.text != o.name.text)
+        })
+        .map(|(o, v)| (o.name.text.as_str(), v.as_slice()));
+    states.chain(observables).collect()
+}
+
+/// The trajectory as CSV, numbers in the shortest form that reads back the same.
+pub fn csv_text(study: &Study, result: &Simulation) -> String {
+    use std::fmt::Write as _;
+    let columns = columns(study, result);
+    let mut text = String::from("t");
+    for (name, _) in &columns {
+        text.push(',');
+        text.push_str(name);
+    }
+    text.push('\n');
+    for (k, t) in result.t.iter().enumerate() {
+        let _ = write!(text, "{t:?}");
+        for (_, values) in &columns {
+            let _ = write!(text, ",{:?}", values[k]);
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// The statistics of a solve as JSON.
+fn statistics(result: &Simulation) -> Value {
+    let s = result.statistics;
+    json!({
+        "method": result.method,
+        "why": result.choice.to_string(),
+        "steps": s.steps,
+        "rejected": s.rejected,
+        "rhs_evaluations": s.rhs_evaluations,
+        "jacobians": s.jacobians,
+        "factorizations": s.factorizations,
+    })
+}
+
+fn document(study: &Study, result: &Simulation) -> Value {
+    let states: Map<String, Value> = study
+        .scenario
+        .states
+        .iter()
+        .zip(&result.states)
+        .map(|(s, v)| (s.name.text.clone(), json!(v)))
+        .collect();
+    let observables: Map<String, Value> = study
+        .scenario
+        .observables
+        .iter()
+        .zip(&result.observables)
+        .map(|(o, v)| (o.name.text.clone(), json!(v)))
+        .collect();
+    json!({ "t": result.t, "states": states, "observables": observables, "events": [], "statistics": statistics(result) })
+}
+
+fn summary(study: &Study, result: &Simulation, arguments: &SimulateArguments) -> String {
+    let scenario = &study.scenario;
+    let s = result.statistics;
+    let mut text = format!("{}\n\n", scenario.title);
+    let width = scenario
+        .states
+        .iter()
+        .map(|s| s.name.text.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max(5);
+    text += &format!(
+        "{:width$}  {:>16}  {:>16}\n",
+        "state",
+        format!("t = {}", scenario.start),
+        format!("t = {}", scenario.end)
+    );
+    for (state, values) in scenario.states.iter().zip(&result.states) {
+        let (first, last) = (
+            values.first().copied().unwrap_or(f64::NAN),
+            values.last().copied().unwrap_or(f64::NAN),
+        );
+        let unit = state.unit.as_deref().unwrap_or("");
+        text += format!(
+            "{:width$}  {first:>16.9}  {last:>16.9}  {unit}",
+            state.name.text
+        )
+        .trim_end();
+        text.push('\n');
+    }
+    text += &format!(
+        "\n{} ({}): {} steps, {} rejected, {} evaluations of the equations\n",
+        result.method, result.choice, s.steps, s.rejected, s.rhs_evaluations
+    );
+    for path in [&arguments.csv, &arguments.plot].into_iter().flatten() {
+        text += &format!("wrote {}\n", path.display());
+    }
+    text
+}

@@ -1,0 +1,219 @@
+//! A compiled function of arrays: the one thing other rooms of the house call.
+//!
+//! A function reads `inputs[group][index]` for the [`crate::model::graph::InputId`]s of its graph and writes
+//! (or adds to) the output arrays. It holds no state of its own: one `Arc<Function>` serves every thread,
+//! each with its own [`Scratch`].
+
+use std::sync::OnceLock;
+
+use costate_solvers::Scalar;
+
+use super::error::{CallError, CompileError};
+use super::interpreter::Interpreter;
+use super::native::{self, NativeCode};
+use super::program::Program;
+use crate::model::graph::{Graph, NodeId};
+
+/// Most input arrays, and most output arrays, a function may have: their addresses are passed on the stack.
+pub const MAX_ARRAYS: usize = 8;
+
+/// An output array of a function.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Output {
+    /// the node of each place
+    pub nodes: Vec<NodeId>,
+    /// add the values to the array instead of storing them
+    pub accumulate: bool,
+}
+
+impl Output {
+    /// An array whose places are overwritten.
+    pub fn store(nodes: Vec<NodeId>) -> Self {
+        Self {
+            nodes,
+            accumulate: false,
+        }
+    }
+    /// An array to whose places the values are added.
+    pub fn accumulate(nodes: Vec<NodeId>) -> Self {
+        Self {
+            nodes,
+            accumulate: true,
+        }
+    }
+}
+
+/// How a function is to be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Backend {
+    /// native code where it can be made, else the interpreter
+    #[default]
+    Auto,
+    /// the interpreter
+    Interpreter,
+    /// native code, or an error
+    Native,
+}
+
+/// Room for intermediate values, one a thread; any function may use any scratch.
+#[derive(Debug, Clone, Default)]
+pub struct Scratch {
+    /// the interpreter's registers
+    pub(super) registers: Vec<f64>,
+    /// values that native code carries from one of its chunks to a later one
+    pub(super) spill: Vec<f64>,
+}
+
+/// Code that computes output arrays from input arrays. `Send + Sync`; cheap to share in an [`Arc`](std::sync::Arc).
+#[derive(Debug)]
+pub struct Function {
+    lengths: Lengths,
+    native: Option<NativeCode>,
+    program: Program,
+    /// made when first run: a function in native code often never needs it
+    interpreter: OnceLock<Interpreter>,
+}
+
+impl Function {
+    /// Compiles the outputs of a graph.
+    pub fn new(graph: &Graph, outputs: &[Output], backend: Backend) -> Result<Self, CompileError> {
+        let program = Program::new(graph, outputs)?;
+        let native = match backend {
+            Backend::Interpreter => None,
+            Backend::Native => Some(native::compile(&program)?),
+            Backend::Auto => native::compile(&program).ok(),
+        };
+        Ok(Self {
+            lengths: program.lengths(),
+            native,
+            program,
+            interpreter: OnceLock::new(),
+        })
+    }
+
+    /// Whether calls run native code.
+    pub fn is_native(&self) -> bool {
+        self.native.is_some()
+    }
+
+    /// Number of operations, inputs and constants among them.
+    pub fn operations(&self) -> usize {
+        self.program.ops.len()
+    }
+
+    /// Shortest allowed lengths of the input arrays, and of the output arrays.
+    pub fn required_lengths(&self) -> (&[usize], &[usize]) {
+        (&self.lengths.inputs, &self.lengths.outputs)
+    }
+
+    /// Makes `scratch` large enough that no call of this function grows it.
+    pub fn prepare(&self, scratch: &mut Scratch) {
+        match &self.native {
+            Some(code) => grow(&mut scratch.spill, code.spill_slots()),
+            None => grow(&mut scratch.registers, self.interpreter().registers()),
+        }
+    }
+
+    /// Computes the outputs. Arrays may be longer than required; what lies beyond is left alone.
+    #[inline]
+    pub fn call(
+        &self,
+        inputs: &[&[f64]],
+        outputs: &mut [&mut [f64]],
+        scratch: &mut Scratch,
+    ) -> Result<(), CallError> {
+        let fits = match &self.native {
+            Some(code) => code.call(inputs, outputs, &mut scratch.spill),
+            None => {
+                let fits = self.lengths.fit(inputs, outputs);
+                if fits {
+                    self.interpreter()
+                        .evaluate(inputs, outputs, &mut scratch.registers);
+                }
+                fits
+            }
+        };
+        if fits {
+            Ok(())
+        } else {
+            Err(self.lengths.misfit(inputs, outputs))
+        }
+    }
+
+    /// Computes the outputs on any scalar, with the interpreter.
+    pub fn evaluate<S: Scalar>(
+        &self,
+        inputs: &[&[S]],
+        outputs: &mut [&mut [S]],
+        registers: &mut Vec<S>,
+    ) -> Result<(), CallError> {
+        if !self.lengths.fit(inputs, outputs) {
+            return Err(self.lengths.misfit(inputs, outputs));
+        }
+        self.interpreter().evaluate(inputs, outputs, registers);
+        Ok(())
+    }
+
+    fn interpreter(&self) -> &Interpreter {
+        self.interpreter
+            .get_or_init(|| Interpreter::new(&self.program))
+    }
+}
+
+/// Shortest allowed lengths of the arrays of a call.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Lengths {
+    /// of every input array
+    pub inputs: Box<[usize]>,
+    /// of every output array
+    pub outputs: Box<[usize]>,
+}
+
+impl Lengths {
+    /// Whether every array is there and long enough.
+    #[inline]
+    pub fn fit<T>(&self, inputs: &[&[T]], outputs: &[&mut [T]]) -> bool {
+        inputs.len() >= self.inputs.len()
+            && outputs.len() >= self.outputs.len()
+            && inputs
+                .iter()
+                .zip(&self.inputs)
+                .all(|(array, &required)| array.len() >= required)
+            && outputs
+                .iter()
+                .zip(&self.outputs)
+                .all(|(array, &required)| array.len() >= required)
+    }
+
+    /// Which array does not fit.
+    #[cold]
+    fn misfit<T>(&self, inputs: &[&[T]], outputs: &[&mut [T]]) -> CallError {
+        let first_short = |given: &[usize], required: &[usize]| {
+            (0..required.len())
+                .find(|&k| given.get(k).is_none_or(|&length| length < required[k]))
+                .map(|k| (k, given.get(k).copied().unwrap_or(0), required[k]))
+        };
+        let given: Vec<_> = inputs.iter().map(|a| a.len()).collect();
+        if let Some((array, length, required)) = first_short(&given, &self.inputs) {
+            return CallError::Input {
+                array,
+                length,
+                required,
+            };
+        }
+        let given: Vec<_> = outputs.iter().map(|a| a.len()).collect();
+        let (array, length, required) = first_short(&given, &self.outputs).unwrap_or_default();
+        CallError::Output {
+            array,
+            length,
+            required,
+        }
+    }
+}
+
+/// Lengthens a vector with zeros to at least `length`.
+pub(super) fn grow(numbers: &mut Vec<f64>, length: usize) {
+    if numbers.len() < length {
+        numbers.resize(length, 0.0);
+    }
+}

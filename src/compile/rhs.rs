@@ -1,0 +1,103 @@
+//! The right-hand side f of x' = f(t, x, p) with its Jacobian, ready for every solver and adjoint.
+//!
+//! The Jacobian's graph is made when first asked for: an explicit method never pays for it.
+
+use std::sync::{Arc, OnceLock};
+
+use costate_solvers::Pattern;
+
+use super::derived::{Derived, Sizes};
+use super::error::CompileError;
+use super::function::Backend;
+use crate::model::graph::{Graph, InputId, NodeId, Op, STATES, TIME};
+use crate::model::{jacobian, jvp};
+
+/// f with its derivatives. `Send + Sync`: one serves every thread.
+#[derive(Debug)]
+pub struct RightHandSide {
+    graph: Arc<Graph>,
+    nodes: Vec<NodeId>,
+    backend: Backend,
+    f: Derived,
+    linearization: OnceLock<Result<Linearization, CompileError>>,
+}
+
+/// J = df/dx and f_t = df/dt.
+#[derive(Debug)]
+pub struct Linearization {
+    /// the non-zero pattern of J
+    pub pattern: Pattern,
+    /// the non-zeros of J in the pattern's order
+    pub jacobian: Derived,
+    /// f_t, states held
+    pub time_derivative: Derived,
+}
+
+impl RightHandSide {
+    /// The right-hand side whose entries are `nodes`, one a state.
+    pub fn new(
+        graph: Arc<Graph>,
+        nodes: Vec<NodeId>,
+        sizes: Sizes,
+        backend: Backend,
+    ) -> Result<Self, CompileError> {
+        if nodes.len() != sizes.states {
+            return Err(CompileError::NotSquare {
+                equations: nodes.len(),
+                states: sizes.states,
+            });
+        }
+        Ok(Self {
+            f: Derived::new(Arc::clone(&graph), nodes.clone(), sizes, backend)?,
+            graph,
+            nodes,
+            backend,
+            linearization: OnceLock::new(),
+        })
+    }
+
+    /// f itself.
+    #[inline]
+    pub fn f(&self) -> &Derived {
+        &self.f
+    }
+
+    /// The Jacobian and the time derivative, made when first asked for.
+    #[inline]
+    pub fn linearization(&self) -> Result<&Linearization, CompileError> {
+        self.linearization
+            .get_or_init(|| self.linearize())
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    fn linearize(&self) -> Result<Linearization, CompileError> {
+        let sizes = self.f.sizes();
+        let mut graph = (*self.graph).clone();
+        let x: Vec<NodeId> = (0..sizes.states as u32)
+            .map(|index| {
+                graph.intern(Op::Input(InputId {
+                    group: STATES,
+                    index,
+                }))
+            })
+            .collect();
+        let mut entries = jacobian(&mut graph, &self.nodes, &x);
+        entries.sort_unstable_by_key(|&(row, column, _)| (column, row));
+        let places: Vec<(usize, usize)> = entries.iter().map(|&(r, c, _)| (r, c)).collect();
+        let values = entries.into_iter().map(|(_, _, value)| value).collect();
+        let t = graph.intern(Op::Input(InputId {
+            group: TIME,
+            index: 0,
+        }));
+        let one = graph.intern(Op::Constant(1.0_f64.to_bits()));
+        let slopes = jvp(&mut graph, &self.nodes, &[(t, one)]);
+        let graph = Arc::new(graph);
+        let derived = |nodes| Derived::new(Arc::clone(&graph), nodes, sizes, self.backend);
+        Ok(Linearization {
+            pattern: Pattern::from_entries(sizes.states, sizes.states, &places),
+            jacobian: derived(values)?,
+            time_derivative: derived(slopes)?,
+        })
+    }
+}

@@ -1,0 +1,195 @@
+//! A compiled right-hand side as the systems that solvers and adjoints step: x' = f(t, x, p) at held parameters.
+//!
+//! One [`ModelSystem`] a thread; the code behind it is shared. No call allocates, once each derivative has been
+//! asked for one time (the first call compiles it and grows the workspace).
+
+use std::sync::Arc;
+
+use costate_adjoint::{AdjointImplicitSystem, AdjointSystem};
+use costate_solvers::{ImplicitSystem, Pattern, System};
+
+use super::derived::{ModelScalar, Workspace};
+use super::error::{CallError, CompileError};
+use super::rhs::RightHandSide;
+
+/// A right-hand side at parameters p, over the scalar `S`: `f64` or dual numbers.
+///
+/// Slices of a wrong length, which no solver passes, give NaN throughout, as would an `f` that is not finite.
+#[derive(Debug, Clone)]
+pub struct ModelSystem<S: ModelScalar> {
+    rhs: Arc<RightHandSide>,
+    parameters: Vec<S>,
+    middle: f64,
+    workspace: Workspace<S>,
+    pattern: Arc<Pattern>,
+}
+
+impl<S: ModelScalar> ModelSystem<S> {
+    /// The system at parameters 0, for explicit methods: its Jacobian is not made, its pattern empty.
+    pub fn explicit(rhs: Arc<RightHandSide>) -> Self {
+        let sizes = rhs.f().sizes();
+        Self {
+            parameters: vec![S::from(0.0); sizes.parameters],
+            middle: 0.0,
+            workspace: Workspace::default(),
+            pattern: Arc::new(Pattern::from_entries(sizes.states, sizes.states, &[])),
+            rhs,
+        }
+    }
+
+    /// The system at parameters 0, with its Jacobian, for any method.
+    pub fn implicit(rhs: Arc<RightHandSide>) -> Result<Self, CompileError> {
+        let pattern = Arc::new(rhs.linearization()?.pattern.clone());
+        Ok(Self {
+            pattern,
+            ..Self::explicit(rhs)
+        })
+    }
+
+    /// Sets p; a length other than the model's is an error and changes nothing.
+    pub fn set_parameters(&mut self, p: &[S]) -> Result<(), CallError> {
+        if p.len() != self.parameters.len() {
+            return Err(CallError::Input {
+                array: usize::from(crate::model::graph::PARAMETERS),
+                length: p.len(),
+                required: self.parameters.len(),
+            });
+        }
+        self.parameters.copy_from_slice(p);
+        Ok(())
+    }
+
+    /// p.
+    pub fn parameter_values(&self) -> &[S] {
+        &self.parameters
+    }
+
+    /// The compiled right-hand side.
+    pub fn right_hand_side(&self) -> &Arc<RightHandSide> {
+        &self.rhs
+    }
+
+    #[inline]
+    fn time(&self, t: S) -> [S; 2] {
+        [t, S::from(self.middle)]
+    }
+}
+
+impl<S: ModelScalar> System<S> for ModelSystem<S> {
+    #[inline]
+    fn dim(&self) -> usize {
+        self.rhs.f().len()
+    }
+
+    #[inline]
+    fn rhs(&mut self, t: S, x: &[S], dx: &mut [S]) {
+        let time = self.time(t);
+        let done = self
+            .rhs
+            .f()
+            .evaluate(&time, x, &self.parameters, dx, &mut self.workspace);
+        or_nan(done, dx);
+    }
+
+    fn enter_stretch(&mut self, middle: f64) {
+        self.middle = middle;
+    }
+}
+
+impl<S: ModelScalar> ImplicitSystem<S> for ModelSystem<S> {
+    fn pattern(&self) -> &Pattern {
+        &self.pattern
+    }
+
+    #[inline]
+    fn jacobian(&mut self, t: S, x: &[S], values: &mut [S]) {
+        let time = self.time(t);
+        let done = match self.rhs.linearization() {
+            Ok(linear) => {
+                linear
+                    .jacobian
+                    .evaluate(&time, x, &self.parameters, values, &mut self.workspace)
+            }
+            Err(_) => Err(CallError::NotCompiled),
+        };
+        or_nan(done, values);
+    }
+
+    #[inline]
+    fn time_derivative(&mut self, t: S, x: &[S], ft: &mut [S]) {
+        let time = self.time(t);
+        let done = match self.rhs.linearization() {
+            Ok(linear) => {
+                linear
+                    .time_derivative
+                    .evaluate(&time, x, &self.parameters, ft, &mut self.workspace)
+            }
+            Err(_) => Err(CallError::NotCompiled),
+        };
+        or_nan(done, ft);
+    }
+}
+
+impl AdjointSystem for ModelSystem<f64> {
+    #[inline]
+    fn parameters(&self) -> usize {
+        self.parameters.len()
+    }
+
+    #[inline]
+    fn vjp(&mut self, t: f64, x: &[f64], w: &[f64], x_bar: &mut [f64], p_bar: &mut [f64]) {
+        let time = self.time(t);
+        let (p, workspace) = (&self.parameters, &mut self.workspace);
+        let done = self.rhs.f().vjp(&time, x, p, w, x_bar, p_bar, workspace);
+        or_nan(done, x_bar);
+        or_nan(done, p_bar);
+    }
+
+    fn time_vjp(&mut self, t: f64, x: &[f64], w: &[f64]) -> f64 {
+        let time = self.time(t);
+        self.rhs
+            .f()
+            .time_vjp(&time, x, &self.parameters, w, &mut self.workspace)
+            .unwrap_or(f64::NAN)
+    }
+}
+
+impl AdjointImplicitSystem for ModelSystem<f64> {
+    #[inline]
+    fn second_order_vjp(
+        &mut self,
+        t: f64,
+        x: &[f64],
+        v: &[f64],
+        s: f64,
+        w: &[f64],
+        x_bar: &mut [f64],
+        p_bar: &mut [f64],
+    ) {
+        let time = self.time(t);
+        let (p, workspace) = (&self.parameters, &mut self.workspace);
+        let done = self
+            .rhs
+            .f()
+            .second_order_vjp(&time, x, p, v, s, w, x_bar, p_bar, workspace);
+        or_nan(done, x_bar);
+        or_nan(done, p_bar);
+    }
+
+    fn second_order_time_vjp(&mut self, t: f64, x: &[f64], v: &[f64], s: f64, w: &[f64]) -> f64 {
+        let time = self.time(t);
+        let (p, workspace) = (&self.parameters, &mut self.workspace);
+        self.rhs
+            .f()
+            .second_order_time_vjp(&time, x, p, v, s, w, workspace)
+            .unwrap_or(f64::NAN)
+    }
+}
+
+/// Writes NaN where a call was refused: the solver reports it as a value that is not finite.
+#[inline]
+fn or_nan<S: ModelScalar>(done: Result<(), CallError>, values: &mut [S]) {
+    if done.is_err() {
+        values.fill(S::from(f64::NAN));
+    }
+}

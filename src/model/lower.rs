@@ -1,0 +1,707 @@
+//! One syntax tree to one node: names looked up, functions expanded, places kept for what is wrong.
+//!
+//! A comparison of time with an expression of parameters (`t < t_on`, `heaviside(t - t_on)`) switches at a time
+//! that can be hit exactly: it is decided by the middle of the present smooth stretch, and its time becomes a stop.
+
+use std::collections::{HashMap, HashSet};
+
+use costate_solvers::Comparison;
+
+use super::expression::{Arithmetic, Expression, ExpressionKind};
+use super::functional::Samples;
+use super::functions::{self, Arity};
+use super::graph::{FIRST_EXTRA, Graph, NodeId, Op, SECOND_EXTRA, TIME, Unary};
+use super::nonsmooth::NonSmooth;
+use super::scope::{Dependence, Role, Scope};
+use super::{StopTime, When};
+use crate::diagnostic::{Diagnostic, Span, nearest};
+
+/// Deepest nesting while functions are expanded.
+const MOST_DEPTH: usize = 1500;
+/// Most steps inside functions that are expanded: functions that call functions can grow without bound.
+const MOST_STEPS: usize = 1_000_000;
+/// Most findings of one scenario.
+const MOST_FINDINGS: usize = 100;
+
+/// What an expression may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Context {
+    /// what it is, with its article
+    pub(super) what: &'static str,
+    /// states
+    pub(super) states: bool,
+    /// `t`, signals
+    pub(super) time: bool,
+}
+
+impl Context {
+    /// A right-hand side, an observable: anything.
+    pub(super) const ANY: Self = Self {
+        what: "an expression",
+        states: true,
+        time: true,
+    };
+}
+
+/// The state of lowering.
+pub(super) struct Lowering<'a> {
+    pub(super) graph: &'a mut Graph,
+    pub(super) scope: Scope,
+    pub(super) dependence: Dependence,
+    pub(super) stops: Vec<StopTime>,
+    pub(super) diagnostics: Vec<Diagnostic>,
+    /// where a functional is being lowered: its samples
+    pub(super) functional: Option<Samples>,
+    /// rough operations met, and their places
+    pub(super) nonsmooth: Vec<NonSmooth>,
+    noted: HashSet<(usize, usize)>,
+    reported: HashSet<(usize, usize, &'static str)>,
+    expansions: HashMap<(String, Vec<NodeId>, Context), Option<NodeId>>,
+    steps: usize,
+    depth: usize,
+}
+
+/// Arguments of the function being expanded.
+type Arguments<'a> = [(&'a str, NodeId)];
+
+impl<'a> Lowering<'a> {
+    pub(super) fn new(graph: &'a mut Graph, scope: Scope) -> Self {
+        Self {
+            graph,
+            scope,
+            dependence: Dependence::default(),
+            stops: Vec::new(),
+            diagnostics: Vec::new(),
+            functional: None,
+            nonsmooth: Vec::new(),
+            noted: HashSet::new(),
+            reported: HashSet::new(),
+            expansions: HashMap::new(),
+            steps: 0,
+            depth: 0,
+        }
+    }
+
+    /// Reports once a place and kind: the body of a function is lowered at each of its calls.
+    pub(super) fn report(&mut self, diagnostic: Diagnostic) {
+        let key = diagnostic
+            .span
+            .as_ref()
+            .map_or((0, 0, diagnostic.code), |span| {
+                (span.start, span.end, diagnostic.code)
+            });
+        if self.diagnostics.len() < MOST_FINDINGS && self.reported.insert(key) {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// Adds a stop, once.
+    pub(super) fn stop(&mut self, at: NodeId, period: Option<NodeId>) {
+        let stop = StopTime { at, period };
+        if !self.stops.contains(&stop) {
+            self.stops.push(stop);
+        }
+    }
+
+    /// The node of an expression; `None` where something was reported, here or where a name it uses was given.
+    pub(super) fn lower(&mut self, expression: &Expression, context: Context) -> Option<NodeId> {
+        self.node(expression, &[], context)
+    }
+
+    fn node(
+        &mut self,
+        expression: &Expression,
+        arguments: &Arguments,
+        context: Context,
+    ) -> Option<NodeId> {
+        self.steps += usize::from(!arguments.is_empty());
+        if self.depth >= MOST_DEPTH || self.steps > MOST_STEPS {
+            self.report(
+                Diagnostic::error(
+                    "model::size",
+                    "functions call functions too often or too deeply",
+                    Some(expression.span.clone()),
+                )
+                .with_help("give intermediate results names in `[definitions]`"),
+            );
+            return None;
+        }
+        self.depth += 1;
+        let node = self.of_kind(expression, arguments, context);
+        self.depth -= 1;
+        node
+    }
+
+    fn of_kind(
+        &mut self,
+        expression: &Expression,
+        arguments: &Arguments,
+        context: Context,
+    ) -> Option<NodeId> {
+        match &expression.kind {
+            ExpressionKind::Number(value) => Some(self.graph.constant(*value)),
+            ExpressionKind::Name(name) => self.name(name, &expression.span, arguments, context),
+            ExpressionKind::Negate(a) => {
+                let a = self.node(a, arguments, context)?;
+                Some(self.graph.neg(a))
+            }
+            ExpressionKind::Not(a) => {
+                let a = self.node(a, arguments, context)?;
+                Some(self.graph.not(a))
+            }
+            ExpressionKind::Arithmetic(operator, a, b) => {
+                let (a, b) = self.pair(a, b, arguments, context)?;
+                Some(match operator {
+                    Arithmetic::Add => self.graph.add(a, b),
+                    Arithmetic::Subtract => self.graph.sub(a, b),
+                    Arithmetic::Multiply => self.graph.mul(a, b),
+                    Arithmetic::Divide => self.graph.div(a, b),
+                    Arithmetic::Power => self.graph.pow(a, b),
+                })
+            }
+            ExpressionKind::Compare(comparison, a, b) => {
+                let (a, b) = self.pair(a, b, arguments, context)?;
+                self.note_comparison(*comparison, a, b, &expression.span);
+                Some(self.compare(*comparison, a, b))
+            }
+            ExpressionKind::And(a, b) => {
+                let (a, b) = self.pair(a, b, arguments, context)?;
+                Some(self.graph.and(a, b))
+            }
+            ExpressionKind::Or(a, b) => {
+                let (a, b) = self.pair(a, b, arguments, context)?;
+                Some(self.graph.or(a, b))
+            }
+            ExpressionKind::Call(name, span, inner) => {
+                self.call(name, span, inner, expression, arguments, context)
+            }
+        }
+    }
+
+    /// Both sides, each lowered for its findings.
+    fn pair(
+        &mut self,
+        a: &Expression,
+        b: &Expression,
+        arguments: &Arguments,
+        context: Context,
+    ) -> Option<(NodeId, NodeId)> {
+        let a = self.node(a, arguments, context);
+        let b = self.node(b, arguments, context);
+        Some((a?, b?))
+    }
+
+    fn name(
+        &mut self,
+        name: &str,
+        span: &Span,
+        arguments: &Arguments,
+        context: Context,
+    ) -> Option<NodeId> {
+        if let Some(&(_, node)) = arguments.iter().find(|(argument, _)| *argument == name) {
+            return Some(node);
+        }
+        if self.functional.is_some() {
+            return self.name_in_functional(name, span);
+        }
+        if name == "pi" {
+            return Some(self.graph.constant(std::f64::consts::PI));
+        }
+        if name == "t" {
+            if !context.time {
+                self.report(
+                    Diagnostic::error(
+                        "model::not-allowed-here",
+                        format!("{} cannot depend on time", context.what),
+                        Some(span.clone()),
+                    )
+                    .with_help(permitted(context)),
+                );
+                return None;
+            }
+            return Some(self.graph.input(TIME, 0));
+        }
+        let Some(binding) = self.scope.names.get(name).copied() else {
+            self.unknown_name(name, span, arguments, context);
+            return None;
+        };
+        let node = binding.node?;
+        let on_states = !context.states && self.dependence.on_states(self.graph, node);
+        if on_states || (!context.time && self.dependence.on_time(self.graph, node)) {
+            let what = match (binding.role, on_states) {
+                (Role::State, _) => "is a state",
+                (_, true) => "depends on a state",
+                (_, false) => "depends on time",
+            };
+            self.report(
+                Diagnostic::error(
+                    "model::not-allowed-here",
+                    format!("`{name}` {what}, which {} cannot", context.what),
+                    Some(span.clone()),
+                )
+                .with_help(permitted(context)),
+            );
+            return None;
+        }
+        Some(node)
+    }
+
+    /// A name outside the samples of a functional: a parameter or a number, nothing that varies along the run.
+    fn name_in_functional(&mut self, name: &str, span: &Span) -> Option<NodeId> {
+        let constant = Context {
+            what: "a functional",
+            states: false,
+            time: false,
+        };
+        let varies = name == "t"
+            || match self.scope.names.get(name) {
+                Some(binding) => binding
+                    .node
+                    .is_some_and(|node| !self.dependence.on_parameters_only(self.graph, node)),
+                None => self.scope.observables.contains_key(name),
+            };
+        if varies {
+            self.report(
+                Diagnostic::error(
+                    "model::not-allowed-here",
+                    format!("`{name}` varies along the run"),
+                    Some(span.clone()),
+                )
+                .with_help(format!(
+                    "say when: `final({name})`, `initial({name})` or `at({name}, time)`"
+                )),
+            );
+            return None;
+        }
+        let samples = self.functional.take();
+        let node = self.name(name, span, &[], constant);
+        self.functional = samples;
+        node
+    }
+
+    fn unknown_name(&mut self, name: &str, span: &Span, arguments: &Arguments, context: Context) {
+        let mut candidates: Vec<&str> = self.scope.names.keys().map(String::as_str).collect();
+        candidates.extend(arguments.iter().map(|(argument, _)| *argument));
+        candidates.push("pi");
+        if context.time {
+            candidates.push("t");
+        }
+        candidates.sort_unstable();
+        let is_function =
+            functions::function(name).is_some() || self.scope.functions.contains_key(name);
+        let help = if is_function {
+            format!("`{name}` is a function: give its arguments in parentheses")
+        } else if name == "e" && !candidates.contains(&"e") {
+            "Euler's number is `exp(1)`".to_owned()
+        } else if matches!(name, "time" | "Time") {
+            "time is `t`".to_owned()
+        } else {
+            match nearest(name, candidates.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("known are {}", listed(&candidates)),
+            }
+        };
+        let message = format!("there is no `{name}`");
+        self.report(
+            Diagnostic::error("model::unknown-name", message, Some(span.clone()))
+                .with_label("unknown name")
+                .with_help(help),
+        );
+    }
+
+    fn call(
+        &mut self,
+        name: &str,
+        span: &Span,
+        inner: &[Expression],
+        whole: &Expression,
+        arguments: &Arguments,
+        context: Context,
+    ) -> Option<NodeId> {
+        if super::functional::is_functional(name) {
+            return self.sample(name, span, inner, whole);
+        }
+        let nodes: Vec<Option<NodeId>> = inner
+            .iter()
+            .map(|argument| self.node(argument, arguments, context))
+            .collect();
+        if let Some(function) = functions::function(name) {
+            self.check_count(name, function.arity, inner.len(), whole)?;
+            let nodes: Vec<NodeId> = nodes.into_iter().collect::<Option<_>>()?;
+            self.note_call(function, inner, &nodes, &whole.span);
+            return Some(self.built_in(name, function, &nodes));
+        }
+        let Some(function) = self.scope.functions.get(name).cloned() else {
+            self.unknown_function(name, span);
+            return None;
+        };
+        self.check_count(
+            name,
+            Arity::Exactly(function.arguments.len()),
+            inner.len(),
+            whole,
+        )?;
+        if self.scope.recursive.contains(name) {
+            return None;
+        }
+        let nodes: Vec<NodeId> = nodes.into_iter().collect::<Option<_>>()?;
+        let key = (name.to_owned(), nodes, context);
+        if let Some(&known) = self.expansions.get(&key) {
+            return known;
+        }
+        let bound: Vec<(&str, NodeId)> = function
+            .arguments
+            .iter()
+            .map(|argument| argument.text.as_str())
+            .zip(key.1.iter().copied())
+            .collect();
+        // a body is no place for samples
+        let samples = self.functional.take();
+        let node = self.node(&function.expression, &bound, context);
+        self.functional = samples;
+        self.expansions.insert(key, node);
+        node
+    }
+
+    fn check_count(
+        &mut self,
+        name: &str,
+        arity: Arity,
+        count: usize,
+        whole: &Expression,
+    ) -> Option<()> {
+        if arity.allows(count) {
+            return Some(());
+        }
+        let mut diagnostic = Diagnostic::error(
+            "model::argument-count",
+            format!("`{name}` takes {}, not {count}", arity.words()),
+            Some(whole.span.clone()),
+        );
+        if let Some(function) = functions::function(name) {
+            diagnostic = diagnostic.with_help(function.doc);
+        }
+        self.report(diagnostic);
+        None
+    }
+
+    fn unknown_function(&mut self, name: &str, span: &Span) {
+        let mut candidates: Vec<&str> = functions::FUNCTIONS.iter().map(|f| f.name).collect();
+        candidates.extend(self.scope.functions.keys().map(String::as_str));
+        candidates.sort_unstable();
+        let help = match (self.scope.names.get(name), alias(name)) {
+            (Some(binding), _) => format!(
+                "`{name}` is {}; a product is written `{name}*(...)`",
+                binding.role.words()
+            ),
+            (None, Some(known)) => format!("it is called `{known}` here"),
+            (None, None) => match nearest(name, candidates) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "functions of one's own are given in `[functions]`".to_owned(),
+            },
+        };
+        self.report(
+            Diagnostic::error(
+                "model::unknown-function",
+                format!("there is no function `{name}`"),
+                Some(span.clone()),
+            )
+            .with_label("unknown function")
+            .with_help(help),
+        );
+    }
+
+    /// A built-in function; those with a switch at a known time are decided as comparisons are.
+    fn built_in(&mut self, name: &str, function: &functions::Function, nodes: &[NodeId]) -> NodeId {
+        let zero = self.graph.constant(0.0);
+        match (name, nodes) {
+            ("heaviside", &[x]) => self.compare(Comparison::GreaterOrEqual, x, zero),
+            ("abs", &[x]) if self.switch(x, zero).is_some() => {
+                let condition = self.compare(Comparison::GreaterOrEqual, x, zero);
+                let negative = self.graph.neg(x);
+                self.graph.choose(condition, x, negative)
+            }
+            ("sign", &[x]) if self.switch(x, zero).is_some() => {
+                let condition = self.compare(Comparison::GreaterOrEqual, x, zero);
+                let (one, minus) = (self.graph.constant(1.0), self.graph.constant(-1.0));
+                self.graph.choose(condition, one, minus)
+            }
+            ("max" | "min", &[a, b]) if self.switch(a, b).is_some() => {
+                let comparison = if name == "max" {
+                    Comparison::GreaterOrEqual
+                } else {
+                    Comparison::LessOrEqual
+                };
+                let condition = self.compare(comparison, a, b);
+                self.graph.choose(condition, a, b)
+            }
+            _ => (function.build)(self.graph, nodes),
+        }
+    }
+
+    /// 1 where the comparison holds, else 0; by the middle of the stretch, with a stop, where it switches at a
+    /// time that parameters alone decide.
+    pub(super) fn compare(&mut self, comparison: Comparison, a: NodeId, b: NodeId) -> NodeId {
+        if !matches!(comparison, Comparison::Equal | Comparison::NotEqual)
+            && let Some((a, b, at)) = self.switch(a, b)
+        {
+            self.stop(at, None);
+            return self.graph.compare(comparison, a, b);
+        }
+        self.graph.compare(comparison, a, b)
+    }
+
+    /// Whether a comparison is decided at a stop.
+    pub(super) fn is_stop(&mut self, comparison: Comparison, a: NodeId, b: NodeId) -> bool {
+        !matches!(comparison, Comparison::Equal | Comparison::NotEqual)
+            && self.switch(a, b).is_some()
+    }
+    /// Whether any of the nodes changes along a run.
+    pub(super) fn varies(&mut self, nodes: &[NodeId]) -> bool {
+        nodes
+            .iter()
+            .any(|&node| !self.dependence.on_parameters_only(self.graph, node))
+    }
+    /// Whether a node depends on neither states nor t itself: only the middle of the stretch may change it.
+    pub(super) fn is_constant_between_stops(&mut self, node: NodeId) -> bool {
+        self.dependence.is_constant_between_stops(self.graph, node)
+    }
+    /// Notes a rough operation, once a place: a function's body is lowered at each call.
+    pub(super) fn note(&mut self, found: NonSmooth) {
+        if self.noted.insert((found.span.start, found.span.end)) {
+            self.nonsmooth.push(found);
+        }
+    }
+
+    /// Where a - b changes sign at a time that parameters alone decide: both sides with t replaced by the middle
+    /// of the stretch, and that time. Seen are t, t - c, t + c and c - t on either side.
+    fn switch(&mut self, a: NodeId, b: NodeId) -> Option<(NodeId, NodeId, NodeId)> {
+        if let Some((moved, at)) = self.switch_of(a, b) {
+            return Some((moved, b, at));
+        }
+        let (moved, at) = self.switch_of(b, a)?;
+        Some((a, moved, at))
+    }
+
+    /// As `switch`, time being in `side` only: `side` with t replaced, and the time when it equals `level`.
+    fn switch_of(&mut self, side: NodeId, level: NodeId) -> Option<(NodeId, NodeId)> {
+        let (t, middle) = (self.graph.input(TIME, 0), self.graph.input(TIME, 1));
+        let mut fixed = |id| self.dependence.on_parameters_only(self.graph, id);
+        if !fixed(level) {
+            return None;
+        }
+        Some(match self.graph.op(side) {
+            _ if side == t => (middle, level),
+            Op::Sub(a, b) if a == t && fixed(b) => {
+                (self.graph.sub(middle, b), self.graph.add(level, b))
+            }
+            Op::Sub(a, b) if b == t && fixed(a) => {
+                (self.graph.sub(a, middle), self.graph.sub(a, level))
+            }
+            Op::Add(a, b) if a == t && fixed(b) => {
+                (self.graph.add(middle, b), self.graph.sub(level, b))
+            }
+            Op::Add(a, b) if b == t && fixed(a) => {
+                (self.graph.add(a, middle), self.graph.sub(level, a))
+            }
+            _ => return None,
+        })
+    }
+
+    /// `final(e)`, `initial(e)`, `at(e, time)`, `objective()`.
+    fn sample(
+        &mut self,
+        name: &str,
+        span: &Span,
+        inner: &[Expression],
+        whole: &Expression,
+    ) -> Option<NodeId> {
+        let Some(mut samples) = self.functional.take() else {
+            self.report(
+                Diagnostic::error(
+                    "model::not-allowed-here",
+                    format!("`{name}` is read from a whole run and cannot stand here"),
+                    Some(span.clone()),
+                )
+                .with_help("it stands outermost in the expressions of `[[expect]]` and `--of`"),
+            );
+            return None;
+        };
+        let count = match name {
+            "objective" => 0,
+            "at" => 2,
+            _ => 1,
+        };
+        let node = if self
+            .check_count(name, Arity::Exactly(count), inner.len(), whole)
+            .is_none()
+        {
+            None
+        } else if name == "objective" {
+            samples.uses_objective = true;
+            Some(self.graph.input(SECOND_EXTRA, 0))
+        } else {
+            self.sampled(name, inner, &samples)
+                .map(|(when, value)| samples.input(self.graph, when, value))
+        };
+        self.functional = Some(samples);
+        node
+    }
+
+    fn sampled(
+        &mut self,
+        name: &str,
+        inner: &[Expression],
+        samples: &Samples,
+    ) -> Option<(When, NodeId)> {
+        let hidden = self.bind_observables();
+        let value = self.lower(&inner[0], Context::ANY);
+        for name in hidden {
+            self.scope.names.remove(&name);
+        }
+        let when = match name {
+            "initial" => Some(When::Initial),
+            "final" => Some(When::Final),
+            _ => self.sample_time(&inner[1], samples),
+        };
+        Some((when?, value?))
+    }
+
+    /// Makes observables usable as names; returns those to remove again.
+    fn bind_observables(&mut self) -> Vec<String> {
+        let mut added = Vec::new();
+        for (name, &node) in &self.scope.observables {
+            if !self.scope.names.contains_key(name) {
+                added.push(name.clone());
+                let binding = super::scope::Binding {
+                    role: Role::Observable,
+                    node: Some(node),
+                };
+                self.scope.names.insert(name.clone(), binding);
+            }
+        }
+        added
+    }
+
+    fn sample_time(&mut self, expression: &Expression, samples: &Samples) -> Option<When> {
+        let number = Context {
+            what: "a time of `at`",
+            states: false,
+            time: false,
+        };
+        let node = self.lower(expression, number)?;
+        let [start, end] = samples.span;
+        match self.graph.constant_value(node) {
+            Some(time) if (start..=end).contains(&time) => Some(When::At(time)),
+            Some(time) => {
+                self.report(
+                    Diagnostic::error(
+                        "model::sample-time",
+                        format!("the time {time} is outside the run"),
+                        Some(expression.span.clone()),
+                    )
+                    .with_help(format!("the run is from {start} to {end}")),
+                );
+                None
+            }
+            None => {
+                self.report(
+                    Diagnostic::error(
+                        "model::sample-time",
+                        "the time of `at` must be a number",
+                        Some(expression.span.clone()),
+                    )
+                    .with_help("parameters cannot stand in it"),
+                );
+                None
+            }
+        }
+    }
+
+    /// Lowers the bodies of all functions for their findings, on a copy of the graph: a function that is never
+    /// called is checked, too.
+    pub(super) fn check_functions(&mut self) {
+        let functions: Vec<_> = {
+            let mut all: Vec<_> = self.scope.functions.values().cloned().collect();
+            all.sort_by_key(|function| function.name.span.start);
+            all
+        };
+        if functions.is_empty() {
+            return;
+        }
+        let mut copy = self.graph.clone();
+        let mut check = Lowering::new(&mut copy, self.scope.clone());
+        check.dependence = self.dependence.clone();
+        for function in functions {
+            if check.scope.recursive.contains(&function.name.text) {
+                continue;
+            }
+            let bound: Vec<(&str, NodeId)> = function
+                .arguments
+                .iter()
+                .zip(0..)
+                .map(|(argument, k)| (argument.text.as_str(), check.graph.input(FIRST_EXTRA, k)))
+                .collect();
+            check.node(&function.expression, &bound, Context::ANY);
+        }
+        for diagnostic in check.diagnostics {
+            self.report(diagnostic);
+        }
+    }
+
+    /// 2 pi a
+    pub(super) fn radians(&mut self, cycles: NodeId) -> NodeId {
+        let tau = self.graph.constant(std::f64::consts::TAU);
+        self.graph.mul(tau, cycles)
+    }
+    /// sin a
+    pub(super) fn sine(&mut self, a: NodeId) -> NodeId {
+        self.graph.unary(Unary::Sin, a)
+    }
+}
+
+/// What a context permits, as advice.
+fn permitted(context: Context) -> &'static str {
+    match (context.states, context.time) {
+        (false, false) => "parameters and numbers may be used here",
+        (false, true) => "parameters, signals and `t` may be used here",
+        (true, _) => "states, parameters and definitions may be used here",
+    }
+}
+
+/// The first few of a list.
+fn listed(names: &[&str]) -> String {
+    let shown: Vec<String> = names
+        .iter()
+        .take(8)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let more = if names.len() > 8 { ", ..." } else { "" };
+    format!("{}{more}", shown.join(", "))
+}
+
+/// What some call differently.
+fn alias(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "ln" => "log",
+        "arcsin" => "asin",
+        "arccos" => "acos",
+        "arctan" => "atan",
+        "arctan2" => "atan2",
+        "arsinh" | "arcsinh" => "asinh",
+        "arcosh" | "arccosh" => "acosh",
+        "artanh" | "arctanh" => "atanh",
+        "sgn" | "signum" => "sign",
+        "power" => "pow",
+        "fabs" => "abs",
+        "minimum" => "min",
+        "maximum" => "max",
+        "clip" => "clamp",
+        "sigmoid" | "expit" => "logistic",
+        "ceiling" => "ceil",
+        "where" | "ifelse" | "piecewise" => "if",
+        "fmod" | "rem" => "mod",
+        "theta" | "unitstep" => "heaviside",
+        _ => return None,
+    })
+}

@@ -1,0 +1,396 @@
+//! Names and what they stand for; the order in which definitions can be lowered, and the cycles that have none.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::expression::{Expression, ExpressionKind};
+use super::graph::{Graph, Op, PARAMETERS, STATES, TIME};
+use super::{NodeId, functions};
+use crate::diagnostic::{Diagnostic, Span};
+use crate::scenario::{Name, Scenario, SignalKind, UserFunction};
+
+/// What a name was given to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    State,
+    Parameter,
+    Definition,
+    Signal,
+    Observable,
+}
+
+impl Role {
+    /// With its article, for messages.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::State => "a state",
+            Self::Parameter => "a parameter",
+            Self::Definition => "a definition",
+            Self::Signal => "a signal",
+            Self::Observable => "an observable",
+        }
+    }
+}
+
+/// A name's node; `None` where it could not be lowered, which was reported then.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Binding {
+    pub(super) role: Role,
+    pub(super) node: Option<NodeId>,
+}
+
+/// All names that an expression of the model can use.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Scope {
+    pub(super) names: HashMap<String, Binding>,
+    /// observables: usable in functionals only, where no other name is the same
+    pub(super) observables: HashMap<String, NodeId>,
+    pub(super) functions: HashMap<String, Arc<UserFunction>>,
+    /// functions that call themselves: reported, never expanded
+    pub(super) recursive: HashSet<String>,
+}
+
+/// Words that cannot be names, and why.
+pub(super) fn reserved(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "t" => "`t` is time",
+        "pi" => "`pi` is 3.14159...",
+        "and" | "or" | "not" => "it is an operator",
+        "if" => "it is a function",
+        _ => return None,
+    })
+}
+
+/// What inputs a node depends on.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Dependence {
+    flags: Vec<u8>,
+}
+
+impl Dependence {
+    const STATE: u8 = 1;
+    const TIME: u8 = 2;
+    const MIDDLE: u8 = 4;
+    const OTHER: u8 = 8;
+
+    fn flags(&mut self, graph: &Graph, id: NodeId) -> u8 {
+        for k in self.flags.len()..=id.0 as usize {
+            #[expect(clippy::cast_possible_truncation, reason = "k <= id.0, which is u32")]
+            let op = graph.op(NodeId(k as u32));
+            let flag = match op {
+                Op::Input(input) => match input.group {
+                    STATES => Self::STATE,
+                    TIME if input.index == 0 => Self::TIME,
+                    TIME => Self::MIDDLE,
+                    PARAMETERS => 0,
+                    _ => Self::OTHER,
+                },
+                op => op
+                    .operands()
+                    .fold(0, |flag, operand| flag | self.flags[operand.0 as usize]),
+            };
+            self.flags.push(flag);
+        }
+        self.flags[id.0 as usize]
+    }
+    pub(super) fn on_states(&mut self, graph: &Graph, id: NodeId) -> bool {
+        self.flags(graph, id) & Self::STATE != 0
+    }
+    pub(super) fn on_time(&mut self, graph: &Graph, id: NodeId) -> bool {
+        self.flags(graph, id) & (Self::TIME | Self::MIDDLE) != 0
+    }
+    /// Whether the node depends on neither states nor t itself.
+    pub(super) fn is_constant_between_stops(&mut self, graph: &Graph, id: NodeId) -> bool {
+        self.flags(graph, id) & !Self::MIDDLE == 0
+    }
+    /// Whether the node is a function of parameters alone, or a number.
+    pub(super) fn on_parameters_only(&mut self, graph: &Graph, id: NodeId) -> bool {
+        self.flags(graph, id) == 0
+    }
+}
+
+/// Checks the names given in the tables: each once among states, parameters, definitions and signals, and none
+/// that is taken by the language.
+pub(super) fn check_names(scenario: &Scenario, diagnostics: &mut Vec<Diagnostic>) {
+    let tables = [
+        (
+            Role::Parameter,
+            scenario
+                .parameters
+                .iter()
+                .map(|p| &p.name)
+                .collect::<Vec<_>>(),
+        ),
+        (
+            Role::State,
+            scenario.states.iter().map(|s| &s.name).collect(),
+        ),
+        (
+            Role::Definition,
+            scenario.definitions.iter().map(|d| &d.name).collect(),
+        ),
+        (
+            Role::Signal,
+            scenario.signals.iter().map(|s| &s.name).collect(),
+        ),
+    ];
+    let mut seen: HashMap<&str, (Role, &Name)> = HashMap::new();
+    for (role, names) in tables {
+        for name in names {
+            check_reserved(name, diagnostics);
+            if let Some((other, first)) = seen.get(name.text.as_str()) {
+                let (line, _) = first.span.file.line_column(first.span.start);
+                diagnostics.push(
+                    Diagnostic::error(
+                        "model::duplicate-name",
+                        format!("`{}` is the name of {} already", name.text, other.words()),
+                        Some(name.span.clone()),
+                    )
+                    .with_help(format!(
+                        "it was given on line {line}; rename {} here or there",
+                        role.words().replacen("a ", "the ", 1)
+                    )),
+                );
+            } else {
+                seen.insert(&name.text, (role, name));
+            }
+        }
+    }
+    for function in &scenario.functions {
+        let name = &function.name;
+        if functions::function(&name.text).is_some() || super::functional::is_functional(&name.text)
+        {
+            diagnostics.push(
+                Diagnostic::error(
+                    "model::reserved-name",
+                    format!("`{}` is a built-in function", name.text),
+                    Some(name.span.clone()),
+                )
+                .with_help("choose another name"),
+            );
+        } else {
+            check_reserved(name, diagnostics);
+        }
+        let mut arguments = HashSet::new();
+        for argument in &function.arguments {
+            check_reserved(argument, diagnostics);
+            if !arguments.insert(&argument.text) {
+                diagnostics.push(
+                    Diagnostic::error(
+                        "model::duplicate-name",
+                        format!(
+                            "`{}` is an argument of `{}` twice",
+                            argument.text, name.text
+                        ),
+                        Some(argument.span.clone()),
+                    )
+                    .with_help("rename one of them"),
+                );
+            }
+        }
+    }
+}
+
+fn check_reserved(name: &Name, diagnostics: &mut Vec<Diagnostic>) {
+    if let Some(why) = reserved(&name.text) {
+        diagnostics.push(
+            Diagnostic::error(
+                "model::reserved-name",
+                format!("`{}` cannot be a name: {why}", name.text),
+                Some(name.span.clone()),
+            )
+            .with_help("choose another name"),
+        );
+    }
+}
+
+/// The expressions of a signal.
+pub(super) fn signal_expressions(kind: &SignalKind) -> Vec<&Expression> {
+    match kind {
+        SignalKind::Step { at, before, after } => vec![at, before, after],
+        SignalKind::Ramp {
+            start,
+            end,
+            from,
+            to,
+        } => vec![start, end, from, to],
+        SignalKind::Sine {
+            amplitude,
+            frequency,
+            phase,
+            offset,
+        } => vec![amplitude, frequency, phase, offset],
+        SignalKind::Pulse {
+            start,
+            width,
+            period,
+            low,
+            high,
+        } => {
+            let mut all = vec![start, width, low, high];
+            all.extend(period);
+            all
+        }
+        SignalKind::Expression(expression) => vec![expression],
+        SignalKind::Table { .. } => Vec::new(),
+    }
+}
+
+/// Something named that is computed from other things named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Item {
+    Definition(usize),
+    Signal(usize),
+    Function(usize),
+}
+
+/// Definitions, signals and functions, each after those it uses.
+pub(super) struct Order {
+    pub(super) items: Vec<Item>,
+    /// those on a cycle
+    pub(super) cyclic: HashSet<Item>,
+}
+
+/// Sorts by use (depth-first, without recursion) and reports cycles.
+pub(super) fn order(scenario: &Scenario, diagnostics: &mut Vec<Diagnostic>) -> Order {
+    let mut all: Vec<(Item, &Name, Vec<&Expression>, &[Name])> = Vec::new();
+    for (k, definition) in scenario.definitions.iter().enumerate() {
+        let expressions = vec![&definition.expression];
+        all.push((Item::Definition(k), &definition.name, expressions, &[]));
+    }
+    for (k, signal) in scenario.signals.iter().enumerate() {
+        all.push((
+            Item::Signal(k),
+            &signal.name,
+            signal_expressions(&signal.kind),
+            &[],
+        ));
+    }
+    for (k, function) in scenario.functions.iter().enumerate() {
+        let expressions = vec![&function.expression];
+        all.push((
+            Item::Function(k),
+            &function.name,
+            expressions,
+            &function.arguments,
+        ));
+    }
+    let (mut by_name, mut by_function) = (HashMap::new(), HashMap::new());
+    for (k, (item, name, _, _)) in all.iter().enumerate() {
+        let table = match item {
+            Item::Function(_) => &mut by_function,
+            _ => &mut by_name,
+        };
+        table.entry(name.text.as_str()).or_insert(k);
+    }
+    let uses: Vec<Vec<(usize, &Span)>> = all
+        .iter()
+        .map(|(_, _, expressions, arguments)| {
+            let mut found = Vec::new();
+            let mut stack = expressions.clone();
+            while let Some(expression) = stack.pop() {
+                match &expression.kind {
+                    ExpressionKind::Number(_) => {}
+                    ExpressionKind::Name(name) => {
+                        if !arguments.iter().any(|argument| argument.text == *name)
+                            && let Some(&k) = by_name.get(name.as_str())
+                        {
+                            found.push((k, &expression.span));
+                        }
+                    }
+                    ExpressionKind::Call(name, span, inner) => {
+                        if let Some(&k) = by_function.get(name.as_str()) {
+                            found.push((k, span));
+                        }
+                        stack.extend(inner);
+                    }
+                    ExpressionKind::Negate(a) | ExpressionKind::Not(a) => stack.push(a),
+                    ExpressionKind::Arithmetic(_, a, b)
+                    | ExpressionKind::Compare(_, a, b)
+                    | ExpressionKind::And(a, b)
+                    | ExpressionKind::Or(a, b) => stack.extend([&**a, &**b]),
+                }
+            }
+            found.sort_by_key(|(_, span)| span.start);
+            found
+        })
+        .collect();
+
+    #[derive(Clone, Copy, PartialEq)]
+    enum Mark {
+        New,
+        Open,
+        Done,
+    }
+    let mut marks = vec![Mark::New; all.len()];
+    let mut result = Order {
+        items: Vec::new(),
+        cyclic: HashSet::new(),
+    };
+    for root in 0..all.len() {
+        if marks[root] != Mark::New {
+            continue;
+        }
+        marks[root] = Mark::Open;
+        let mut path = vec![(root, 0)];
+        while let Some((k, next)) = path.last_mut() {
+            let k = *k;
+            let Some(&(used, span)) = uses[k].get(*next) else {
+                marks[k] = Mark::Done;
+                result.items.push(all[k].0);
+                path.pop();
+                continue;
+            };
+            *next += 1;
+            match marks[used] {
+                Mark::Done => {}
+                Mark::New => {
+                    marks[used] = Mark::Open;
+                    path.push((used, 0));
+                }
+                Mark::Open => {
+                    let first = path.iter().position(|&(k, _)| k == used).unwrap_or(0);
+                    let members: Vec<usize> = path[first..].iter().map(|&(k, _)| k).collect();
+                    result.cyclic.extend(members.iter().map(|&k| all[k].0));
+                    let names: Vec<&Name> = members.iter().map(|&k| all[k].1).collect();
+                    diagnostics.push(cycle(&names, span));
+                }
+            }
+        }
+    }
+    result
+}
+
+/// The finding for a cycle; `back` is where the last of `names` uses the first.
+fn cycle(names: &[&Name], back: &Span) -> Diagnostic {
+    // a cycle of thousands is told by its ends
+    const SHOWN: usize = 12;
+    let mut chain: Vec<&str> = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| name.text.as_str())
+        .collect();
+    if names.len() > SHOWN {
+        chain.push("...");
+    }
+    chain.push(&names[0].text);
+    let places: Vec<String> = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| {
+            let (line, column) = name.span.file.line_column(name.span.start);
+            format!("`{}` at {line}:{column}", name.text)
+        })
+        .collect();
+    Diagnostic::error(
+        "model::cycle",
+        format!(
+            "`{}` is defined by itself: {}",
+            chain[0],
+            chain.join(" -> ")
+        ),
+        Some(back.clone()),
+    )
+    .with_label("closes the cycle")
+    .with_help(format!("break the cycle: {}", places.join(", ")))
+}

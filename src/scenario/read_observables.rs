@@ -1,0 +1,98 @@
+//! `[observables]`: `y = "x"`, or `y = { expression, unit, noise = { model, sigma } }`.
+
+use toml::de::DeValue;
+
+use super::names;
+use super::reader::Names;
+use super::types::{Name, Noise, NoiseModel, Observable, Sigma, State};
+use super::values::{Reader, Section, Value};
+use crate::model::{Expression, ExpressionKind};
+
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    top: &Section<'_, '_>,
+    states: &[State],
+    names: &Names,
+) -> Vec<Observable> {
+    if top.get("observables").is_none() {
+        return states.iter().map(observe).collect();
+    }
+    // observables have a name space of their own: `hare = "hare"` is as good as any
+    let mut own = Names::default();
+    reader
+        .named(top, "observables", "an observable", &mut own)
+        .into_iter()
+        .map(|(name, value)| observable(reader, name, value, names))
+        .collect()
+}
+
+/// A state that observes itself.
+fn observe(state: &State) -> Observable {
+    Observable {
+        name: state.name.clone(),
+        expression: Expression {
+            kind: ExpressionKind::Name(state.name.text.clone()),
+            span: state.name.span.clone(),
+        },
+        unit: state.unit.clone(),
+        noise: None,
+    }
+}
+
+fn observable(reader: &mut Reader<'_>, name: Name, value: &Value<'_>, names: &Names) -> Observable {
+    let mut observable = Observable {
+        expression: Expression {
+            kind: ExpressionKind::Number(f64::NAN),
+            span: name.span.clone(),
+        },
+        name,
+        unit: None,
+        noise: None,
+    };
+    if !value.get_ref().is_table() {
+        observable.expression = reader.expression(&observable.name.text, value);
+        return observable;
+    }
+    let Some(section) = reader.section("observables.*", &observable.name.text, value) else {
+        return observable;
+    };
+    if let Some(expression) = reader.expression_of(&section, "expression") {
+        observable.expression = expression;
+    }
+    observable.unit = reader.text(&section, "unit");
+    observable.noise = section
+        .get("noise")
+        .and_then(|value| reader.section("observables.*.noise", "noise", value))
+        .and_then(|section| noise(reader, &section, names));
+    observable
+}
+
+fn noise(reader: &mut Reader<'_>, section: &Section<'_, '_>, names: &Names) -> Option<Noise> {
+    let model = match reader.choice(section, "model") {
+        Some("log-normal") => NoiseModel::LogNormal,
+        Some(_) => NoiseModel::Normal,
+        None if section.get("model").is_none() => NoiseModel::Normal,
+        None => return None,
+    };
+    let value = section.get("sigma")?;
+    let sigma = match value.get_ref() {
+        DeValue::Integer(_) | DeValue::Float(_) => {
+            let number = reader.positive_value("sigma", value)?;
+            Sigma::Expression(Expression {
+                kind: ExpressionKind::Number(number),
+                span: reader.sources.span(value.span()),
+            })
+        }
+        // a name that the model does not have is a column of the data; whether the data has it, the data's reader says
+        DeValue::String(text) if is_column(text, names) => Sigma::Column(Name {
+            text: text.to_string(),
+            span: reader.sources.span(value.span()),
+        }),
+        _ => Sigma::Expression(reader.expression("sigma", value)),
+    };
+    Some(Noise { model, sigma })
+}
+
+fn is_column(text: &str, names: &Names) -> bool {
+    names::check(text).is_ok() && !names.has(text)
+}

@@ -1,0 +1,317 @@
+//! `[parameters]`: `k = 0.5`, or `k = { value, bounds, scale, fit, unit, prior }`.
+
+use toml::de::DeValue;
+
+use super::reader::Names;
+use super::types::{Name, Parameter, Prior, Scale};
+use super::values::{Reader, Section, Value, shorten};
+
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    top: &Section<'_, '_>,
+    names: &mut Names,
+) -> Vec<Parameter> {
+    reader
+        .named(top, "parameters", "a parameter", names)
+        .into_iter()
+        .map(|(name, value)| parameter(reader, name, value))
+        .collect()
+}
+
+fn parameter(reader: &mut Reader<'_>, name: Name, value: &Value<'_>) -> Parameter {
+    let mut parameter = Parameter {
+        name,
+        value: f64::NAN,
+        bounds: [f64::NEG_INFINITY, f64::INFINITY],
+        scale: Scale::Linear,
+        fit: false,
+        unit: None,
+        prior: None,
+    };
+    let name = parameter.name.text.clone();
+    if !value.get_ref().is_table() {
+        match value.get_ref() {
+            DeValue::Integer(_) | DeValue::Float(_) => {
+                parameter.value = reader.finite(&name, value).unwrap_or(f64::NAN);
+            }
+            DeValue::String(text) if text.trim().parse::<f64>().is_err() => {
+                reader.wrong_type(&name, "a number", value);
+                if let Some(last) = reader.diagnostics.last_mut() {
+                    last.help =
+                        Some("a value computed from others belongs in `[definitions]`".to_owned());
+                }
+            }
+            _ => reader.wrong_type(&name, "a number or a table", value),
+        }
+        return parameter;
+    }
+    let Some(section) = reader.section("parameters.*", &name, value) else {
+        return parameter;
+    };
+    if let Some(number) = reader.number(&section, "value") {
+        parameter.value = number;
+    }
+    parameter.scale = match reader.choice(&section, "scale") {
+        Some("log") => Scale::Log,
+        Some("log10") => Scale::Log10,
+        Some("logit") => Scale::Logit,
+        _ => Scale::Linear,
+    };
+    parameter.fit = reader.boolean(&section, "fit").unwrap_or(false);
+    parameter.unit = reader.text(&section, "unit");
+    if let Some(bounds) = section.get("bounds") {
+        bounds_of(reader, &mut parameter, bounds);
+    }
+    check_value(reader, &parameter, &section);
+    parameter.prior = section
+        .get("prior")
+        .and_then(|value| reader.section("parameters.*.prior", "prior", value))
+        .and_then(|section| prior(reader, &section));
+    parameter
+}
+
+/// Two numbers in order; `-inf` and `inf` are no bound.
+fn bounds_of(reader: &mut Reader<'_>, parameter: &mut Parameter, value: &Value<'_>) {
+    let pair = match value.get_ref() {
+        DeValue::Array(items) if items.len() == 2 => {
+            let lower = reader.any_number("bounds", &items[0]);
+            let upper = reader.any_number("bounds", &items[1]);
+            lower
+                .zip(upper)
+                .map(|(lower, upper)| ([lower, upper], [items[0].span(), items[1].span()]))
+        }
+        DeValue::Array(items) => {
+            let count = items.len();
+            let diagnostic = reader.error(
+                "scenario::wrong-type",
+                format!("`bounds` must be two numbers, not {count}"),
+                value.span(),
+            );
+            diagnostic.label = format!("{count} value{}", if count == 1 { "" } else { "s" });
+            diagnostic.help =
+                Some("write `[lower, upper]`, with `-inf` or `inf` for no bound".to_owned());
+            return;
+        }
+        _ => {
+            reader.wrong_type("bounds", "two numbers, such as `[0, 1]`", value);
+            return;
+        }
+    };
+    let Some(([lower, upper], places)) = pair else {
+        return;
+    };
+    for (bound, place) in [lower, upper].into_iter().zip(places) {
+        if bound.is_nan() {
+            let diagnostic =
+                reader.error("scenario::not-finite", "a bound must be a number", place);
+            diagnostic.label = "not a number".to_owned();
+            diagnostic.help = Some("write `-inf` or `inf` for no bound".to_owned());
+            return;
+        }
+    }
+    let name = shorten(&parameter.name.text);
+    if lower >= upper || lower == f64::INFINITY || upper == f64::NEG_INFINITY {
+        let above = lower > upper;
+        let diagnostic = reader.error(
+            "scenario::bounds",
+            if above {
+                format!("the lower bound of `{name}`, {lower}, is above its upper bound, {upper}")
+            } else {
+                format!("the bounds of `{name}` leave no room between them")
+            },
+            value.span(),
+        );
+        diagnostic.label = if above {
+            "lower above upper"
+        } else {
+            "no room"
+        }
+        .to_owned();
+        diagnostic.help = Some(if above && lower.is_finite() {
+            format!("swap them: `[{upper}, {lower}]`")
+        } else {
+            "write `[lower, upper]`; a value that is known needs no bounds, only no `fit = true`"
+                .to_owned()
+        });
+        return;
+    }
+    match parameter.scale {
+        Scale::Log | Scale::Log10 if lower <= 0.0 => {
+            let diagnostic = reader.error(
+                "scenario::scale",
+                format!(
+                    "`{name}` has a logarithmic scale, but a lower bound that is not above zero"
+                ),
+                value.span(),
+            );
+            diagnostic.label = format!("lower bound {lower}");
+            diagnostic.help =
+                Some("write a lower bound above zero, or `scale = \"linear\"`".to_owned());
+            return;
+        }
+        Scale::Logit if !(lower.is_finite() && upper.is_finite()) => {
+            logit_needs_bounds(reader, &name, value.span());
+            return;
+        }
+        _ => {}
+    }
+    parameter.bounds = [lower, upper];
+}
+
+fn logit_needs_bounds(reader: &mut Reader<'_>, name: &str, range: std::ops::Range<usize>) {
+    let diagnostic = reader.error(
+        "scenario::scale",
+        format!("the logit scale of `{name}` needs two finite bounds"),
+        range,
+    );
+    diagnostic.label = "needs finite bounds".to_owned();
+    diagnostic.help = Some("add `bounds = [lower, upper]`".to_owned());
+}
+
+/// The value inside the bounds and on the scale.
+fn check_value(reader: &mut Reader<'_>, parameter: &Parameter, section: &Section<'_, '_>) {
+    let name = shorten(&parameter.name.text);
+    if parameter.scale == Scale::Logit
+        && section.get("bounds").is_none()
+        && let Some(scale) = section.get("scale")
+    {
+        logit_needs_bounds(reader, &name, scale.span());
+    }
+    let Some(value) = section.get("value") else {
+        return;
+    };
+    let number = parameter.value;
+    let [lower, upper] = parameter.bounds;
+    let logarithmic = matches!(parameter.scale, Scale::Log | Scale::Log10);
+    if logarithmic && number <= 0.0 {
+        let diagnostic = reader.error(
+            "scenario::scale",
+            format!(
+                "`{name}` has a logarithmic scale, but the value {number}, which is not above zero"
+            ),
+            value.span(),
+        );
+        diagnostic.label = "not above zero".to_owned();
+        diagnostic.help = Some("write a value above zero, or `scale = \"linear\"`".to_owned());
+    } else if number < lower || number > upper {
+        let diagnostic = reader.error(
+            "scenario::bounds",
+            format!("the value of `{name}`, {number}, is outside its bounds, {lower} to {upper}"),
+            value.span(),
+        );
+        diagnostic.label = if number < lower {
+            "below the lower bound"
+        } else {
+            "above the upper bound"
+        }
+        .to_owned();
+        diagnostic.help = Some("change the value or widen the bounds".to_owned());
+    } else if parameter.scale == Scale::Logit
+        && lower.is_finite()
+        && (number == lower || number == upper)
+    {
+        let diagnostic = reader.error(
+            "scenario::scale",
+            format!("the value of `{name}` is on a bound, which the logit scale puts at infinity"),
+            value.span(),
+        );
+        diagnostic.label = "on a bound".to_owned();
+        diagnostic.help = Some("write a value strictly between the bounds".to_owned());
+    }
+}
+
+fn prior(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<Prior> {
+    let distribution = reader.choice(section, "distribution")?;
+    let uniform = distribution == "uniform";
+    let foreign: &[&str] = if uniform {
+        &["location", "mean", "scale", "sd"]
+    } else {
+        &["low", "high"]
+    };
+    for (key, _) in super::values::in_order(section.entries) {
+        if foreign.contains(&key.get_ref().as_ref()) {
+            let diagnostic = reader.error(
+                "scenario::prior",
+                format!("a `{distribution}` prior has no `{}`", key.get_ref()),
+                key.span(),
+            );
+            diagnostic.label = "of another distribution".to_owned();
+            diagnostic.help = Some(
+                if uniform {
+                    "it has `low` and `high`"
+                } else {
+                    "it has `location` and `scale`"
+                }
+                .to_owned(),
+            );
+        }
+    }
+    if uniform {
+        let low = required(reader, section, "low", "low");
+        let high = required(reader, section, "high", "high");
+        let (low, high) = low.zip(high)?;
+        if low >= high {
+            let diagnostic = reader.error(
+                "scenario::prior",
+                format!("the prior's low end, {low}, is not below its high end, {high}"),
+                section.get("low")?.span(),
+            );
+            diagnostic.label = "not below `high`".to_owned();
+            diagnostic.help = Some("write `low` below `high`".to_owned());
+            return None;
+        }
+        return Some(Prior::Uniform { low, high });
+    }
+    let location = required(reader, section, "location", "mean");
+    let scale = required(reader, section, "scale", "sd");
+    let (location, scale) = location.zip(scale)?;
+    if scale <= 0.0 {
+        let key = if section.get("scale").is_some() {
+            "scale"
+        } else {
+            "sd"
+        };
+        let diagnostic = reader.error(
+            "scenario::prior",
+            format!("the `{key}` of a prior must be above zero"),
+            section.get(key)?.span(),
+        );
+        diagnostic.label = "not above zero".to_owned();
+        diagnostic.help = Some("write a number above zero".to_owned());
+        return None;
+    }
+    Some(match distribution {
+        "normal" => Prior::Normal { location, scale },
+        "log-normal" => Prior::LogNormal { location, scale },
+        _ => Prior::Laplace { location, scale },
+    })
+}
+
+/// A number under one of two names.
+fn required(
+    reader: &mut Reader<'_>,
+    section: &Section<'_, '_>,
+    key: &str,
+    also: &str,
+) -> Option<f64> {
+    if section.get(key).is_some() && key != also && section.get(also).is_some() {
+        let range = section.get(also)?.span();
+        let diagnostic = reader.error(
+            "scenario::prior",
+            format!("`{key}` and `{also}` are the same"),
+            range,
+        );
+        diagnostic.label = "given twice".to_owned();
+        diagnostic.help = Some("keep one of the two".to_owned());
+    }
+    let found = if section.get(key).is_some() {
+        key
+    } else {
+        also
+    };
+    if section.get(found).is_none() {
+        reader.missing(section, key);
+        return None;
+    }
+    reader.number(section, found)
+}

@@ -1,0 +1,193 @@
+//! `[scenario]`, `[solver]`, `[gradient]` and `[fit]`.
+
+use std::collections::BTreeMap;
+
+use toml::de::DeValue;
+
+use super::types::{
+    AbsoluteTolerance, FitAlgorithm, FitSettings, GradientMethod, GradientSettings, SolverMethod,
+    SolverSettings, State,
+};
+use super::values::{Reader, Section, did_you_mean, in_order, list, shorten};
+
+/// What `[scenario]` says.
+pub(super) struct Header {
+    pub title: Option<String>,
+    pub start: f64,
+    pub end: f64,
+    pub unit: Option<String>,
+}
+
+pub(super) fn header(reader: &mut Reader<'_>, top: &Section<'_, '_>) -> Header {
+    let mut header = Header {
+        title: None,
+        start: f64::NAN,
+        end: f64::NAN,
+        unit: None,
+    };
+    let Some(section) = top
+        .get("scenario")
+        .and_then(|value| reader.section("scenario", "scenario", value))
+    else {
+        return header;
+    };
+    header.title = reader.text(&section, "title");
+    let Some(time) = section
+        .get("time")
+        .and_then(|value| reader.section("scenario.time", "time", value))
+    else {
+        return header;
+    };
+    for (key, place) in [("start", &mut header.start), ("end", &mut header.end)] {
+        let Some(value) = time.get(key) else { continue };
+        if value.get_ref().is_table() {
+            reader.not_offered(
+                &format!("`{key} = {{ ... }}`"),
+                "a time to be found",
+                value.span(),
+            );
+        } else if let Some(number) = reader.finite(key, value) {
+            *place = number;
+        }
+    }
+    header.unit = reader.text(&time, "unit");
+    if header.end <= header.start
+        && let Some(end) = time.get("end")
+    {
+        let diagnostic = reader.error(
+            "scenario::time-span",
+            format!(
+                "the end, {}, is not after the start, {}",
+                header.end, header.start
+            ),
+            end.span(),
+        );
+        diagnostic.label = "not after the start".to_owned();
+        diagnostic.help = Some(format!("write an `end` above {}", header.start));
+    }
+    header
+}
+
+pub(super) fn solver(
+    reader: &mut Reader<'_>,
+    top: &Section<'_, '_>,
+    states: &[State],
+) -> SolverSettings {
+    let mut settings = SolverSettings::default();
+    let Some(section) = top
+        .get("solver")
+        .and_then(|value| reader.section("solver", "solver", value))
+    else {
+        return settings;
+    };
+    settings.method = match reader.choice(&section, "method") {
+        Some("tsit5") => SolverMethod::Tsit5,
+        Some("rodas5p") => SolverMethod::Rodas5p,
+        Some("ode_solvers.dopri5") => SolverMethod::OdeSolversDopri5,
+        Some("ode_solvers.dop853") => SolverMethod::OdeSolversDop853,
+        _ => SolverMethod::Auto,
+    };
+    if let Some(rtol) = reader.positive(&section, "rtol") {
+        if rtol < 1.0 {
+            settings.rtol = rtol;
+        } else if let Some(value) = section.get("rtol") {
+            let diagnostic = reader.error(
+                "scenario::out-of-range",
+                "`rtol` must be below 1",
+                value.span(),
+            );
+            diagnostic.label = "no accuracy at all".to_owned();
+            diagnostic.help = Some("a tolerance such as `1e-6`".to_owned());
+        }
+    }
+    if let Some(value) = section.get("atol") {
+        if let DeValue::Table(by_state) = value.get_ref() {
+            let mut tolerances = BTreeMap::new();
+            for (key, value) in in_order(by_state) {
+                let name = key.get_ref().to_string();
+                if !states.iter().any(|state| state.name.text == name) {
+                    unknown_state(reader, states, &name, "`atol`", key.span());
+                }
+                if let Some(tolerance) = reader.positive_value("atol", value) {
+                    tolerances.insert(name, tolerance);
+                }
+            }
+            settings.atol = AbsoluteTolerance::ByState(tolerances);
+        } else if matches!(value.get_ref(), DeValue::Integer(_) | DeValue::Float(_)) {
+            if let Some(tolerance) = reader.positive_value("atol", value) {
+                settings.atol = AbsoluteTolerance::Uniform(tolerance);
+            }
+        } else {
+            reader.wrong_type("atol", "a number, or a table of numbers by state", value);
+        }
+    }
+    settings.first_step = reader.positive(&section, "first_step");
+    settings.max_step = reader.positive(&section, "max_step");
+    if let Some(steps) = reader.whole(&section, "max_steps", 1) {
+        settings.max_steps = usize::try_from(steps).unwrap_or(usize::MAX);
+    }
+    settings
+}
+
+/// Reports a state that does not exist.
+pub(super) fn unknown_state(
+    reader: &mut Reader<'_>,
+    states: &[State],
+    name: &str,
+    place: &str,
+    range: std::ops::Range<usize>,
+) {
+    let known = || states.iter().map(|state| state.name.text.as_str());
+    let help = did_you_mean(name, known()).unwrap_or_else(|| format!("states: {}", list(known())));
+    let diagnostic = reader.error(
+        "scenario::unknown-name",
+        format!("{place} names `{}`, which is no state", shorten(name)),
+        range,
+    );
+    diagnostic.label = "no such state".to_owned();
+    diagnostic.help = Some(help);
+}
+
+pub(super) fn gradient(reader: &mut Reader<'_>, top: &Section<'_, '_>) -> GradientSettings {
+    let section = top
+        .get("gradient")
+        .and_then(|value| reader.section("gradient", "gradient", value));
+    let method = match section.and_then(|section| reader.choice(&section, "method")) {
+        Some("dual") => GradientMethod::Dual,
+        Some("adjoint") => GradientMethod::Adjoint,
+        Some("finite-difference") => GradientMethod::FiniteDifference,
+        _ => GradientMethod::Auto,
+    };
+    GradientSettings { method }
+}
+
+pub(super) fn fit(reader: &mut Reader<'_>, top: &Section<'_, '_>) -> FitSettings {
+    let mut settings = FitSettings::default();
+    let Some(section) = top
+        .get("fit")
+        .and_then(|value| reader.section("fit", "fit", value))
+    else {
+        return settings;
+    };
+    settings.algorithm = match reader.choice(&section, "algorithm") {
+        Some("levenberg-marquardt") => FitAlgorithm::LevenbergMarquardt,
+        Some("l-bfgs") => FitAlgorithm::LBfgs,
+        Some("adam") => FitAlgorithm::Adam,
+        Some("gradient-descent") => FitAlgorithm::GradientDescent,
+        _ => FitAlgorithm::Auto,
+    };
+    let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    if let Some(starts) = reader.whole(&section, "starts", 1) {
+        settings.starts = whole(starts);
+    }
+    if let Some(seed) = reader.whole(&section, "seed", 0) {
+        settings.seed = seed;
+    }
+    if let Some(iterations) = reader.whole(&section, "max_iterations", 1) {
+        settings.max_iterations = whole(iterations);
+    }
+    if let Some(tolerance) = reader.positive(&section, "gradient_tolerance") {
+        settings.gradient_tolerance = tolerance;
+    }
+    settings
+}

@@ -1,0 +1,369 @@
+//! The scenario file to a [`Scenario`]: one pass that reports everything it finds.
+//!
+//! TOML is parsed with recovery, overrides are put in, every table is read by its own file, names are compared, data
+//! files are read. A scenario is given whenever enough was understood for later stages to add their findings (unknown
+//! names in expressions, cycles); one with an error among its diagnostics must not be run.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::overrides::{self, Override};
+use super::source::{Role, Sources, open};
+use super::types::{Name, Scenario};
+use super::values::{Reader, Section, Value, shorten};
+use super::{
+    read_expectations, read_experiments, read_model, read_observables, read_parameters,
+    read_settings, read_signals, schema,
+};
+use crate::diagnostic::{Diagnostic, Severity, SourceFile};
+
+/// Diagnostics shown of one scenario; the rest are counted.
+pub const MOST_DIAGNOSTICS: usize = 50;
+
+/// Reads a scenario file.
+///
+/// The scenario is there whenever the file is TOML that uses nothing this version does not offer, even where
+/// diagnostics are errors: what was wrong is replaced by `NaN` or a default, so that the model's own checks can follow
+/// in the same pass. Run it only where no diagnostic is an error.
+pub fn read(path: &Path, overrides: &[Override]) -> (Option<Scenario>, Vec<Diagnostic>) {
+    match open(path, Role::Scenario, None) {
+        Ok(file) => {
+            let base = path.parent().unwrap_or(Path::new(""));
+            read_source(file, base, overrides)
+        }
+        Err(diagnostic) => (None, vec![diagnostic]),
+    }
+}
+
+/// The same from a text; `path` names it in messages, files are looked for in `base_dir`.
+pub fn read_text(
+    path: &Path,
+    text: &str,
+    base_dir: &Path,
+    overrides: &[Override],
+) -> (Option<Scenario>, Vec<Diagnostic>) {
+    let file = Arc::new(SourceFile {
+        path: path.to_owned(),
+        text: text.to_owned(),
+    });
+    read_source(file, base_dir, overrides)
+}
+
+fn read_source(
+    file: Arc<SourceFile>,
+    base: &Path,
+    overrides: &[Override],
+) -> (Option<Scenario>, Vec<Diagnostic>) {
+    if file.text.trim_start_matches('\u{feff}').trim().is_empty() {
+        let message = format!("`{}` is empty", file.path.display());
+        let diagnostic = Diagnostic::error("file::empty", message, None).with_help(
+            "a scenario has at least `[scenario]`, `[states]` and `[equations]`; `costate new` writes one",
+        );
+        return (None, vec![diagnostic]);
+    }
+    let mut sources = Sources::new(Arc::clone(&file));
+    let placed = overrides::place(overrides, &mut sources);
+    let (mut root, syntax) = DeTable::parse_recoverable(&file.text);
+    let mut reader = Reader {
+        sources: &sources,
+        base,
+        diagnostics: overrides::apply(root.get_mut(), &placed),
+        files: BTreeMap::new(),
+    };
+    let scenario = reader.scenario(root.get_ref());
+    let mut diagnostics = reader.diagnostics;
+    let broken = !syntax.is_empty();
+    if broken {
+        diagnostics = after_syntax_errors(&file, &syntax, diagnostics);
+    }
+    let usable = !broken
+        && diagnostics
+            .iter()
+            .all(|d| d.code != "scenario::not-offered");
+    (scenario.filter(|_| usable), arrange(diagnostics, &sources))
+}
+
+/// TOML's own errors first; of the rest, what does not follow from them.
+fn after_syntax_errors(
+    file: &Arc<SourceFile>,
+    syntax: &[toml::de::Error],
+    rest: Vec<Diagnostic>,
+) -> Vec<Diagnostic> {
+    let sources = Sources::new(Arc::clone(file));
+    let line_of = |offset: usize| -> usize {
+        let offset = offset.min(file.text.len());
+        file.text.as_bytes()[..offset]
+            .iter()
+            .rposition(|&b| b == b'\n')
+            .map_or(0, |at| at + 1)
+    };
+    let mut lines = Vec::new();
+    let mut all = Vec::new();
+    for error in syntax.iter().take(10 * MOST_DIAGNOSTICS) {
+        let message = error.message();
+        let range = error.span().unwrap_or(0..0);
+        let line = line_of(range.start);
+        // one finding a line: the others follow from the first
+        if lines.contains(&line) {
+            continue;
+        }
+        lines.push(line);
+        let span = sources.span(range);
+        let (code, text, help) = if message.contains("duplicate key") {
+            (
+                "scenario::duplicate-name",
+                format!("`{}` is given twice", shorten(span.text())),
+                "keep one of the two".to_owned(),
+            )
+        } else if message.contains("recurs") {
+            (
+                "scenario::nesting",
+                "brackets are nested too deeply".to_owned(),
+                "a scenario needs no more than a few levels".to_owned(),
+            )
+        } else {
+            (
+                "scenario::syntax",
+                format!("this is not TOML: {message}"),
+                syntax_help(message),
+            )
+        };
+        all.push(
+            Diagnostic::error(code, text, Some(span))
+                .with_label("here")
+                .with_help(help),
+        );
+    }
+    let follows = [
+        "scenario::missing",
+        "scenario::missing-equation",
+        "scenario::unknown-name",
+    ];
+    all.extend(rest.into_iter().filter(|diagnostic| {
+        !follows.contains(&diagnostic.code)
+            && diagnostic
+                .span
+                .as_ref()
+                .is_none_or(|span| !lines.contains(&line_of(span.start)))
+    }));
+    all
+}
+
+fn syntax_help(message: &str) -> String {
+    if message.contains("string values must be quoted") || message.contains("literal") {
+        "text and expressions stand in quotes: `x = \"2*y\"`".to_owned()
+    } else if message.contains("key with no value") || message.contains("`=`") {
+        "a line is `key = value`, a table starts with `[name]`".to_owned()
+    } else {
+        "TOML is described at https://toml.io".to_owned()
+    }
+}
+
+/// In the order of the file, without repetitions, no more than [`MOST_DIAGNOSTICS`].
+fn arrange(mut diagnostics: Vec<Diagnostic>, sources: &Sources) -> Vec<Diagnostic> {
+    let scenario = sources.scenario();
+    diagnostics.sort_by_key(|diagnostic| {
+        diagnostic.span.as_ref().map_or((2, 0), |span| {
+            (u8::from(!Arc::ptr_eq(&span.file, scenario)), span.start)
+        })
+    });
+    diagnostics.dedup();
+    let errors = |list: &[Diagnostic]| {
+        list.iter()
+            .filter(|diagnostic| diagnostic.severity == Severity::Error)
+            .count()
+    };
+    if diagnostics.len() > MOST_DIAGNOSTICS {
+        let hidden = diagnostics.split_off(MOST_DIAGNOSTICS);
+        let message = format!("and {} more", hidden.len());
+        let last = if errors(&hidden) > 0 {
+            Diagnostic::error("scenario::more", message, None)
+        } else {
+            Diagnostic::warning("scenario::more", message, None)
+        };
+        diagnostics.push(last.with_help("correct these first"));
+    }
+    diagnostics
+}
+
+/// Names of the model's one name space, each with what it is.
+#[derive(Default)]
+pub(super) struct Names {
+    known: HashMap<String, (&'static str, Name)>,
+    order: Vec<String>,
+}
+
+impl Names {
+    /// Adds a name; gives what has it already.
+    pub fn declare(&mut self, what: &'static str, name: &Name) -> Option<(&'static str, Name)> {
+        if let Some(known) = self.known.get(&name.text) {
+            return Some(known.clone());
+        }
+        self.known.insert(name.text.clone(), (what, name.clone()));
+        self.order.push(name.text.clone());
+        None
+    }
+    /// Whether a name is known.
+    pub fn has(&self, name: &str) -> bool {
+        self.known.contains_key(name)
+    }
+    /// All names in the order declared.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.order.iter().map(String::as_str)
+    }
+}
+
+impl Reader<'_> {
+    fn scenario(&mut self, root: &DeTable<'_>) -> Option<Scenario> {
+        let top = Section {
+            schema: schema::table("")?,
+            entries: root,
+            start: 0,
+            end: 0,
+        };
+        self.check_keys(&top, &[]);
+        for (name, example) in [
+            (
+                "scenario",
+                "add `[scenario]` with `time = { start = 0.0, end = 10.0 }`",
+            ),
+            ("states", "add `[states]` with a line such as `x = 1.0`"),
+            (
+                "equations",
+                "add `[equations]` with a line for each state, such as `x = \"-x\"`",
+            ),
+        ] {
+            if !root.contains_key(name) {
+                let diagnostic = self.error(
+                    "scenario::missing",
+                    format!("the scenario has no `[{name}]`"),
+                    0..0,
+                );
+                diagnostic.help = Some(example.to_owned());
+            }
+        }
+        let mut names = Names::default();
+        let header = read_settings::header(self, &top);
+        let parameters = read_parameters::read(self, &top, &mut names);
+        let states = read_model::states(self, &top, &mut names);
+        let definitions = read_model::definitions(self, &top, &mut names);
+        let signals = read_signals::read(self, &top, &mut names);
+        let functions = read_model::functions(self, &top, &mut names);
+        let equations = read_model::equations(self, &top, &states);
+        let observables = read_observables::read(self, &top, &states, &names);
+        let solver = read_settings::solver(self, &top, &states);
+        let gradient = read_settings::gradient(self, &top);
+        let fit = read_settings::fit(self, &top);
+        let time = [header.start, header.end];
+        let experiments =
+            read_experiments::read(self, &top, time, &parameters, &states, &observables, &names);
+        let expectations = read_expectations::read(self, &top, &experiments);
+        let name = short_name(&self.sources.scenario().path);
+        Some(Scenario {
+            source: Arc::clone(self.sources.scenario()),
+            title: header.title.unwrap_or_else(|| name.clone()),
+            name,
+            start: header.start,
+            end: header.end,
+            time_unit: header.unit,
+            parameters,
+            states,
+            definitions,
+            equations,
+            functions,
+            signals,
+            observables,
+            experiments,
+            solver,
+            gradient,
+            fit,
+            expectations,
+        })
+    }
+
+    /// Entries of a table of names, in file order, each with its name checked and declared.
+    pub fn named<'t, 'i>(
+        &mut self,
+        top: &Section<'t, 'i>,
+        table: &str,
+        what: &'static str,
+        names: &mut Names,
+    ) -> Vec<(Name, &'t Value<'i>)> {
+        let mut entries = Vec::new();
+        for (key, value) in self.entries(top, table) {
+            let name = self.name(what, key);
+            if let Some((other, first)) = names.declare(what, &name) {
+                let (line, _) = first.span.file.line_column(first.span.start);
+                let diagnostic = self.error(
+                    "scenario::duplicate-name",
+                    format!("`{}` names {what} and {other}", shorten(&name.text)),
+                    key.span(),
+                );
+                diagnostic.label = format!("already {other} in line {line}");
+                diagnostic.help = Some("rename one of the two".to_owned());
+            }
+            entries.push((name, value));
+        }
+        entries
+    }
+
+    /// Entries of a table of the file in file order; none where it is absent or no table.
+    pub fn entries<'t, 'i>(
+        &mut self,
+        top: &Section<'t, 'i>,
+        table: &str,
+    ) -> Vec<(&'t super::values::KeyText<'i>, &'t Value<'i>)> {
+        let Some(value) = top.get(table) else {
+            return Vec::new();
+        };
+        match value.get_ref().as_table() {
+            Some(entries) => super::values::in_order(entries),
+            None => {
+                self.wrong_type(table, "a table", value);
+                Vec::new()
+            }
+        }
+    }
+
+    /// The tables of `[[name]]`.
+    pub fn list<'t, 'i>(&mut self, top: &Section<'t, 'i>, name: &str) -> Vec<Section<'t, 'i>> {
+        let Some(value) = top.get(name) else {
+            return Vec::new();
+        };
+        let DeValue::Array(items) = value.get_ref() else {
+            let found = super::values::found(value.get_ref());
+            let diagnostic = self.error(
+                "scenario::wrong-type",
+                format!("`{name}` must be an array of tables, not {found}"),
+                value.span(),
+            );
+            diagnostic.label = found.to_owned();
+            diagnostic.help = Some(format!("write `[[{name}]]` before each"));
+            return Vec::new();
+        };
+        items
+            .iter()
+            .filter_map(|item: &Spanned<DeValue<'i>>| self.section(name, name, item))
+            .collect()
+    }
+}
+
+/// The folder's name for a file called `scenario.toml`, else the file's without its extension.
+fn short_name(path: &Path) -> String {
+    let stem = path
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    if stem != "scenario" {
+        return stem;
+    }
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    absolute
+        .parent()
+        .and_then(Path::file_name)
+        .map_or(stem, |folder| folder.to_string_lossy().into_owned())
+}

@@ -1,0 +1,136 @@
+//! How a study can fail, in words a user can act on.
+
+use costate_adjoint::sweep::AdjointError;
+use costate_solvers::SolveError;
+use thiserror::Error;
+
+use crate::compile::{CallError, CompileError};
+
+/// Why a study has no result.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum StudyError {
+    /// A solve ended early.
+    #[error("{}", describe_solve(.error, .states, .experiment))]
+    Solve {
+        /// the solver's account
+        error: SolveError,
+        /// names of the states, to name the one at fault
+        states: Vec<String>,
+        /// the experiment; empty where there is one only
+        experiment: String,
+    },
+    /// The model could not be compiled.
+    #[error("the model could not be compiled: {0}")]
+    Compile(#[from] CompileError),
+    /// A function was called with arrays that do not fit.
+    #[error("the model's arrays do not fit: {0}")]
+    Call(#[from] CallError),
+    /// A backward sweep was given arrays that do not fit.
+    #[error("adjoint: {0}")]
+    Adjoint(#[from] AdjointError),
+    /// The objective is not a finite number.
+    #[error(
+        "the objective is not finite: observable `{observable}` is {value} (sigma {sigma}) at t = {t}, measured {measured}"
+    )]
+    Objective {
+        /// observable's name
+        observable: String,
+        /// its value
+        value: f64,
+        /// its standard deviation
+        sigma: f64,
+        /// time
+        t: f64,
+        /// the measurement
+        measured: f64,
+    },
+    /// There is nothing to compare with.
+    #[error("the scenario has no data: a [data] table or experiments with data are needed")]
+    NoData,
+    /// There is nothing to estimate.
+    #[error("no parameter is marked `fit = true`")]
+    NothingToFit,
+    /// A name that is not the scenario's.
+    #[error("no {kind} `{name}`{}", .hint.as_ref().map_or_else(String::new, |h| format!(": did you mean `{h}`?")))]
+    UnknownName {
+        /// what was looked for
+        kind: &'static str,
+        /// the name given
+        name: String,
+        /// the nearest there is
+        hint: Option<String>,
+    },
+    /// Every start of a fit failed.
+    #[error("none of {starts} start(s) reached a finite objective; the first: {reason}")]
+    NoStartFinished {
+        /// how many were tried
+        starts: usize,
+        /// what befell the first
+        reason: String,
+    },
+    /// What was asked cannot be combined.
+    #[error("{0}")]
+    Unsupported(String),
+    /// Ended by the user.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+fn describe_solve(error: &SolveError, states: &[String], experiment: &str) -> String {
+    let name = |i: &usize| {
+        states
+            .get(*i)
+            .map_or_else(|| format!("state {i}"), |s| format!("`{s}`"))
+    };
+    let at = |x: &[f64]| {
+        let shown: Vec<String> = states
+            .iter()
+            .zip(x)
+            .take(6)
+            .map(|(s, v)| format!("{s} = {v:.6e}"))
+            .collect();
+        let more = if states.len() > 6 { ", ..." } else { "" };
+        format!("{}{more}", shown.join(", "))
+    };
+    let text = match error {
+        SolveError::StepSizeTooSmall {
+            t,
+            step_size,
+            state,
+            x,
+        } => format!(
+            "the step size became too small ({step_size:.1e}) at t = {t} because of state {}; there {}. The solution may \
+             blow up there, or be stiff or discontinuous: try the solver `rodas5p`, looser tolerances, or look at the \
+             equation of {}",
+            name(state),
+            at(x),
+            name(state)
+        ),
+        SolveError::NotFinite { t, state, x } => format!(
+            "state {} or its derivative is not finite at t = {t}; there {}. Look for a division by zero, a logarithm or \
+             root of a negative number, or a solution that blows up, in the equation of {}",
+            name(state),
+            at(x),
+            name(state)
+        ),
+        SolveError::TooManySteps { t, limit, x } => format!(
+            "{limit} steps were used up at t = {t}; there {}. Try the solver `rodas5p` if the system is stiff, looser \
+             tolerances, or a larger `solver.max_steps`",
+            at(x)
+        ),
+        SolveError::SingularMatrix { t } => format!(
+            "the iteration matrix stayed singular at t = {t} however small the step. Look for equations whose Jacobian is \
+             not finite there, or try the solver `tsit5`"
+        ),
+        SolveError::Stiff { t, .. } => {
+            format!("the system is stiff at t = {t}: try the solver `rodas5p`")
+        }
+        SolveError::Stopped { t } => format!("stopped at t = {t}"),
+        SolveError::Invalid { what } => format!("invalid solver option: {what}"),
+    };
+    if experiment.is_empty() {
+        text
+    } else {
+        format!("experiment `{experiment}`: {text}")
+    }
+}

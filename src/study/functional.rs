@@ -1,0 +1,432 @@
+//! Functionals of a trajectory (`final(x)`, `at(x, 3)`, `objective()`, arithmetic of them): value and gradient.
+//!
+//! A functional F = root(p, v_1, ..., v_k, objective) reads v_j = g_j(t_j, x(t_j), p). Its gradient runs through
+//! dual numbers, or backward: root's, then each g_j's vector-Jacobian product, then the solve's.
+
+use std::sync::Arc;
+
+use costate_adjoint::sweep::{Seeds, TimeBars};
+use costate_adjoint::{Dual, Tape};
+use costate_solvers::record::{Mesh, Samples};
+use costate_solvers::{NoRecord, Recorder, Scalar};
+
+use super::error::StudyError;
+use super::objective::Objective;
+use super::reverse::Reverse;
+use super::run::{Run, RunError};
+use super::variable::Variable;
+use super::{Solving, Study};
+use crate::compile::{Function, ModelScalar, Output, Scratch};
+use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::model::graph::{FIRST_EXTRA, InputId, PARAMETERS, SECOND_EXTRA, STATES};
+use crate::model::{self, Expression, NodeId, Op, When};
+use crate::scenario::GradientMethod;
+
+/// Directions of a chunk of dual numbers: functionals are evaluated a few times only, one width serves.
+const WIDTH: usize = 4;
+
+/// A functional of one experiment's trajectory, compiled.
+#[derive(Debug)]
+pub struct FunctionalStudy {
+    experiment: usize,
+    /// distinct times read, ascending
+    times: Vec<f64>,
+    /// for each value: its time's index
+    sample_of: Vec<usize>,
+    uses_objective: bool,
+    /// v_j = g_j(t, x, p), one function each
+    values: Vec<Function>,
+    /// gradient of w g_j with respect to x and p, accumulated
+    values_vjp: Vec<Function>,
+    /// root(p, v, objective)
+    root: Function,
+    /// its gradient with respect to p, v and objective
+    root_gradient: Function,
+}
+
+/// The plain solve and readings that the backward sweep and the root need.
+struct Reading<S> {
+    parameters: Vec<S>,
+    values: Vec<S>,
+}
+
+impl FunctionalStudy {
+    /// The functional of a text such as a command line's.
+    pub fn parse(study: &Study, text: &str) -> Result<Self, Vec<Diagnostic>> {
+        let file = Arc::new(SourceFile {
+            path: "--of".into(),
+            text: text.to_owned(),
+        });
+        let (expression, findings) = model::parse(text, &file, 0);
+        match expression {
+            Some(expression) if findings.is_empty() => Self::new(study, &expression, None),
+            _ => Err(findings),
+        }
+    }
+
+    /// The functional of an expression, in a named experiment or the first.
+    pub fn new(
+        study: &Study,
+        expression: &Expression,
+        experiment: Option<&str>,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let span = expression.span.clone();
+        let broken = |message: String| {
+            vec![Diagnostic::error(
+                "functional::failed",
+                message,
+                Some(span.clone()),
+            )]
+        };
+        let experiment = study
+            .experiment(experiment)
+            .map_err(|e| broken(e.to_string()))?;
+        let mut model = study.equations.model().clone();
+        let functional = model::functional(&mut model, expression)?;
+        let mut times = Vec::new();
+        for (when, _) in &functional.samples {
+            let t = match *when {
+                When::Initial => study.scenario.start,
+                When::Final => study.scenario.end,
+                When::At(t) => t,
+            };
+            if !(study.scenario.start..=study.scenario.end).contains(&t) {
+                let (start, end) = (study.scenario.start, study.scenario.end);
+                return Err(broken(format!(
+                    "time {t} lies outside the scenario's span {start} to {end}"
+                )));
+            }
+            times.push(t);
+        }
+        let mut distinct = times.clone();
+        distinct.sort_by(f64::total_cmp);
+        distinct.dedup();
+        let sample_of = times
+            .iter()
+            .map(|t| distinct.iter().position(|d| d == t).unwrap_or(0))
+            .collect();
+        let graph = &mut model.graph;
+        let input = |graph: &mut model::Graph, group, index: usize| {
+            graph.intern(Op::Input(InputId {
+                group,
+                index: u32::try_from(index).unwrap_or(u32::MAX),
+            }))
+        };
+        let (n, p) = (model.states.len(), model.parameters.len());
+        let states: Vec<NodeId> = (0..n).map(|i| input(graph, STATES, i)).collect();
+        let parameters: Vec<NodeId> = (0..p).map(|i| input(graph, PARAMETERS, i)).collect();
+        let weight = input(graph, FIRST_EXTRA, 0);
+        let compile = |graph: &model::Graph, outputs: &[Output]| {
+            Function::new(graph, outputs, study.backend).map_err(|e| broken(e.to_string()))
+        };
+        let mut values = Vec::new();
+        let mut values_vjp = Vec::new();
+        for &(_, node) in &functional.samples {
+            values.push(compile(graph, &[Output::store(vec![node])])?);
+            let wrt: Vec<NodeId> = states.iter().chain(&parameters).copied().collect();
+            let mut bars = model::vjp(graph, &[node], &[weight], &wrt);
+            let own = bars.split_off(n);
+            values_vjp.push(compile(
+                graph,
+                &[Output::accumulate(bars), Output::accumulate(own)],
+            )?);
+        }
+        let count = functional.samples.len();
+        let mut wrt = parameters;
+        wrt.extend((0..count).map(|j| input(graph, FIRST_EXTRA, j)));
+        wrt.push(input(graph, SECOND_EXTRA, 0));
+        let one = graph.intern(Op::Constant(1f64.to_bits()));
+        let bars = model::vjp(graph, &[functional.root], &[one], &wrt);
+        let root = compile(graph, &[Output::store(vec![functional.root])])?;
+        let root_gradient = compile(graph, &[Output::store(bars)])?;
+        Ok(Self {
+            experiment,
+            times: distinct,
+            sample_of,
+            uses_objective: functional.uses_objective,
+            values,
+            values_vjp,
+            root,
+            root_gradient,
+        })
+    }
+
+    /// The functional's value at natural parameters `p`.
+    pub fn value(&self, study: &Study, solving: &Solving, p: &[f64]) -> Result<f64, StudyError> {
+        let reading = self.read(study, solving, p, |_| {}, &mut NoRecord, None)?.2;
+        let objective = self.objective(study, solving, p)?;
+        self.evaluate_root(&reading, objective)
+    }
+
+    /// The functional's value, and its gradient with respect to `variables` into `gradient`.
+    pub fn gradient(
+        &self,
+        study: &Study,
+        solving: &Solving,
+        method: GradientMethod,
+        p: &[f64],
+        variables: &[Variable],
+        gradient: &mut [f64],
+    ) -> Result<f64, StudyError> {
+        let mut total = match method {
+            GradientMethod::Auto | GradientMethod::Dual => {
+                self.by_dual(study, solving, p, variables, gradient)?
+            }
+            GradientMethod::Adjoint => self.by_adjoint(study, solving, p, variables, gradient)?,
+            GradientMethod::FiniteDifference => {
+                self.by_differences(study, solving, p, variables, gradient)?
+            }
+        };
+        if self.uses_objective && method != GradientMethod::FiniteDifference {
+            let reading = self.read(study, solving, p, |_| {}, &mut NoRecord, None)?.2;
+            let mut objective = Objective::new(study, solving.clone(), None)?;
+            let mut part = vec![0.0; variables.len()];
+            let value = match method {
+                GradientMethod::Adjoint => objective.gradient_adjoint(p, variables, &mut part)?,
+                _ => objective.gradient_dual(p, variables, &mut part)?,
+            };
+            let bars = self.root_bars(&reading, value)?;
+            let slope = bars.last().copied().unwrap_or(0.0);
+            for (g, part) in gradient.iter_mut().zip(part) {
+                *g += slope * part;
+            }
+            total = self.evaluate_root(&reading, value)?;
+        }
+        Ok(total)
+    }
+
+    fn objective(&self, study: &Study, solving: &Solving, p: &[f64]) -> Result<f64, StudyError> {
+        if self.uses_objective {
+            Objective::new(study, solving.clone(), None)?.value(p)
+        } else {
+            Ok(0.0)
+        }
+    }
+
+    /// Solves (or replays) the experiment and reads the values.
+    #[expect(
+        clippy::type_complexity,
+        reason = "the run, its samples and the readings, for the backward sweep"
+    )]
+    fn read<S: ModelScalar, R: Recorder<S>>(
+        &self,
+        study: &Study,
+        solving: &Solving,
+        p: &[S],
+        increment: impl FnOnce(&mut [S]),
+        record: &mut R,
+        mesh: Option<&Mesh>,
+    ) -> Result<(Run<S>, Samples<S>, Reading<S>), StudyError> {
+        let fail = |error: RunError| study.run_error(error, self.experiment);
+        let mut run = Run::<S>::new(&study.equations);
+        let start = study.scenario.start;
+        let end = self.times.last().copied().unwrap_or(start);
+        run.prepare(self.experiment, p, start, end).map_err(fail)?;
+        increment(&mut run.x);
+        let times = self.times.iter().map(|&t| S::from(t)).collect();
+        let mut samples = Samples::new(times).map_err(|e| fail(e.into()))?;
+        match mesh {
+            Some(mesh) => run
+                .replay(solving.stepper, &solving.options, mesh, &mut samples)
+                .map_err(fail)?,
+            None => run
+                .solve(
+                    solving.stepper,
+                    &solving.options,
+                    None,
+                    (&mut samples, record),
+                )
+                .map_err(fail)?,
+        };
+        let mut values = vec![S::from(0.0); self.values.len()];
+        let mut registers = Vec::new();
+        for ((value, function), &sample) in values.iter_mut().zip(&self.values).zip(&self.sample_of)
+        {
+            let t = S::from(self.times[sample]);
+            let inputs = [&[t, t][..], samples.state(sample), &run.parameters];
+            function.evaluate(&inputs, &mut [std::slice::from_mut(value)], &mut registers)?;
+        }
+        let parameters = run.parameters.clone();
+        Ok((run, samples, Reading { parameters, values }))
+    }
+
+    fn evaluate_root<S: Scalar>(
+        &self,
+        reading: &Reading<S>,
+        objective: S,
+    ) -> Result<S, StudyError> {
+        let mut value = S::from(0.0);
+        let inputs = [
+            &[][..],
+            &[],
+            &reading.parameters,
+            &reading.values,
+            &[objective],
+        ];
+        self.root.evaluate(
+            &inputs,
+            &mut [std::slice::from_mut(&mut value)],
+            &mut Vec::new(),
+        )?;
+        Ok(value)
+    }
+
+    /// Derivatives of root with respect to the experiment's parameters, the values and the objective.
+    fn root_bars(&self, reading: &Reading<f64>, objective: f64) -> Result<Vec<f64>, StudyError> {
+        let mut bars = vec![0.0; reading.parameters.len() + reading.values.len() + 1];
+        let inputs = [
+            &[][..],
+            &[],
+            &reading.parameters,
+            &reading.values,
+            &[objective],
+        ];
+        self.root_gradient
+            .call(&inputs, &mut [&mut bars], &mut Scratch::default())?;
+        Ok(bars)
+    }
+
+    fn by_dual(
+        &self,
+        study: &Study,
+        solving: &Solving,
+        p: &[f64],
+        variables: &[Variable],
+        gradient: &mut [f64],
+    ) -> Result<f64, StudyError> {
+        let objective = self.objective(study, solving, p)?;
+        let mut value = f64::NAN;
+        for (chunk, into) in variables.chunks(WIDTH).zip(gradient.chunks_mut(WIDTH)) {
+            let mut seeded: Vec<Dual<WIDTH>> = p.iter().map(|&v| Dual::from(v)).collect();
+            for (k, variable) in chunk.iter().enumerate() {
+                if let Variable::Parameter(i) = *variable {
+                    seeded[i].tangent[k] = 1.0;
+                }
+            }
+            let increment = |x: &mut [Dual<WIDTH>]| {
+                for (k, variable) in chunk.iter().enumerate() {
+                    if let Variable::Initial(i) = *variable {
+                        x[i].tangent[k] += 1.0;
+                    }
+                }
+            };
+            let reading = self
+                .read(study, solving, &seeded, increment, &mut NoRecord, None)?
+                .2;
+            let result = self.evaluate_root(&reading, Dual::from(objective))?;
+            into.copy_from_slice(&result.tangent[..chunk.len()]);
+            value = result.value;
+        }
+        Ok(value)
+    }
+
+    fn by_adjoint(
+        &self,
+        study: &Study,
+        solving: &Solving,
+        p: &[f64],
+        variables: &[Variable],
+        gradient: &mut [f64],
+    ) -> Result<f64, StudyError> {
+        let n = study.scenario.states.len();
+        let mut tape = Tape::new();
+        let (mut run, samples, reading) = self.read(study, solving, p, |_| {}, &mut tape, None)?;
+        let objective = self.objective(study, solving, p)?;
+        let bars = self.root_bars(&reading, objective)?;
+        let mut own = bars[..p.len()].to_vec();
+        let mut sample_bars = vec![0.0; self.times.len() * n];
+        let mut scratch = Scratch::default();
+        for (j, (function, &sample)) in self.values_vjp.iter().zip(&self.sample_of).enumerate() {
+            let t = self.times[sample];
+            let inputs = [
+                &[t, t][..],
+                samples.state(sample),
+                &reading.parameters,
+                &bars[p.len() + j..=p.len() + j],
+            ];
+            let x_bar = &mut sample_bars[sample * n..(sample + 1) * n];
+            function.call(&inputs, &mut [x_bar, &mut own], &mut scratch)?;
+        }
+        let seeds = Seeds {
+            samples: samples.places(),
+            sample_bars: &sample_bars,
+            final_bar: &[],
+        };
+        let mut x0 = vec![0.0; n];
+        let moving = study.moving_stops && !run.stop_of.is_empty();
+        let mut time_bars = vec![0.0; run.times.len()];
+        let times = run.times.clone();
+        let fail = |error| study.run_error(error, self.experiment);
+        let bars = moving.then_some(TimeBars {
+            times: &times,
+            bars: &mut time_bars,
+        });
+        let system = run.system(solving.stepper).map_err(fail)?;
+        Reverse::new(n).sweep(
+            solving.stepper,
+            system,
+            &tape,
+            &seeds,
+            &mut x0,
+            &mut own,
+            bars,
+        )?;
+        let mut global = vec![0.0; p.len()];
+        run.prepare_vjp(
+            self.experiment,
+            p,
+            &x0,
+            moving.then_some(&time_bars[..]),
+            &mut own,
+            &mut global,
+        )
+        .map_err(fail)?;
+        for (g, variable) in gradient.iter_mut().zip(variables) {
+            *g = match *variable {
+                Variable::Parameter(i) => global[i],
+                Variable::Initial(i) => x0[i],
+            };
+        }
+        self.evaluate_root(&reading, objective)
+    }
+
+    fn by_differences(
+        &self,
+        study: &Study,
+        solving: &Solving,
+        p: &[f64],
+        variables: &[Variable],
+        gradient: &mut [f64],
+    ) -> Result<f64, StudyError> {
+        let mut mesh = Mesh::default();
+        let (run, _, reading) = self.read(study, solving, p, |_| {}, &mut mesh, None)?;
+        let value = self.evaluate_root(&reading, self.objective(study, solving, p)?)?;
+        for (g, &variable) in gradient.iter_mut().zip(variables) {
+            let at = |delta: f64| -> Result<f64, StudyError> {
+                let mut moved = p.to_vec();
+                let mut increment = None;
+                match variable {
+                    Variable::Parameter(i) => moved[i] += delta,
+                    Variable::Initial(i) => increment = Some(i),
+                }
+                let add = |x: &mut [f64]| {
+                    if let Some(i) = increment {
+                        x[i] += delta;
+                    }
+                };
+                let reading = self
+                    .read(study, solving, &moved, add, &mut NoRecord, Some(&mesh))?
+                    .2;
+                self.evaluate_root(&reading, self.objective(study, solving, &moved)?)
+            };
+            let size = match variable {
+                Variable::Parameter(i) => p[i].abs(),
+                Variable::Initial(i) => run.x[i].abs(),
+            };
+            // The best step of a central difference is the cube root of the rounding unit, relative to the size.
+            let h = f64::EPSILON.cbrt() * if size > 0.0 { size } else { 1.0 };
+            *g = (at(h)? - at(-h)?) / (2.0 * h);
+        }
+        Ok(value)
+    }
+}

@@ -1,0 +1,714 @@
+//! The data objective of a scenario: the negative log-likelihood of its measurements plus its log-priors,
+//! with its gradient by dual numbers, by the discrete adjoint and by differences of the frozen steps.
+//!
+//! All three differentiate the same program, the accepted step sequence held fixed, so they agree to rounding
+//! (differences: to their truncation error). Parameters here are natural; [`super::scaling`] maps search scales.
+
+use std::sync::atomic::AtomicBool;
+
+use costate_adjoint::sweep::{Seeds, TimeBars};
+use costate_adjoint::{Dual, Tape};
+use costate_solvers::record::{Mesh, Samples};
+use costate_solvers::{NoRecord, Recorder, Statistics};
+
+use super::error::StudyError;
+use super::noise;
+use super::plan::ExperimentPlan;
+use super::prior;
+use super::reverse::Reverse;
+use super::run::Run;
+use super::variable::Variable;
+use super::{Solving, Study};
+use crate::compile::ModelScalar;
+use crate::scenario::NoiseModel;
+
+/// Work on the data objective of one study: buffers for every method, made when first used.
+pub struct Objective<'a> {
+    study: &'a Study,
+    stop: Option<&'a AtomicBool>,
+    solving: Solving,
+    plain: Lane<f64>,
+    tape: Tape,
+    reverse: Reverse,
+    cotangents: Cotangents,
+    dual1: Option<Lane<Dual<1>>>,
+    dual2: Option<Lane<Dual<2>>>,
+    dual4: Option<Lane<Dual<4>>>,
+    dual8: Option<Lane<Dual<8>>>,
+    /// what all solves so far counted
+    pub statistics: Statistics,
+}
+
+/// Everything one scalar needs to evaluate the measurements.
+struct Lane<S: ModelScalar> {
+    run: Run<S>,
+    samples: Vec<Samples<S>>,
+    parameters: Vec<S>,
+    outputs: Vec<S>,
+}
+
+#[derive(Default)]
+struct Cotangents {
+    samples: Vec<f64>,
+    outputs: Vec<f64>,
+    x0: Vec<f64>,
+    own: Vec<f64>,
+    times: Vec<f64>,
+    solved: Vec<f64>,
+    parameters: Vec<f64>,
+    initial: Vec<f64>,
+}
+
+impl<S: ModelScalar> Lane<S> {
+    fn new(study: &Study) -> Result<Self, StudyError> {
+        let samples = study
+            .plans
+            .iter()
+            .map(|plan| Samples::new(plan.times.iter().map(|&t| S::from(t)).collect()))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| study.run_error(error, 0))?;
+        Ok(Self {
+            run: Run::new(&study.equations),
+            samples,
+            parameters: vec![S::from(0.0); study.scenario.parameters.len()],
+            outputs: vec![S::from(0.0); 2 * study.scenario.observables.len()],
+        })
+    }
+
+    /// Solves an experiment through its samples; `self.parameters` are set already.
+    fn solve<R: Recorder<S>>(
+        &mut self,
+        study: &Study,
+        experiment: usize,
+        solving: &Solving,
+        stop: Option<&AtomicBool>,
+        increment: impl FnOnce(&mut [S]),
+        also: R,
+    ) -> Result<Statistics, StudyError> {
+        let start = study.scenario.start;
+        let end = study.plans[experiment]
+            .times
+            .last()
+            .copied()
+            .unwrap_or(start);
+        let fail = |error| study.run_error(error, experiment);
+        self.run
+            .prepare(experiment, &self.parameters, start, end)
+            .map_err(fail)?;
+        increment(&mut self.run.x);
+        let samples = &mut self.samples[experiment];
+        self.run
+            .solve(solving.stepper, &solving.options, stop, (samples, also))
+            .map_err(fail)
+    }
+
+    /// Calls `each(measurement, y, sigma)` over an experiment's measurements after `solve`.
+    fn observe(
+        &mut self,
+        study: &Study,
+        experiment: usize,
+        mut each: impl FnMut(usize, S, S) -> Result<(), StudyError>,
+    ) -> Result<(), StudyError> {
+        let plan = &study.plans[experiment];
+        let count = study.scenario.observables.len();
+        let mut observed = usize::MAX;
+        for (index, m) in plan.measurements.iter().enumerate() {
+            if observed != m.sample {
+                observed = m.sample;
+                let state = self.samples[experiment].state(m.sample);
+                self.run
+                    .observe(plan.times[m.sample], state, &mut self.outputs)
+                    .map_err(|e| study.run_error(e, experiment))?;
+            }
+            let y = self.outputs[m.observable];
+            let sigma = m.sigma.map_or(self.outputs[count + m.observable], S::from);
+            each(index, y, sigma)?;
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Objective<'a> {
+    /// Buffers for the objective of a study; `stop` ends a solve when raised.
+    pub fn new(
+        study: &'a Study,
+        solving: Solving,
+        stop: Option<&'a AtomicBool>,
+    ) -> Result<Self, StudyError> {
+        if study.plans.iter().all(|plan| plan.measurements.is_empty()) {
+            return Err(StudyError::NoData);
+        }
+        Ok(Self {
+            study,
+            stop,
+            solving,
+            plain: Lane::new(study)?,
+            tape: Tape::new(),
+            reverse: Reverse::new(study.scenario.states.len()),
+            cotangents: Cotangents::default(),
+            dual1: None,
+            dual2: None,
+            dual4: None,
+            dual8: None,
+            statistics: Statistics::default(),
+        })
+    }
+
+    /// The objective at natural parameters `p`.
+    pub fn value(&mut self, p: &[f64]) -> Result<f64, StudyError> {
+        let study = self.study;
+        self.plain.parameters.copy_from_slice(p);
+        let mut total = prior_value(study, p);
+        for experiment in 0..study.plans.len() {
+            if study.plans[experiment].measurements.is_empty() {
+                continue;
+            }
+            let counted = self.plain.solve(
+                study,
+                experiment,
+                &self.solving,
+                self.stop,
+                |_| {},
+                NoRecord,
+            )?;
+            add(&mut self.statistics, counted);
+            let lane = &mut self.plain;
+            lane.observe(study, experiment, |index, y, sigma| {
+                total += checked_share(study, experiment, index, y, sigma)?;
+                Ok(())
+            })?;
+        }
+        Ok(total)
+    }
+
+    /// The objective and its gradient by the discrete adjoint.
+    pub fn gradient_adjoint(
+        &mut self,
+        p: &[f64],
+        variables: &[Variable],
+        gradient: &mut [f64],
+    ) -> Result<f64, StudyError> {
+        let study = self.study;
+        let (n, count) = (
+            study.scenario.states.len(),
+            study.scenario.observables.len(),
+        );
+        let c = &mut self.cotangents;
+        c.parameters.clear();
+        c.parameters.resize(p.len(), 0.0);
+        c.initial.clear();
+        c.initial.resize(n, 0.0);
+        self.plain.parameters.copy_from_slice(p);
+        let mut total = prior_value(study, p);
+        for (i, parameter) in study.scenario.parameters.iter().enumerate() {
+            if let Some(prior) = parameter.prior {
+                c.parameters[i] += prior::share(prior, p[i]).slope;
+            }
+        }
+        for experiment in 0..study.plans.len() {
+            let plan = &study.plans[experiment];
+            if plan.measurements.is_empty() {
+                continue;
+            }
+            let counted = self.plain.solve(
+                study,
+                experiment,
+                &self.solving,
+                self.stop,
+                |_| {},
+                &mut self.tape,
+            )?;
+            add(&mut self.statistics, counted);
+            let Lane {
+                run,
+                samples,
+                outputs,
+                ..
+            } = &mut self.plain;
+            let fail = |error| study.run_error(error, experiment);
+            c.own.clear();
+            c.own.resize(p.len(), 0.0);
+            c.samples.clear();
+            c.samples.resize(plan.times.len() * n, 0.0);
+            c.outputs.resize(2 * count, 0.0);
+            let mut first = 0;
+            while first < plan.measurements.len() {
+                let sample = plan.measurements[first].sample;
+                let t = plan.times[sample];
+                let state = samples[experiment].state(sample);
+                run.observe(t, state, outputs).map_err(fail)?;
+                c.outputs.fill(0.0);
+                let mut next = first;
+                while let Some(m) = plan.measurements.get(next).filter(|m| m.sample == sample) {
+                    let y = outputs[m.observable];
+                    let sigma = m.sigma.unwrap_or(outputs[count + m.observable]);
+                    total += checked_share(study, experiment, next, y, sigma)?;
+                    let (dy, dsigma) =
+                        noise::share_gradient(study.noise[m.observable], y, sigma, m.value);
+                    c.outputs[m.observable] += dy;
+                    if m.sigma.is_none() {
+                        c.outputs[count + m.observable] += dsigma;
+                    }
+                    next += 1;
+                }
+                let x_bar = &mut c.samples[sample * n..(sample + 1) * n];
+                run.observe_vjp(t, state, &c.outputs, x_bar, &mut c.own)
+                    .map_err(fail)?;
+                first = next;
+            }
+            c.x0.clear();
+            c.x0.resize(n, 0.0);
+            c.times.clear();
+            c.times.resize(run.times.len(), 0.0);
+            let moving = !run.stop_of.is_empty() && study.moving_stops;
+            c.solved.clear();
+            c.solved.extend_from_slice(&run.times);
+            let seeds = Seeds {
+                samples: samples[experiment].places(),
+                sample_bars: &c.samples,
+                final_bar: &[],
+            };
+            let stepper = self.solving.stepper;
+            let bars = moving.then_some(TimeBars {
+                times: &c.solved,
+                bars: &mut c.times,
+            });
+            let system = run.system(stepper).map_err(fail)?;
+            self.reverse.sweep(
+                stepper, system, &self.tape, &seeds, &mut c.x0, &mut c.own, bars,
+            )?;
+            for (total, x0) in c.initial.iter_mut().zip(&c.x0) {
+                *total += x0;
+            }
+            let time_bars = moving.then_some(&c.times[..]);
+            run.prepare_vjp(
+                experiment,
+                p,
+                &c.x0,
+                time_bars,
+                &mut c.own,
+                &mut c.parameters,
+            )
+            .map_err(fail)?;
+        }
+        for (g, variable) in gradient.iter_mut().zip(variables) {
+            *g = match *variable {
+                Variable::Parameter(i) => c.parameters[i],
+                Variable::Initial(i) => c.initial[i],
+            };
+        }
+        Ok(total)
+    }
+
+    /// The objective and its gradient by dual numbers.
+    pub fn gradient_dual(
+        &mut self,
+        p: &[f64],
+        variables: &[Variable],
+        gradient: &mut [f64],
+    ) -> Result<f64, StudyError> {
+        let study = self.study;
+        let mut total = prior_value(study, p);
+        let mut start = 0;
+        while start < variables.len() || start == 0 {
+            let width = chunk_width(variables.len() - start);
+            let chunk = &variables[start..(start + width).min(variables.len())];
+            let into = &mut gradient[start..start + chunk.len()];
+            let (solving, stop) = (&self.solving, self.stop);
+            let counted = &mut self.statistics;
+            let data = match width {
+                1 => lane(&mut self.dual1, study)?
+                    .gradient(study, solving, stop, p, chunk, into, counted)?,
+                2 => lane(&mut self.dual2, study)?
+                    .gradient(study, solving, stop, p, chunk, into, counted)?,
+                3..=4 => lane(&mut self.dual4, study)?
+                    .gradient(study, solving, stop, p, chunk, into, counted)?,
+                _ => lane(&mut self.dual8, study)?
+                    .gradient(study, solving, stop, p, chunk, into, counted)?,
+            };
+            if start == 0 {
+                total += data;
+            }
+            start += width;
+        }
+        add_prior_slopes(study, p, variables, gradient);
+        Ok(total)
+    }
+
+    /// The objective, its least-squares rows and their Jacobian by dual numbers (see [`noise::rows`]); the
+    /// rows of the priors of the variables follow those of the measurements.
+    pub fn rows(
+        &mut self,
+        p: &[f64],
+        variables: &[Variable],
+        r: &mut [f64],
+        jacobian: &mut [f64],
+    ) -> Result<f64, StudyError> {
+        let study = self.study;
+        let height = r.len();
+        let mut total = prior_value(study, p);
+        jacobian.fill(0.0);
+        let mut start = 0;
+        while start < variables.len() || start == 0 {
+            let width = chunk_width(variables.len() - start);
+            let chunk = &variables[start..(start + width).min(variables.len())];
+            let columns = &mut jacobian[start * height..(start + chunk.len()) * height];
+            let (solving, stop) = (&self.solving, self.stop);
+            let counted = &mut self.statistics;
+            let data = match width {
+                1 => lane(&mut self.dual1, study)?
+                    .rows(study, solving, stop, p, chunk, r, columns, counted)?,
+                2 => lane(&mut self.dual2, study)?
+                    .rows(study, solving, stop, p, chunk, r, columns, counted)?,
+                3..=4 => lane(&mut self.dual4, study)?
+                    .rows(study, solving, stop, p, chunk, r, columns, counted)?,
+                _ => lane(&mut self.dual8, study)?
+                    .rows(study, solving, stop, p, chunk, r, columns, counted)?,
+            };
+            if start == 0 {
+                total += data;
+            }
+            start += width;
+        }
+        let mut row = 2 * study.measurements();
+        for (column, variable) in variables.iter().enumerate() {
+            if let Variable::Parameter(i) = *variable
+                && let Some(prior) = study.scenario.parameters[i].prior
+            {
+                let share = prior::share(prior, p[i]);
+                r[row] = share.residual;
+                jacobian[row + column * height] = share.residual_slope;
+                row += 1;
+            }
+        }
+        Ok(total)
+    }
+
+    /// The objective and its gradient by central differences of the solve with its steps frozen.
+    pub fn gradient_differences(
+        &mut self,
+        p: &[f64],
+        variables: &[Variable],
+        gradient: &mut [f64],
+    ) -> Result<f64, StudyError> {
+        let study = self.study;
+        let total = self.value(p)?;
+        let mut meshes = Vec::with_capacity(study.plans.len());
+        for experiment in 0..study.plans.len() {
+            let mut mesh = Mesh::default();
+            if !study.plans[experiment].measurements.is_empty() {
+                self.plain.parameters.copy_from_slice(p);
+                self.plain.solve(
+                    study,
+                    experiment,
+                    &self.solving,
+                    self.stop,
+                    |_| {},
+                    &mut mesh,
+                )?;
+            }
+            meshes.push(mesh);
+        }
+        for (g, &variable) in gradient.iter_mut().zip(variables) {
+            let at = |delta: f64, this: &mut Self| -> Result<f64, StudyError> {
+                let mut moved = p.to_vec();
+                let mut increment = None;
+                match variable {
+                    Variable::Parameter(i) => moved[i] += delta,
+                    Variable::Initial(i) => increment = Some((i, delta)),
+                }
+                this.frozen_value(&moved, increment, &meshes)
+            };
+            // Optimal step of a central difference: cube root of the rounding unit, relative to the variable.
+            let size = match variable {
+                Variable::Parameter(i) => p[i].abs(),
+                Variable::Initial(i) => self.plain.run.x.get(i).map_or(0.0, |x| x.abs()),
+            };
+            let h = f64::EPSILON.cbrt() * if size > 0.0 { size } else { 1.0 };
+            *g = (at(h, self)? - at(-h, self)?) / (2.0 * h);
+        }
+        Ok(total)
+    }
+
+    fn frozen_value(
+        &mut self,
+        p: &[f64],
+        increment: Option<(usize, f64)>,
+        meshes: &[Mesh],
+    ) -> Result<f64, StudyError> {
+        let study = self.study;
+        let mut total = prior_value(study, p);
+        self.plain.parameters.copy_from_slice(p);
+        for (experiment, mesh) in meshes.iter().enumerate() {
+            let plan = &study.plans[experiment];
+            let Some(&end) = plan.times.last() else {
+                continue;
+            };
+            let Lane {
+                run,
+                samples,
+                parameters,
+                ..
+            } = &mut self.plain;
+            let fail = |error| study.run_error(error, experiment);
+            run.prepare(experiment, parameters, study.scenario.start, end)
+                .map_err(fail)?;
+            if let Some((i, delta)) = increment {
+                run.x[i] += delta;
+            }
+            run.replay(
+                self.solving.stepper,
+                &self.solving.options,
+                mesh,
+                &mut samples[experiment],
+            )
+            .map_err(fail)?;
+            self.plain.observe(study, experiment, |index, y, sigma| {
+                total += checked_share(study, experiment, index, y, sigma)?;
+                Ok(())
+            })?;
+        }
+        Ok(total)
+    }
+
+    /// Measured values, model values and standard deviations of every measurement at `p`, by experiment.
+    pub fn predictions(&mut self, p: &[f64]) -> Result<Vec<Vec<Prediction>>, StudyError> {
+        let study = self.study;
+        self.plain.parameters.copy_from_slice(p);
+        let mut all = Vec::with_capacity(study.plans.len());
+        for experiment in 0..study.plans.len() {
+            let plan = &study.plans[experiment];
+            let mut predictions = Vec::with_capacity(plan.measurements.len());
+            if !plan.measurements.is_empty() {
+                self.plain.solve(
+                    study,
+                    experiment,
+                    &self.solving,
+                    self.stop,
+                    |_| {},
+                    NoRecord,
+                )?;
+                self.plain.observe(study, experiment, |index, y, sigma| {
+                    let m = plan.measurements[index];
+                    let rows = noise::rows(study.noise[m.observable], y, sigma, m.value);
+                    predictions.push(Prediction {
+                        t: plan.times[m.sample],
+                        observable: m.observable,
+                        measured: m.value,
+                        model: y,
+                        sigma: if study.noise[m.observable].is_some() {
+                            sigma
+                        } else {
+                            f64::NAN
+                        },
+                        residual: rows.residual,
+                    });
+                    Ok(())
+                })?;
+            }
+            all.push(predictions);
+        }
+        Ok(all)
+    }
+}
+
+/// A measurement beside the model.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Prediction {
+    /// time
+    pub t: f64,
+    /// index of the observable
+    pub observable: usize,
+    /// measured value
+    pub measured: f64,
+    /// the model's value
+    pub model: f64,
+    /// standard deviation; NaN without a noise model
+    pub sigma: f64,
+    /// standardized residual (model minus measured)
+    pub residual: f64,
+}
+
+fn lane<'l, S: ModelScalar>(
+    slot: &'l mut Option<Lane<S>>,
+    study: &Study,
+) -> Result<&'l mut Lane<S>, StudyError> {
+    if slot.is_none() {
+        *slot = Some(Lane::new(study)?);
+    }
+    slot.as_mut().ok_or(StudyError::NoData)
+}
+
+impl<const N: usize> Lane<Dual<N>> {
+    fn seed(&mut self, p: &[f64], chunk: &[Variable]) {
+        for (dual, &value) in self.parameters.iter_mut().zip(p) {
+            *dual = Dual::from(value);
+        }
+        for (k, variable) in chunk.iter().enumerate() {
+            if let Variable::Parameter(i) = *variable {
+                self.parameters[i].tangent[k] = 1.0;
+            }
+        }
+    }
+
+    fn solve_seeded(
+        &mut self,
+        study: &Study,
+        experiment: usize,
+        solving: &Solving,
+        stop: Option<&AtomicBool>,
+        chunk: &[Variable],
+    ) -> Result<Statistics, StudyError> {
+        let increment = |x: &mut [Dual<N>]| {
+            for (k, variable) in chunk.iter().enumerate() {
+                if let Variable::Initial(i) = *variable {
+                    x[i].tangent[k] += 1.0;
+                }
+            }
+        };
+        self.solve(study, experiment, solving, stop, increment, NoRecord)
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the objective's parts, borrowed one by one"
+    )]
+    fn gradient(
+        &mut self,
+        study: &Study,
+        solving: &Solving,
+        stop: Option<&AtomicBool>,
+        p: &[f64],
+        chunk: &[Variable],
+        gradient: &mut [f64],
+        counted: &mut Statistics,
+    ) -> Result<f64, StudyError> {
+        self.seed(p, chunk);
+        let mut total = Dual::<N>::from(0.0);
+        for experiment in 0..study.plans.len() {
+            if study.plans[experiment].measurements.is_empty() {
+                continue;
+            }
+            add(
+                counted,
+                self.solve_seeded(study, experiment, solving, stop, chunk)?,
+            );
+            self.observe(study, experiment, |index, y, sigma| {
+                checked_share(study, experiment, index, y.value, sigma.value)?;
+                let m = study.plans[experiment].measurements[index];
+                total += noise::share(study.noise[m.observable], y, sigma, m.value);
+                Ok(())
+            })?;
+        }
+        gradient.copy_from_slice(&total.tangent[..chunk.len()]);
+        Ok(total.value)
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the objective's parts, borrowed one by one"
+    )]
+    fn rows(
+        &mut self,
+        study: &Study,
+        solving: &Solving,
+        stop: Option<&AtomicBool>,
+        p: &[f64],
+        chunk: &[Variable],
+        r: &mut [f64],
+        columns: &mut [f64],
+        counted: &mut Statistics,
+    ) -> Result<f64, StudyError> {
+        self.seed(p, chunk);
+        let height = r.len();
+        let mut total = 0.0;
+        let mut row = 0;
+        for experiment in 0..study.plans.len() {
+            if study.plans[experiment].measurements.is_empty() {
+                continue;
+            }
+            add(
+                counted,
+                self.solve_seeded(study, experiment, solving, stop, chunk)?,
+            );
+            self.observe(study, experiment, |index, y, sigma| {
+                total += checked_share(study, experiment, index, y.value, sigma.value)?;
+                let m = study.plans[experiment].measurements[index];
+                let rows = noise::rows(study.noise[m.observable], y.value, sigma.value, m.value);
+                r[row] = rows.residual;
+                // Where nothing moves sigma, its residual has no place in the sum: the row stays empty.
+                let moves = sigma.tangent.iter().any(|&d| d != 0.0);
+                r[row + 1] = rows.sigma_residual;
+                for k in 0..chunk.len() {
+                    columns[row + k * height] = rows.slope * y.tangent[k];
+                    if moves {
+                        columns[row + 1 + k * height] = rows.sigma_slope * sigma.tangent[k];
+                    }
+                }
+                row += 2;
+                Ok(())
+            })?;
+        }
+        Ok(total)
+    }
+}
+
+/// Directions of the dual numbers for `left` remaining variables.
+fn chunk_width(left: usize) -> usize {
+    match left {
+        0 | 1 => 1,
+        2 => 2,
+        3 | 4 => 4,
+        _ => 8,
+    }
+}
+
+fn prior_value(study: &Study, p: &[f64]) -> f64 {
+    let parameters = study.scenario.parameters.iter().zip(p);
+    parameters
+        .filter_map(|(parameter, &v)| parameter.prior.map(|prior| prior::share(prior, v).value))
+        .sum()
+}
+
+fn add_prior_slopes(study: &Study, p: &[f64], variables: &[Variable], gradient: &mut [f64]) {
+    for (g, variable) in gradient.iter_mut().zip(variables) {
+        if let Variable::Parameter(i) = *variable
+            && let Some(prior) = study.scenario.parameters[i].prior
+        {
+            *g += prior::share(prior, p[i]).slope;
+        }
+    }
+}
+
+/// A measurement's share, or a finding that names it where it is not finite.
+#[inline]
+fn checked_share(
+    study: &Study,
+    experiment: usize,
+    index: usize,
+    y: f64,
+    sigma: f64,
+) -> Result<f64, StudyError> {
+    let plan: &ExperimentPlan = &study.plans[experiment];
+    let m = plan.measurements[index];
+    let model: Option<NoiseModel> = study.noise[m.observable];
+    let share = noise::share(model, y, sigma, m.value);
+    if share.is_finite() {
+        return Ok(share);
+    }
+    Err(StudyError::Objective {
+        observable: study.scenario.observables[m.observable].name.text.clone(),
+        value: y,
+        sigma,
+        t: plan.times[m.sample],
+        measured: m.value,
+    })
+}
+
+fn add(total: &mut Statistics, one: Statistics) {
+    total.steps += one.steps;
+    total.rejected += one.rejected;
+    total.rhs_evaluations += one.rhs_evaluations;
+    total.jacobians += one.jacobians;
+    total.factorizations += one.factorizations;
+}

@@ -1,0 +1,55 @@
+//! The discrete adjoint of either method behind one door.
+
+use costate_adjoint::sweep::{Seeds, TimeBars};
+use costate_adjoint::{Rodas5PAdjoint, Tape, Tsit5Adjoint};
+use costate_solvers::System as _;
+
+use super::error::StudyError;
+use super::run::Stepper;
+use crate::compile::ModelSystem;
+
+/// Workspaces of the backward sweeps.
+pub struct Reverse {
+    explicit: Tsit5Adjoint,
+    implicit: Option<Rodas5PAdjoint>,
+}
+
+impl Reverse {
+    /// Workspaces for n states.
+    pub fn new(n: usize) -> Self {
+        Self {
+            explicit: Tsit5Adjoint::new(n),
+            implicit: None,
+        }
+    }
+
+    /// Runs backward over the tape that `stepper` recorded: overwrites `x0_bar`, adds to `p_bar` and, where
+    /// asked for, to the cotangents of the solve's times.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a sweep's inputs and outputs, borrowed one by one"
+    )]
+    pub fn sweep(
+        &mut self,
+        stepper: Stepper,
+        system: &mut ModelSystem<f64>,
+        tape: &Tape,
+        seeds: &Seeds<'_>,
+        x0_bar: &mut [f64],
+        p_bar: &mut [f64],
+        bars: Option<TimeBars<'_>>,
+    ) -> Result<(), StudyError> {
+        match stepper {
+            Stepper::Tsit5 => self
+                .explicit
+                .sweep(system, tape, seeds, x0_bar, p_bar, bars)?,
+            Stepper::Rodas5p => {
+                let implicit = self
+                    .implicit
+                    .get_or_insert_with(|| Rodas5PAdjoint::new(system.dim()));
+                implicit.sweep(system, tape, seeds, x0_bar, p_bar, bars)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,132 @@
+//! Which method solves a scenario, with which options; and why.
+
+use costate_solvers::{NoRecord, Options, SolveError, Tolerance};
+
+use super::Study;
+use super::error::StudyError;
+use super::run::{Run, RunError, Stepper};
+use crate::scenario::{AbsoluteTolerance, SolverMethod};
+
+/// A method of ours with its options, chosen once for a study.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Solving {
+    /// the method
+    pub stepper: Stepper,
+    /// tolerances and limits
+    pub options: Options,
+    /// who chose
+    pub choice: Choice,
+}
+
+/// How the method was chosen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Choice {
+    /// named in the scenario or on the command line
+    Named,
+    /// `auto`: no stiffness met by the explicit method
+    NonStiff,
+    /// `auto`: the explicit method met stiffness
+    Stiff {
+        /// where
+        t: f64,
+        /// step size times the largest eigenvalue there
+        step_times_eigenvalue: f64,
+    },
+    /// `auto`: the explicit method could not finish
+    ExplicitFailed {
+        /// where it ended
+        t: f64,
+    },
+}
+
+impl std::fmt::Display for Choice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Named => write!(f, "as named"),
+            Self::NonStiff => write!(f, "chosen: no stiffness was met"),
+            Self::Stiff {
+                t,
+                step_times_eigenvalue,
+            } => write!(
+                f,
+                "chosen: stiff at t = {t:.6e}, where the stability of tsit5, not accuracy, bounds its step (step times largest eigenvalue {step_times_eigenvalue:.1})"
+            ),
+            Self::ExplicitFailed { t } => write!(f, "chosen: tsit5 could not pass t = {t:.6e}"),
+        }
+    }
+}
+
+impl Solving {
+    /// The options of the scenario's `[solver]`.
+    pub fn options(study: &Study) -> Options {
+        let settings = &study.scenario.solver;
+        let atol = match &settings.atol {
+            AbsoluteTolerance::Uniform(atol) => Tolerance::Uniform(*atol),
+            AbsoluteTolerance::ByState(by_name) => Tolerance::PerState(
+                study
+                    .scenario
+                    .states
+                    .iter()
+                    .map(|s| by_name.get(&s.name.text).copied().unwrap_or(1e-8))
+                    .collect(),
+            ),
+        };
+        Options {
+            rtol: settings.rtol,
+            atol,
+            first_step: settings.first_step,
+            max_step: settings.max_step.unwrap_or(f64::INFINITY),
+            max_steps: settings.max_steps,
+            ..Options::default()
+        }
+    }
+
+    /// The method named in the scenario or, for `auto`, the one that a trial solve of the first experiment at
+    /// the file's values finds fit: tsit5 with Hairer's stiffness test on, and rodas5p where it gives up.
+    pub fn choose(study: &Study) -> Result<Self, StudyError> {
+        let options = Self::options(study);
+        match study.scenario.solver.method {
+            SolverMethod::Tsit5 => Ok(Self { stepper: Stepper::Tsit5, options, choice: Choice::Named }),
+            SolverMethod::Rodas5p => Ok(Self { stepper: Stepper::Rodas5p, options, choice: Choice::Named }),
+            SolverMethod::OdeSolversDopri5 | SolverMethod::OdeSolversDop853 => Err(StudyError::Unsupported(
+                "the solvers of `ode_solvers` serve `simulate` only: choose `tsit5` or `rodas5p` for gradients and fits".into(),
+            )),
+            SolverMethod::Auto => Self::by_trial(study, options),
+        }
+    }
+
+    fn by_trial(study: &Study, options: Options) -> Result<Self, StudyError> {
+        let mut run = Run::<f64>::new(&study.equations);
+        run.prepare(0, &study.values(), study.scenario.start, study.scenario.end)
+            .map_err(|e| study.run_error(e, 0))?;
+        // A non-stiff problem at these tolerances needs far fewer; a stiff one must not cost a minute to find out.
+        let trial = Options {
+            stiffness_test: true,
+            max_steps: options.max_steps.min(20_000),
+            ..options.clone()
+        };
+        let (stepper, choice) = match run.solve(Stepper::Tsit5, &trial, None, NoRecord) {
+            Ok(_) => (Stepper::Tsit5, Choice::NonStiff),
+            Err(RunError::Solve(SolveError::Stiff {
+                t,
+                step_times_eigenvalue,
+            })) => (
+                Stepper::Rodas5p,
+                Choice::Stiff {
+                    t,
+                    step_times_eigenvalue,
+                },
+            ),
+            Err(RunError::Solve(
+                SolveError::TooManySteps { t, .. } | SolveError::StepSizeTooSmall { t, .. },
+            )) => (Stepper::Rodas5p, Choice::ExplicitFailed { t }),
+            // Not the method's fault: the solve itself will say it again, with its place.
+            Err(_) => (Stepper::Tsit5, Choice::NonStiff),
+        };
+        Ok(Self {
+            stepper,
+            options,
+            choice,
+        })
+    }
+}

@@ -1,0 +1,87 @@
+//! After its first call no compiled function allocates: counted by the allocator itself, alone in its process.
+
+use std::alloc::{GlobalAlloc, Layout, System as SystemAllocator};
+use std::cell::Cell;
+use std::sync::Arc;
+
+use costate::compile::{Backend, ModelSystem, RightHandSide, Sizes};
+use costate::model::Graph;
+use costate::model::graph::{Binary, Unary};
+use costate_adjoint::{AdjointImplicitSystem, AdjointSystem, Dual};
+use costate_solvers::{ImplicitSystem, System};
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: every request is handed on to the system's allocator; counting touches no memory that it manages.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promises are those that the system's allocator asks for.
+        unsafe { SystemAllocator.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above; `pointer` came from `alloc`, so from the system's allocator.
+        unsafe { SystemAllocator.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Allocations of the second of two rounds of calls.
+fn second_round(mut calls: impl FnMut()) -> usize {
+    calls();
+    let before = ALLOCATIONS.get();
+    calls();
+    ALLOCATIONS.get() - before
+}
+
+fn right_hand_side(length: usize, backend: Backend) -> Arc<RightHandSide> {
+    let mut graph = Graph::new();
+    let (t, x, p) = (graph.input(0, 0), graph.input(1, 0), graph.input(2, 0));
+    let mut node = graph.mul(x, p);
+    for _ in 0..length {
+        let sine = graph.unary(Unary::Sin, node);
+        let sum = graph.add(sine, t);
+        node = graph.binary(Binary::Hypot, sum, p);
+    }
+    let sizes = Sizes {
+        states: 1,
+        parameters: 1,
+    };
+    let rhs = RightHandSide::new(Arc::new(graph), vec![node], sizes, backend);
+    Arc::new(rhs.expect("compiles"))
+}
+
+#[test]
+fn no_call_allocates_after_the_first() {
+    for backend in [Backend::Auto, Backend::Interpreter] {
+        // the long ones are cut into chunks, and their dual forms interpreted
+        for length in [3, 2000] {
+            let rhs = right_hand_side(length, backend);
+            let mut plain = ModelSystem::<f64>::implicit(Arc::clone(&rhs)).expect("a Jacobian");
+            let mut dual = ModelSystem::<Dual<4>>::implicit(rhs).expect("a Jacobian");
+            let allocations = second_round(|| {
+                let (t, x, w) = (0.5, [0.3], [1.0]);
+                let (mut a, mut b) = ([0.0], [0.0]);
+                plain.set_parameters(&[0.7]).expect("one parameter");
+                plain.rhs(t, &x, &mut a);
+                plain.jacobian(t, &x, &mut a);
+                plain.time_derivative(t, &x, &mut a);
+                plain.vjp(t, &x, &w, &mut a, &mut b);
+                plain.time_vjp(t, &x, &w);
+                plain.second_order_vjp(t, &x, &w, 1.0, &w, &mut a, &mut b);
+                plain.second_order_time_vjp(t, &x, &w, 1.0, &w);
+                let mut c = [Dual::from(0.0)];
+                dual.rhs(Dual::from(t), &[Dual::from(0.3)], &mut c);
+                dual.jacobian(Dual::from(t), &[Dual::from(0.3)], &mut c);
+                dual.time_derivative(Dual::from(t), &[Dual::from(0.3)], &mut c);
+            });
+            assert_eq!(allocations, 0, "{backend:?}, {length}");
+        }
+    }
+}
