@@ -164,12 +164,15 @@ impl Kernel {
         let (n, h) = (self.n, step.h);
         let (before, rest) = self.stage_bars.split_at_mut(I * n);
         let stage_bar = &rest[..n];
-        for (d, (y, x)) in self.state.iter_mut().zip(step.x).enumerate() {
+        // States outermost, weights constant, slices of one known length: straight code without bounds checks.
+        let k: [&[f64]; I] = std::array::from_fn(|j| &step.stages[j * n..][..n]);
+        let (x, state) = (&step.x[..n], &mut self.state[..n]);
+        for d in 0..n {
             let mut slope = 0.0;
-            for (j, a) in A[I][..I].iter().enumerate() {
-                slope += a * step.stages[j * n + d];
+            for j in 0..I {
+                slope += A[I][j] * k[j][d];
             }
-            *y = x + h * slope;
+            state[d] = x[d] + h * slope;
         }
         let t = step.t + C[I] * h;
         self.state_bar.fill(0.0);
@@ -182,9 +185,11 @@ impl Kernel {
                 bars.h += l * (y - x) / h;
             }
         }
-        for (d, (lambda, bar)) in self.lambda.iter_mut().zip(&self.state_bar).enumerate() {
-            *lambda += bar;
-            let scaled = h * bar;
+        let (lambda, state_bar) = (&mut self.lambda[..n], &self.state_bar[..n]);
+        let before = &mut before[..I * n];
+        for d in 0..n {
+            lambda[d] += state_bar[d];
+            let scaled = h * state_bar[d];
             for (j, a) in A[I][..I].iter().enumerate() {
                 before[j * n + d] += a * scaled;
             }

@@ -35,20 +35,58 @@ pub trait Dynamics {
     }
 }
 
-/// Arguments and result of an evaluation over one number type.
+/// Arguments and result of an evaluation over duals of `W` directions, and which are seeded: number `first + k` of
+/// `[x, p]` has tangent k.
+///
+/// Seeds stay from call to call and only values are written anew: with few states and parameters, one chunk, that
+/// halves the time of a product.
 #[derive(Debug, Clone)]
-struct Scratch<S> {
-    x: Vec<S>,
-    p: Vec<S>,
-    dx: Vec<S>,
+struct Scratch<T, const W: usize> {
+    x: Vec<DualOver<T, W>>,
+    p: Vec<DualOver<T, W>>,
+    dx: Vec<DualOver<T, W>>,
+    first: usize,
 }
 
-impl<S: Real> Scratch<S> {
+/// Start of a chunk that seeds nothing: past all states and parameters.
+const NOTHING: usize = usize::MAX / 2;
+
+impl<T: Scalar, const W: usize> Scratch<T, W> {
     fn new(states: usize, parameters: usize) -> Self {
+        let zero = DualOver::from(0.0);
         Self {
-            x: vec![S::from(0.0); states],
-            p: vec![S::from(0.0); parameters],
-            dx: vec![S::from(0.0); states],
+            x: vec![zero; states],
+            p: vec![zero; parameters],
+            dx: vec![zero; states],
+            first: NOTHING,
+        }
+    }
+
+    /// Moves the seeds to the numbers from `first` on.
+    #[inline]
+    fn seed(&mut self, first: usize) {
+        if self.first != first {
+            self.mark(0.0);
+            self.first = first;
+            self.mark(1.0);
+        }
+    }
+
+    fn mark(&mut self, seed: f64) {
+        let numbers = self.x.iter_mut().chain(&mut self.p);
+        for (k, number) in numbers.skip(self.first).take(W).enumerate() {
+            number.tangent[k] = T::from(seed);
+        }
+    }
+
+    /// Writes values, the states' by `state(j)` and the parameters' by `parameter(j)`.
+    #[inline]
+    fn set(&mut self, state: impl Fn(usize) -> T, parameter: impl Fn(usize) -> T) {
+        for (j, x) in self.x.iter_mut().enumerate() {
+            x.value = state(j);
+        }
+        for (j, p) in self.p.iter_mut().enumerate() {
+            p.value = parameter(j);
         }
     }
 }
@@ -59,9 +97,9 @@ pub struct Handwritten<M, S> {
     dynamics: M,
     parameters: Vec<S>,
     pattern: Pattern,
-    columns: Scratch<DualOver<S, COLUMNS>>,
-    first: Scratch<Dual<CHUNK>>,
-    second: Scratch<DualOver<Dual<CHUNK>, PAIRS>>,
+    columns: Scratch<S, COLUMNS>,
+    first: Scratch<f64, CHUNK>,
+    second: Scratch<Dual<PAIRS>, CHUNK>,
 }
 
 impl<M: Dynamics, S: Scalar> Handwritten<M, S> {
@@ -113,14 +151,10 @@ impl<M: Dynamics, S: Scalar> ImplicitSystem<S> for Handwritten<M, S> {
     }
 
     fn jacobian(&mut self, t: S, x: &[S], values: &mut [S]) {
-        let (n, at) = (x.len(), &mut self.columns);
-        for (to, &from) in at.p.iter_mut().zip(&self.parameters) {
-            *to = DualOver::constant(from);
-        }
+        let (n, at) = (self.dim(), &mut self.columns);
+        at.set(|j| x[j], |j| self.parameters[j]);
         for first in (0..n).step_by(COLUMNS) {
-            for (j, (to, &from)) in at.x.iter_mut().zip(x).enumerate() {
-                *to = DualOver::variable(from, j.wrapping_sub(first));
-            }
+            at.seed(first);
             let time = DualOver::constant(t);
             self.dynamics.rhs(time, &at.x, &at.p, &mut at.dx);
             for k in 0..COLUMNS.min(n - first) {
@@ -134,12 +168,8 @@ impl<M: Dynamics, S: Scalar> ImplicitSystem<S> for Handwritten<M, S> {
 
     fn time_derivative(&mut self, t: S, x: &[S], ft: &mut [S]) {
         let at = &mut self.columns;
-        for (to, &from) in at.p.iter_mut().zip(&self.parameters) {
-            *to = DualOver::constant(from);
-        }
-        for (to, &from) in at.x.iter_mut().zip(x) {
-            *to = DualOver::constant(from);
-        }
+        at.seed(NOTHING);
+        at.set(|j| x[j], |j| self.parameters[j]);
         let time = DualOver::variable(t, 0);
         self.dynamics.rhs(time, &at.x, &at.p, &mut at.dx);
         for (to, from) in ft.iter_mut().zip(&at.dx) {
@@ -155,19 +185,14 @@ impl<M: Dynamics> AdjointSystem for Handwritten<M, f64> {
 
     #[inline]
     fn vjp(&mut self, t: f64, x: &[f64], w: &[f64], x_bar: &mut [f64], p_bar: &mut [f64]) {
-        let (n, at) = (x.len(), &mut self.first);
+        let (n, at) = (self.pattern.height, &mut self.first);
         let directions = n + self.parameters.len();
+        at.set(|j| x[j], |j| self.parameters[j]);
         let mut first = 0;
         while first < directions {
-            // Directions count through the states, then the parameters; out of the chunk's range is constant.
-            for (j, (to, &from)) in at.x.iter_mut().zip(x).enumerate() {
-                *to = Dual::variable(from, j.wrapping_sub(first));
-            }
-            for (j, (to, &from)) in at.p.iter_mut().zip(&self.parameters).enumerate() {
-                *to = Dual::variable(from, (n + j).wrapping_sub(first));
-            }
-            self.dynamics
-                .rhs(Dual::constant(t), &at.x, &at.p, &mut at.dx);
+            at.seed(first);
+            let time = Dual::constant(t);
+            self.dynamics.rhs(time, &at.x, &at.p, &mut at.dx);
             let mut product = [0.0; CHUNK];
             for (&w, dx) in w.iter().zip(&at.dx) {
                 for (sum, d) in product.iter_mut().zip(dx.tangent) {
@@ -181,14 +206,10 @@ impl<M: Dynamics> AdjointSystem for Handwritten<M, f64> {
 
     fn time_vjp(&mut self, t: f64, x: &[f64], w: &[f64]) -> f64 {
         let at = &mut self.first;
-        for (to, &from) in at.x.iter_mut().zip(x) {
-            *to = Dual::constant(from);
-        }
-        for (to, &from) in at.p.iter_mut().zip(&self.parameters) {
-            *to = Dual::constant(from);
-        }
-        self.dynamics
-            .rhs(Dual::variable(t, 0), &at.x, &at.p, &mut at.dx);
+        at.seed(NOTHING);
+        at.set(|j| x[j], |j| self.parameters[j]);
+        let time = Dual::variable(t, 0);
+        self.dynamics.rhs(time, &at.x, &at.p, &mut at.dx);
         w.iter().zip(&at.dx).map(|(w, d)| w * d.tangent[0]).sum()
     }
 }
@@ -217,31 +238,24 @@ impl<M: Dynamics> AdjointImplicitSystem for Handwritten<M, f64> {
         x_bar: &mut [f64],
         p_bar: &mut [f64],
     ) {
-        let (n, at) = (x.len(), &mut self.second);
+        let (n, at) = (self.pattern.height, &mut self.second);
         let directions = n + self.parameters.len();
         let width = PAIRS * n.max(1);
         for ((v, w), s) in v.chunks(width).zip(w.chunks(width)).zip(s.chunks(PAIRS)) {
-            let mut time = DualOver::constant(Dual::constant(t));
-            for (to, &from) in time.tangent.iter_mut().zip(s) {
-                to.value = from;
-            }
+            // The inner tangents are the directions (v, s), the outer ones the columns asked for.
+            let time = DualOver::constant(along(t, s.iter().copied()));
+            at.set(
+                |j| along(x[j], v.chunks_exact(n).map(|v| v[j])),
+                |j| Dual::constant(self.parameters[j]),
+            );
             for first in (0..directions).step_by(CHUNK) {
-                // The inner tangents are the columns asked for; the outer ones are the directions (v, s).
-                for (j, (to, &x)) in at.x.iter_mut().zip(x).enumerate() {
-                    *to = DualOver::constant(Dual::variable(x, j.wrapping_sub(first)));
-                    for (to, v) in to.tangent.iter_mut().zip(v.chunks_exact(n)) {
-                        to.value = v[j];
-                    }
-                }
-                for (j, (to, &from)) in at.p.iter_mut().zip(&self.parameters).enumerate() {
-                    *to = DualOver::constant(Dual::variable(from, (n + j).wrapping_sub(first)));
-                }
+                at.seed(first);
                 self.dynamics.rhs(time, &at.x, &at.p, &mut at.dx);
                 let mut product = [0.0; CHUNK];
                 for (pair, w) in w.chunks_exact(n.max(1)).enumerate() {
                     for (&w, dx) in w.iter().zip(&at.dx) {
-                        for (sum, d) in product.iter_mut().zip(dx.tangent[pair].tangent) {
-                            *sum += w * d;
+                        for (sum, d) in product.iter_mut().zip(dx.tangent) {
+                            *sum += w * d.tangent[pair];
                         }
                     }
                 }
@@ -252,30 +266,41 @@ impl<M: Dynamics> AdjointImplicitSystem for Handwritten<M, f64> {
 
     fn second_order_time_vjp(&mut self, t: f64, x: &[f64], v: &[f64], s: f64, w: &[f64]) -> f64 {
         let at = &mut self.second;
-        for (to, (&x, &v)) in at.x.iter_mut().zip(x.iter().zip(v)) {
-            *to = DualOver::from(x);
-            to.tangent[0].value = v;
-        }
-        for (to, &from) in at.p.iter_mut().zip(&self.parameters) {
-            *to = DualOver::from(from);
-        }
-        let mut time = DualOver::constant(Dual::variable(t, 0));
-        time.tangent[0].value = s;
+        at.seed(NOTHING);
+        at.set(
+            |j| along(x[j], [v[j]]),
+            |j| Dual::constant(self.parameters[j]),
+        );
+        let mut time = DualOver::constant(along(t, [s]));
+        time.tangent[0] = Dual::constant(1.0);
         self.dynamics.rhs(time, &at.x, &at.p, &mut at.dx);
         let mixed = at.dx.iter().map(|d| d.tangent[0].tangent[0]);
         w.iter().zip(mixed).map(|(w, d)| w * d).sum()
     }
 }
 
+/// A number that moves at the given rates, one a direction, and at none in the others.
+#[inline]
+fn along<const N: usize>(value: f64, rates: impl IntoIterator<Item = f64>) -> Dual<N> {
+    let mut number = Dual::constant(value);
+    for (to, rate) in number.tangent.iter_mut().zip(rates) {
+        *to = rate;
+    }
+    number
+}
+
 /// Adds products for directions `first..` to the states' part, then the parameters'.
 #[inline]
 fn scatter(first: usize, n: usize, product: &[f64; CHUNK], x_bar: &mut [f64], p_bar: &mut [f64]) {
-    for (k, &product) in product.iter().enumerate() {
-        let direction = first + k;
-        if direction < n {
-            x_bar[direction] += product;
-        } else if let Some(bar) = p_bar.get_mut(direction - n) {
-            *bar += product;
-        }
+    let (states, parameters) = product.split_at(n.saturating_sub(first).min(CHUNK));
+    for (bar, product) in x_bar.iter_mut().skip(first).zip(states) {
+        *bar += product;
+    }
+    for (bar, product) in p_bar
+        .iter_mut()
+        .skip(first.saturating_sub(n))
+        .zip(parameters)
+    {
+        *bar += product;
     }
 }

@@ -14,16 +14,15 @@ pub(crate) const DEGREE: usize = 4;
 /// The moments of one step's readings.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Readings {
-    n: usize,
-    moments: Vec<f64>,
+    /// for each state, M_0, ..., M_4
+    moments: Vec<[f64; DEGREE + 1]>,
     any: bool,
 }
 
 impl Readings {
     /// Makes room for n states.
     pub(crate) fn begin(&mut self, n: usize) {
-        self.n = n;
-        self.moments.resize((DEGREE + 1) * n, 0.0);
+        self.moments.resize(n, [0.0; DEGREE + 1]);
     }
 
     /// Takes the readings of one step, in place of those held.
@@ -33,15 +32,16 @@ impl Readings {
         if !self.any {
             return;
         }
-        self.moments.fill(0.0);
-        let n = self.n.max(1);
+        self.moments.fill([0.0; DEGREE + 1]);
+        let n = self.moments.len().max(1);
         for (sample, bar) in samples.iter().zip(bars.chunks_exact(n)) {
-            let mut power = 1.0;
-            for moment in self.moments.chunks_exact_mut(n) {
-                for (m, b) in moment.iter_mut().zip(bar) {
-                    *m += power * b;
+            let theta = sample.theta;
+            let square = theta * theta;
+            let powers = [1.0, theta, square, square * theta, square * square];
+            for (moments, bar) in self.moments.iter_mut().zip(bar) {
+                for (m, p) in moments.iter_mut().zip(powers) {
+                    *m += p * bar;
                 }
-                power *= sample.theta;
             }
         }
     }
@@ -53,20 +53,18 @@ impl Readings {
     }
 
     /// Adds what the readings give to each stage.
-    pub(crate) fn add_to_stages(
+    #[inline]
+    pub(crate) fn add_to_stages<const S: usize>(
         &self,
-        weights: &[[f64; DEGREE]],
+        weights: &[[f64; DEGREE]; S],
         scale: f64,
         stage_bars: &mut [f64],
     ) {
-        let n = self.n;
-        for (bars, weights) in stage_bars.chunks_exact_mut(n.max(1)).zip(weights) {
-            for (d, bar) in bars.iter_mut().enumerate() {
-                let mut sum = 0.0;
-                for (m, c) in weights.iter().enumerate() {
-                    sum += c * self.moments[(m + 1) * n + d];
-                }
-                *bar += scale * sum;
+        let n = self.moments.len();
+        for (d, m) in self.moments.iter().enumerate() {
+            let m = m.map(|m| scale * m);
+            for (i, w) in weights.iter().enumerate() {
+                stage_bars[i * n + d] += w[0] * m[1] + w[1] * m[2] + w[2] * m[3] + w[3] * m[4];
             }
         }
     }
@@ -75,7 +73,7 @@ impl Readings {
     #[inline]
     pub(crate) fn add_to_start(&self, lambda: &mut [f64]) {
         for (l, m) in lambda.iter_mut().zip(&self.moments) {
-            *l += m;
+            *l += m[0];
         }
     }
 
@@ -88,18 +86,16 @@ impl Readings {
         stages: &[f64],
         bars: &mut StepBars,
     ) -> f64 {
-        let n = self.n;
+        let n = self.moments.len().max(1);
         let mut scale_bar = 0.0;
-        for m in 1..=DEGREE {
-            let below = &self.moments[(m - 1) * n..m * n];
-            let at = &self.moments[m * n..(m + 1) * n];
-            for d in 0..n {
+        for (d, moments) in self.moments.iter().enumerate() {
+            for m in 1..=DEGREE {
                 let terms = weights.iter().zip(stages.chunks_exact(n));
                 let direction: f64 = terms.map(|(w, v)| w[m - 1] * v[d]).sum();
                 let rate = m as f64 * scale * direction / h;
-                bars.t -= rate * below[d];
-                bars.h -= rate * at[d];
-                scale_bar += at[d] * direction;
+                bars.t -= rate * moments[m - 1];
+                bars.h -= rate * moments[m];
+                scale_bar += moments[m] * direction;
             }
         }
         scale_bar

@@ -103,7 +103,10 @@ impl Function {
 
     /// Shortest allowed lengths of the input arrays, and of the output arrays.
     pub fn required_lengths(&self) -> (&[usize], &[usize]) {
-        (&self.lengths.inputs, &self.lengths.outputs)
+        (
+            &self.lengths.inputs[..self.lengths.input_count],
+            &self.lengths.outputs[..self.lengths.output_count],
+        )
     }
 
     /// Makes `scratch` large enough that no call of this function grows it.
@@ -160,21 +163,42 @@ impl Function {
     }
 }
 
-/// Shortest allowed lengths of the arrays of a call.
+/// Shortest allowed lengths of the arrays of a call, 0 beyond the last array needed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Lengths {
     /// of every input array
-    pub inputs: Box<[usize]>,
+    pub inputs: [usize; MAX_ARRAYS],
+    /// how many input arrays there must be
+    pub input_count: usize,
     /// of every output array
-    pub outputs: Box<[usize]>,
+    pub outputs: [usize; MAX_ARRAYS],
+    /// how many output arrays there must be
+    pub output_count: usize,
 }
 
 impl Lengths {
+    /// Those of the given arrays, at most [`MAX_ARRAYS`] of either kind.
+    pub fn new(inputs: &[usize], outputs: &[usize]) -> Self {
+        let mut lengths = Self {
+            input_count: inputs.len(),
+            output_count: outputs.len(),
+            ..Self::default()
+        };
+        for (to, &from) in lengths.inputs.iter_mut().zip(inputs) {
+            *to = from;
+        }
+        for (to, &from) in lengths.outputs.iter_mut().zip(outputs) {
+            *to = from;
+        }
+        lengths
+    }
+
     /// Whether every array is there and long enough.
     #[inline]
     pub fn fit<T>(&self, inputs: &[&[T]], outputs: &[&mut [T]]) -> bool {
-        inputs.len() >= self.inputs.len()
-            && outputs.len() >= self.outputs.len()
+        // loops over the caller's arrays: inlined where their number is known, they unroll
+        inputs.len() >= self.input_count
+            && outputs.len() >= self.output_count
             && inputs
                 .iter()
                 .zip(&self.inputs)
@@ -194,7 +218,9 @@ impl Lengths {
                 .map(|k| (k, given.get(k).copied().unwrap_or(0), required[k]))
         };
         let given: Vec<_> = inputs.iter().map(|a| a.len()).collect();
-        if let Some((array, length, required)) = first_short(&given, &self.inputs) {
+        if let Some((array, length, required)) =
+            first_short(&given, &self.inputs[..self.input_count])
+        {
             return CallError::Input {
                 array,
                 length,
@@ -202,7 +228,8 @@ impl Lengths {
             };
         }
         let given: Vec<_> = outputs.iter().map(|a| a.len()).collect();
-        let (array, length, required) = first_short(&given, &self.outputs).unwrap_or_default();
+        let (array, length, required) =
+            first_short(&given, &self.outputs[..self.output_count]).unwrap_or_default();
         CallError::Output {
             array,
             length,

@@ -99,29 +99,25 @@ impl NativeCode {
         outputs: &mut [&mut [f64]],
         spill: &mut Vec<f64>,
     ) -> bool {
+        if !self.lengths.fit(inputs, outputs) {
+            return false;
+        }
         let mut input_addresses = [const { MaybeUninit::<*const f64>::uninit() }; MAX_ARRAYS];
-        for (k, &required) in self.lengths.inputs.iter().enumerate() {
-            match inputs.get(k) {
-                Some(array) if array.len() >= required => input_addresses[k].write(array.as_ptr()),
-                _ => return false,
-            };
+        for (address, array) in input_addresses.iter_mut().zip(inputs) {
+            address.write(array.as_ptr());
         }
         let mut output_addresses = [const { MaybeUninit::<*mut f64>::uninit() }; MAX_ARRAYS];
-        for (k, &required) in self.lengths.outputs.iter().enumerate() {
-            match outputs.get_mut(k) {
-                Some(array) if array.len() >= required => {
-                    output_addresses[k].write(array.as_mut_ptr())
-                }
-                _ => return false,
-            };
+        for (address, array) in output_addresses.iter_mut().zip(outputs) {
+            address.write(array.as_mut_ptr());
         }
         grow(spill, self.spill_slots);
         for chunk in &self.chunks {
             // SAFETY: the code was generated for a `Program` that reads and writes only arrays that `lengths`
             // counts, each address of which was written just now, at indices below the lengths just checked,
-            // and spill slots below `spill_slots`, to which `spill` was grown; inputs and outputs are borrowed for the call, outputs exclusively, so they do not
-            // overlap; the memory that holds the code and the tables it points to live in `self`; the
-            // functions it calls neither unwind nor touch these arrays.
+            // and spill slots below `spill_slots`, to which `spill` was grown; inputs and outputs are borrowed
+            // for the call, outputs exclusively, so they do not overlap; the memory that holds the code and
+            // the tables it points to live in `self`; the functions it calls neither unwind nor touch these
+            // arrays.
             unsafe {
                 chunk(
                     input_addresses.as_ptr().cast(),

@@ -197,10 +197,7 @@ impl Program {
 
     /// What a call of this program must pass.
     pub fn lengths(&self) -> Lengths {
-        Lengths {
-            inputs: self.input_lengths.clone().into(),
-            outputs: self.output_lengths.clone().into(),
-        }
+        Lengths::new(&self.input_lengths, &self.output_lengths)
     }
 
     /// For every operation the last one that reads its value (itself where none does).

@@ -4,9 +4,11 @@
 //! and of the objective's value: its gradient follows by the chain rule from those of its samples.
 
 use super::Model;
-use super::graph::{FIRST_EXTRA, Graph, NodeId};
+use super::functions::Arity;
+use super::graph::{FIRST_EXTRA, Graph, NodeId, SECOND_EXTRA};
 use super::lower::{Context, Lowering};
-use crate::diagnostic::Diagnostic;
+use super::scope::{Binding, Role};
+use crate::diagnostic::{Diagnostic, Span};
 use crate::model::Expression;
 
 /// Whether a name is a function over a whole run.
@@ -67,8 +69,9 @@ pub fn functional(
     expression: &Expression,
 ) -> Result<Functional, Vec<Diagnostic>> {
     let scope = model.scope.clone();
+    let stops = std::mem::take(&mut model.stops);
     let mut lowering = Lowering::new(&mut model.graph, scope);
-    lowering.stops = std::mem::take(&mut model.stops);
+    lowering.resume_stops(stops);
     lowering.functional = Some(Samples {
         taken: Vec::new(),
         uses_objective: false,
@@ -84,5 +87,117 @@ pub fn functional(
             root,
         }),
         _ => Err(diagnostics),
+    }
+}
+
+impl Lowering<'_> {
+    /// `final(e)`, `initial(e)`, `at(e, time)`, `objective()`.
+    pub(super) fn sample(
+        &mut self,
+        name: &str,
+        span: &Span,
+        inner: &[Expression],
+        whole: &Expression,
+    ) -> Option<NodeId> {
+        let Some(mut samples) = self.functional.take() else {
+            self.report(
+                Diagnostic::error(
+                    "model::not-allowed-here",
+                    format!("`{name}` is read from a whole run and cannot stand here"),
+                    Some(span.clone()),
+                )
+                .with_help("it stands outermost in the expressions of `[[expect]]` and `--of`"),
+            );
+            return None;
+        };
+        let count = match name {
+            "objective" => 0,
+            "at" => 2,
+            _ => 1,
+        };
+        let node = if self
+            .check_count(name, Arity::Exactly(count), inner.len(), whole)
+            .is_none()
+        {
+            None
+        } else if name == "objective" {
+            samples.uses_objective = true;
+            Some(self.graph.input(SECOND_EXTRA, 0))
+        } else {
+            self.sampled(name, inner, &samples)
+                .map(|(when, value)| samples.input(self.graph, when, value))
+        };
+        self.functional = Some(samples);
+        node
+    }
+
+    fn sampled(
+        &mut self,
+        name: &str,
+        inner: &[Expression],
+        samples: &Samples,
+    ) -> Option<(When, NodeId)> {
+        let hidden = self.bind_observables();
+        let value = self.lower(&inner[0], Context::ANY);
+        for name in hidden {
+            self.scope.names.remove(&name);
+        }
+        let when = match name {
+            "initial" => Some(When::Initial),
+            "final" => Some(When::Final),
+            _ => self.sample_time(&inner[1], samples),
+        };
+        Some((when?, value?))
+    }
+
+    /// Makes observables usable as names; returns those to remove again.
+    fn bind_observables(&mut self) -> Vec<String> {
+        let mut added = Vec::new();
+        for (name, &node) in &self.scope.observables {
+            if !self.scope.names.contains_key(name) {
+                added.push(name.clone());
+                let binding = Binding {
+                    role: Role::Observable,
+                    node: Some(node),
+                };
+                self.scope.names.insert(name.clone(), binding);
+            }
+        }
+        added
+    }
+
+    fn sample_time(&mut self, expression: &Expression, samples: &Samples) -> Option<When> {
+        let number = Context {
+            what: "a time of `at`",
+            states: false,
+            time: false,
+        };
+        let node = self.lower(expression, number)?;
+        let [start, end] = samples.span;
+        match self.graph.constant_value(node) {
+            Some(time) if (start..=end).contains(&time) => Some(When::At(time)),
+            Some(time) => {
+                self.report(
+                    Diagnostic::error(
+                        "model::sample-time",
+                        format!("the time {time} is outside the run"),
+                        Some(expression.span.clone()),
+                    )
+                    .with_help(format!("the run is from {start} to {end}")),
+                );
+                None
+            }
+            None => {
+                self.report(
+                    Diagnostic::error(
+                        "model::sample-time",
+                        "the time of `at` must be a number",
+                        Some(expression.span.clone()),
+                    )
+                    .with_help("parameters cannot stand in it"),
+                );
+                None
+            }
+        }
     }
 }

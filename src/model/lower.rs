@@ -1,19 +1,16 @@
 //! One syntax tree to one node: names looked up, functions expanded, places kept for what is wrong.
-//!
-//! A comparison of time with an expression of parameters (`t < t_on`, `heaviside(t - t_on)`) switches at a time
-//! that can be hit exactly: it is decided by the middle of the present smooth stretch, and its time becomes a stop.
 
 use std::collections::{HashMap, HashSet};
 
 use costate_solvers::Comparison;
 
+use super::StopTime;
 use super::expression::{Arithmetic, Expression, ExpressionKind};
 use super::functional::Samples;
 use super::functions::{self, Arity};
-use super::graph::{FIRST_EXTRA, Graph, NodeId, Op, SECOND_EXTRA, TIME, Unary};
+use super::graph::{FIRST_EXTRA, Graph, NodeId, TIME, Unary};
 use super::nonsmooth::NonSmooth;
 use super::scope::{Dependence, Role, Scope};
-use super::{StopTime, When};
 use crate::diagnostic::{Diagnostic, Span, nearest};
 
 /// Deepest nesting while functions are expanded.
@@ -49,6 +46,7 @@ pub(super) struct Lowering<'a> {
     pub(super) scope: Scope,
     pub(super) dependence: Dependence,
     pub(super) stops: Vec<StopTime>,
+    known_stops: HashSet<StopTime>,
     pub(super) diagnostics: Vec<Diagnostic>,
     /// where a functional is being lowered: its samples
     pub(super) functional: Option<Samples>,
@@ -71,6 +69,7 @@ impl<'a> Lowering<'a> {
             scope,
             dependence: Dependence::default(),
             stops: Vec::new(),
+            known_stops: HashSet::new(),
             diagnostics: Vec::new(),
             functional: None,
             nonsmooth: Vec::new(),
@@ -80,6 +79,12 @@ impl<'a> Lowering<'a> {
             steps: 0,
             depth: 0,
         }
+    }
+
+    /// Goes on from stops met before.
+    pub(super) fn resume_stops(&mut self, stops: Vec<StopTime>) {
+        self.known_stops.extend(&stops);
+        self.stops = stops;
     }
 
     /// Reports once a place and kind: the body of a function is lowered at each of its calls.
@@ -98,7 +103,7 @@ impl<'a> Lowering<'a> {
     /// Adds a stop, once.
     pub(super) fn stop(&mut self, at: NodeId, period: Option<NodeId>) {
         let stop = StopTime { at, period };
-        if !self.stops.contains(&stop) {
+        if self.known_stops.insert(stop) {
             self.stops.push(stop);
         }
     }
@@ -363,7 +368,7 @@ impl<'a> Lowering<'a> {
         node
     }
 
-    fn check_count(
+    pub(super) fn check_count(
         &mut self,
         name: &str,
         arity: Arity,
@@ -439,23 +444,6 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// 1 where the comparison holds, else 0; by the middle of the stretch, with a stop, where it switches at a
-    /// time that parameters alone decide.
-    pub(super) fn compare(&mut self, comparison: Comparison, a: NodeId, b: NodeId) -> NodeId {
-        if !matches!(comparison, Comparison::Equal | Comparison::NotEqual)
-            && let Some((a, b, at)) = self.switch(a, b)
-        {
-            self.stop(at, None);
-            return self.graph.compare(comparison, a, b);
-        }
-        self.graph.compare(comparison, a, b)
-    }
-
-    /// Whether a comparison is decided at a stop.
-    pub(super) fn is_stop(&mut self, comparison: Comparison, a: NodeId, b: NodeId) -> bool {
-        !matches!(comparison, Comparison::Equal | Comparison::NotEqual)
-            && self.switch(a, b).is_some()
-    }
     /// Whether any of the nodes changes along a run.
     pub(super) fn varies(&mut self, nodes: &[NodeId]) -> bool {
         nodes
@@ -470,151 +458,6 @@ impl<'a> Lowering<'a> {
     pub(super) fn note(&mut self, found: NonSmooth) {
         if self.noted.insert((found.span.start, found.span.end)) {
             self.nonsmooth.push(found);
-        }
-    }
-
-    /// Where a - b changes sign at a time that parameters alone decide: both sides with t replaced by the middle
-    /// of the stretch, and that time. Seen are t, t - c, t + c and c - t on either side.
-    fn switch(&mut self, a: NodeId, b: NodeId) -> Option<(NodeId, NodeId, NodeId)> {
-        if let Some((moved, at)) = self.switch_of(a, b) {
-            return Some((moved, b, at));
-        }
-        let (moved, at) = self.switch_of(b, a)?;
-        Some((a, moved, at))
-    }
-
-    /// As `switch`, time being in `side` only: `side` with t replaced, and the time when it equals `level`.
-    fn switch_of(&mut self, side: NodeId, level: NodeId) -> Option<(NodeId, NodeId)> {
-        let (t, middle) = (self.graph.input(TIME, 0), self.graph.input(TIME, 1));
-        let mut fixed = |id| self.dependence.on_parameters_only(self.graph, id);
-        if !fixed(level) {
-            return None;
-        }
-        Some(match self.graph.op(side) {
-            _ if side == t => (middle, level),
-            Op::Sub(a, b) if a == t && fixed(b) => {
-                (self.graph.sub(middle, b), self.graph.add(level, b))
-            }
-            Op::Sub(a, b) if b == t && fixed(a) => {
-                (self.graph.sub(a, middle), self.graph.sub(a, level))
-            }
-            Op::Add(a, b) if a == t && fixed(b) => {
-                (self.graph.add(middle, b), self.graph.sub(level, b))
-            }
-            Op::Add(a, b) if b == t && fixed(a) => {
-                (self.graph.add(a, middle), self.graph.sub(level, a))
-            }
-            _ => return None,
-        })
-    }
-
-    /// `final(e)`, `initial(e)`, `at(e, time)`, `objective()`.
-    fn sample(
-        &mut self,
-        name: &str,
-        span: &Span,
-        inner: &[Expression],
-        whole: &Expression,
-    ) -> Option<NodeId> {
-        let Some(mut samples) = self.functional.take() else {
-            self.report(
-                Diagnostic::error(
-                    "model::not-allowed-here",
-                    format!("`{name}` is read from a whole run and cannot stand here"),
-                    Some(span.clone()),
-                )
-                .with_help("it stands outermost in the expressions of `[[expect]]` and `--of`"),
-            );
-            return None;
-        };
-        let count = match name {
-            "objective" => 0,
-            "at" => 2,
-            _ => 1,
-        };
-        let node = if self
-            .check_count(name, Arity::Exactly(count), inner.len(), whole)
-            .is_none()
-        {
-            None
-        } else if name == "objective" {
-            samples.uses_objective = true;
-            Some(self.graph.input(SECOND_EXTRA, 0))
-        } else {
-            self.sampled(name, inner, &samples)
-                .map(|(when, value)| samples.input(self.graph, when, value))
-        };
-        self.functional = Some(samples);
-        node
-    }
-
-    fn sampled(
-        &mut self,
-        name: &str,
-        inner: &[Expression],
-        samples: &Samples,
-    ) -> Option<(When, NodeId)> {
-        let hidden = self.bind_observables();
-        let value = self.lower(&inner[0], Context::ANY);
-        for name in hidden {
-            self.scope.names.remove(&name);
-        }
-        let when = match name {
-            "initial" => Some(When::Initial),
-            "final" => Some(When::Final),
-            _ => self.sample_time(&inner[1], samples),
-        };
-        Some((when?, value?))
-    }
-
-    /// Makes observables usable as names; returns those to remove again.
-    fn bind_observables(&mut self) -> Vec<String> {
-        let mut added = Vec::new();
-        for (name, &node) in &self.scope.observables {
-            if !self.scope.names.contains_key(name) {
-                added.push(name.clone());
-                let binding = super::scope::Binding {
-                    role: Role::Observable,
-                    node: Some(node),
-                };
-                self.scope.names.insert(name.clone(), binding);
-            }
-        }
-        added
-    }
-
-    fn sample_time(&mut self, expression: &Expression, samples: &Samples) -> Option<When> {
-        let number = Context {
-            what: "a time of `at`",
-            states: false,
-            time: false,
-        };
-        let node = self.lower(expression, number)?;
-        let [start, end] = samples.span;
-        match self.graph.constant_value(node) {
-            Some(time) if (start..=end).contains(&time) => Some(When::At(time)),
-            Some(time) => {
-                self.report(
-                    Diagnostic::error(
-                        "model::sample-time",
-                        format!("the time {time} is outside the run"),
-                        Some(expression.span.clone()),
-                    )
-                    .with_help(format!("the run is from {start} to {end}")),
-                );
-                None
-            }
-            None => {
-                self.report(
-                    Diagnostic::error(
-                        "model::sample-time",
-                        "the time of `at` must be a number",
-                        Some(expression.span.clone()),
-                    )
-                    .with_help("parameters cannot stand in it"),
-                );
-                None
-            }
         }
     }
 

@@ -18,6 +18,7 @@ pub mod parser;
 pub mod print;
 mod scope;
 mod signal;
+mod switches;
 pub mod table;
 pub mod trace;
 

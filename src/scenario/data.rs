@@ -39,9 +39,10 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    pub fn push(&mut self, diagnostic: Diagnostic) {
+    /// Adds a finding; it is made only where it will be shown, since finding the place of a cell takes time.
+    pub fn push(&mut self, diagnostic: impl FnOnce() -> Diagnostic) {
         if self.list.len() < MOST_FINDINGS {
-            self.list.push(diagnostic);
+            self.list.push(diagnostic());
         } else {
             self.more += 1;
         }
@@ -173,7 +174,7 @@ impl Csv {
                 Err(error) => {
                     let message = format!("cannot read `{}`: {error}", self.name());
                     rows.findings
-                        .push(Diagnostic::error("data::form", message, None));
+                        .push(|| Diagnostic::error("data::form", message, None));
                     break;
                 }
             }
@@ -189,7 +190,7 @@ impl Csv {
                 if record.len() == 1 && record[0].trim_ascii().is_empty() {
                     continue;
                 }
-                rows.findings.push(self.wrong_width(place, record.len()));
+                rows.findings.push(|| self.wrong_width(place, record.len()));
                 continue;
             }
             let wanted = filter.iter().all(|&(column, text, number)| {
@@ -207,13 +208,13 @@ impl Csv {
                     match cell.parse::<f64>() {
                         Ok(value) if value.is_infinite() => {
                             rows.findings
-                                .push(self.bad_cell(place, column, "not finite"));
+                                .push(|| self.bad_cell(place, column, "not finite"));
                             f64::NAN
                         }
                         Ok(value) => value,
                         Err(_) => {
                             rows.findings
-                                .push(self.bad_cell(place, column, "not a number"));
+                                .push(|| self.bad_cell(place, column, "not a number"));
                             f64::NAN
                         }
                     }

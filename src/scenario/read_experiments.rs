@@ -167,12 +167,13 @@ impl Context<'_> {
     fn no_data(&self, reader: &mut Reader<'_>) {
         for observable in self.observables {
             if let Some(Sigma::Column(name)) = observable.noise.as_ref().map(|noise| &noise.sigma) {
+                let shown = shorten(&name.text);
                 let message = format!(
                     "`{}` is no name of the model, and there are no data to have such a column",
-                    name.text
+                    shown
                 );
                 let help = did_you_mean(&name.text, self.names.all())
-                    .unwrap_or_else(|| format!("add `{}` to `[parameters]`", name.text));
+                    .unwrap_or_else(|| format!("add `{shown}` to `[parameters]`"));
                 reader.report(
                     Diagnostic::error("scenario::unknown-name", message, Some(name.span.clone()))
                         .with_label("unknown name")
@@ -280,14 +281,14 @@ impl Context<'_> {
             let mut latest = f64::NEG_INFINITY;
             for (&at, &place) in times.iter().zip(&rows.places) {
                 if at.is_nan() {
-                    findings.push(csv.missing_cell(place, time, "every row needs its time"));
+                    findings.push(|| csv.missing_cell(place, time, "every row needs its time"));
                 } else {
                     if at < latest {
-                        findings.push(csv.not_ascending(place, time, at, latest, false));
+                        findings.push(|| csv.not_ascending(place, time, at, latest, false));
                     }
                     // written so that an end that was itself wrong finds nothing
                     if at < start || at > end {
-                        findings.push(csv.outside(place, time, at, self.time));
+                        findings.push(|| csv.outside(place, time, at, self.time));
                     }
                     latest = at;
                 }
@@ -307,22 +308,18 @@ impl Context<'_> {
                     }
                     if log_normal && value <= 0.0 {
                         let why = "log-normal noise is for values above zero: leave the cell empty, or use `model = \"normal\"`";
-                        findings.push(csv.not_positive(place, column, why));
+                        findings.push(|| csv.not_positive(place, column, why));
                     }
                     if let Some(sigma) = sigmas[index] {
                         let deviation = sigma_values[index][row];
                         if deviation.is_nan() {
-                            findings.push(csv.missing_cell(
-                                place,
-                                sigma,
-                                "every measurement needs its sigma",
-                            ));
+                            findings.push(|| {
+                                csv.missing_cell(place, sigma, "every measurement needs its sigma")
+                            });
                         } else if deviation <= 0.0 {
-                            findings.push(csv.not_positive(
-                                place,
-                                sigma,
-                                "a standard deviation is above zero",
-                            ));
+                            findings.push(|| {
+                                csv.not_positive(place, sigma, "a standard deviation is above zero")
+                            });
                         }
                     }
                 }
@@ -447,6 +444,15 @@ impl Context<'_> {
                 columns[index] = self.find(reader, csv, &column, value.span());
             }
         }
+        // An observable that `columns` passes over is still measured where a column bears its very name.
+        for (column, observable) in columns.iter_mut().zip(self.observables) {
+            if column.is_none() {
+                *column = csv
+                    .header()
+                    .iter()
+                    .position(|name| *name == observable.name.text);
+            }
+        }
         columns
     }
 
@@ -512,7 +518,7 @@ impl Context<'_> {
         let help = did_you_mean(&name.text, candidates).unwrap_or_else(|| {
             format!(
                 "add `{0}` to `[parameters]`, or a column `{0}` to the data",
-                name.text
+                shorten(&name.text)
             )
         });
         let message = format!(

@@ -64,6 +64,8 @@ pub(super) fn header(reader: &mut Reader<'_>, top: &Section<'_, '_>) -> Header {
         );
         diagnostic.label = "not after the start".to_owned();
         diagnostic.help = Some(format!("write an `end` above {}", header.start));
+        // no time is outside a span that is itself wrong
+        header.end = f64::NAN;
     }
     header
 }

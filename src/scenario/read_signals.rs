@@ -48,6 +48,10 @@ fn signal(reader: &mut Reader<'_>, name: Name, value: &Value<'_>) -> Signal {
     };
     reader.check_keys(&section, &[of_kind]);
     signal.unit = reader.text(&section, "unit");
+    let section = Section {
+        schema: of_kind,
+        ..section
+    };
     let kind = match word {
         "step" => step(reader, &section),
         "ramp" => ramp(reader, &section),
@@ -196,7 +200,8 @@ fn table(reader: &mut Reader<'_>, section: &Section<'_, '_>, name: &str) -> Opti
         None => Some(0),
     };
     let value = find(reader, column.as_deref().unwrap_or(name), "column");
-    let rows = csv.rows(&[], &[time?, value?]);
+    let (time, value) = time.zip(value)?;
+    let rows = csv.rows(&[], &[time, value]);
     let mut findings = rows.findings;
     let [times, values]: [Vec<f64>; 2] = rows.columns.try_into().ok()?;
     for (row, (pair, &place)) in times.iter().zip(&values).zip(&rows.places).enumerate() {
@@ -205,14 +210,14 @@ fn table(reader: &mut Reader<'_>, section: &Section<'_, '_>, name: &str) -> Opti
         }
         let (&at, &y) = pair;
         if at.is_nan() || y.is_nan() {
-            let column = if at.is_nan() { time? } else { value? };
-            findings.push(csv.missing_cell(place, column, "a table of a signal has no gaps"));
+            let column = if at.is_nan() { time } else { value };
+            findings.push(|| csv.missing_cell(place, column, "a table of a signal has no gaps"));
         } else if row > 0 && at <= times[row - 1] {
-            findings.push(csv.not_ascending(place, time?, at, times[row - 1], true));
+            findings.push(|| csv.not_ascending(place, time, at, times[row - 1], true));
         }
     }
     if times.is_empty() && findings.is_empty() {
-        findings.push(csv.no_rows());
+        findings.push(|| csv.no_rows());
     }
     let failed = !findings.is_empty();
     reader.diagnostics.extend(findings.finish(&csv));

@@ -102,6 +102,7 @@ fn after_syntax_errors(
             .map_or(0, |at| at + 1)
     };
     let mut lines = Vec::new();
+    let mut broken_headers = Vec::new();
     let mut all = Vec::new();
     for error in syntax.iter().take(10 * MOST_DIAGNOSTICS) {
         let message = error.message();
@@ -113,25 +114,11 @@ fn after_syntax_errors(
         }
         lines.push(line);
         let span = sources.span(range);
-        let (code, text, help) = if message.contains("duplicate key") {
-            (
-                "scenario::duplicate-name",
-                format!("`{}` is given twice", shorten(span.text())),
-                "keep one of the two".to_owned(),
-            )
-        } else if message.contains("recurs") {
-            (
-                "scenario::nesting",
-                "brackets are nested too deeply".to_owned(),
-                "a scenario needs no more than a few levels".to_owned(),
-            )
-        } else {
-            (
-                "scenario::syntax",
-                format!("this is not TOML: {message}"),
-                syntax_help(message),
-            )
-        };
+        let shown = shorten(span.text());
+        let (code, text, help) = explain(message, &shown);
+        if file.text[line..].starts_with('[') {
+            broken_headers.push(line);
+        }
         all.push(
             Diagnostic::error(code, text, Some(span))
                 .with_label("here")
@@ -142,25 +129,74 @@ fn after_syntax_errors(
         "scenario::missing",
         "scenario::missing-equation",
         "scenario::unknown-name",
+        "scenario::unknown-state",
     ];
     all.extend(rest.into_iter().filter(|diagnostic| {
-        !follows.contains(&diagnostic.code)
-            && diagnostic
-                .span
-                .as_ref()
-                .is_none_or(|span| !lines.contains(&line_of(span.start)))
+        let Some(span) = &diagnostic.span else {
+            return true;
+        };
+        // below a broken header, keys seem to belong to the table above
+        let misplaced = diagnostic.code == "scenario::unknown-key"
+            && broken_headers.iter().any(|&header| span.start > header);
+        !follows.contains(&diagnostic.code) && !misplaced && !lines.contains(&line_of(span.start))
     }));
     all
 }
 
-fn syntax_help(message: &str) -> String {
-    if message.contains("string values must be quoted") || message.contains("literal") {
-        "text and expressions stand in quotes: `x = \"2*y\"`".to_owned()
-    } else if message.contains("key with no value") || message.contains("`=`") {
-        "a line is `key = value`, a table starts with `[name]`".to_owned()
+/// Code, message and help for an error of the TOML parser at the text `shown`.
+fn explain(message: &str, shown: &str) -> (&'static str, String, String) {
+    let syntax = "scenario::syntax";
+    let (code, text, help) = if message.contains("duplicate key") {
+        (
+            "scenario::duplicate-name",
+            format!("`{shown}` is given twice"),
+            "keep one of the two",
+        )
+    } else if message.contains("recurs") {
+        (
+            "scenario::nesting",
+            "brackets are nested too deeply".to_owned(),
+            "a scenario needs no more than a few levels",
+        )
+    } else if message.contains("must be quoted") {
+        (
+            syntax,
+            format!("`{shown}` is no value"),
+            "text and expressions stand in quotes: `x = \"2*y\"`; nothing follows a value in its line",
+        )
+    } else if message.contains("key with no value") {
+        (
+            syntax,
+            "a key has no value".to_owned(),
+            "a line is `key = value`; a table starts with `[name]`",
+        )
+    } else if message.starts_with("invalid") && message.contains("string, expected") {
+        (
+            syntax,
+            "a string is never closed".to_owned(),
+            "close it with the quote it starts with; several lines stand between `\"\"\"`",
+        )
+    } else if message.starts_with("unclosed") {
+        (
+            syntax,
+            format!(
+                "{} is never closed",
+                message
+                    .split(',')
+                    .next()
+                    .unwrap_or("unclosed bracket")
+                    .replace("unclosed", "the bracket of this")
+            ),
+            "close the bracket: `[table]`, `[1, 2]`, `{ key = 1 }`",
+        )
     } else {
-        "TOML is described at https://toml.io".to_owned()
-    }
+        (
+            syntax,
+            format!("this is not TOML: {message}"),
+            "TOML is described at https://toml.io",
+        )
+    };
+    (code, text, help.to_owned())
 }
 
 /// In the order of the file, without repetitions, no more than [`MOST_DIAGNOSTICS`].
@@ -237,7 +273,7 @@ impl Reader<'_> {
                 "add `[equations]` with a line for each state, such as `x = \"-x\"`",
             ),
         ] {
-            if !root.contains_key(name) {
+            if !root.contains_key(name) && !top.mistyped(name) {
                 let diagnostic = self.error(
                     "scenario::missing",
                     format!("the scenario has no `[{name}]`"),

@@ -65,7 +65,7 @@ pub(super) fn open(
     role: Role,
     place: Option<Span>,
 ) -> Result<Arc<SourceFile>, Diagnostic> {
-    let shown = path.display();
+    let shown = shown(path);
     let (what, limit) = match role {
         Role::Scenario => ("scenario", MOST_SCENARIO_BYTES),
         Role::Data => ("data file", MOST_DATA_BYTES),
@@ -159,6 +159,15 @@ pub(super) fn open(
     }))
 }
 
+/// A path for a message: whole, unless it is absurdly long.
+fn shown(path: &Path) -> String {
+    let whole = path.display().to_string();
+    match whole.char_indices().nth(300) {
+        Some((cut, _)) => format!("{}...", &whole[..cut]),
+        None => whole,
+    }
+}
+
 /// The nearest file in the folder, or the nearest folder that exists.
 fn missing_file_help(path: &Path) -> String {
     let folder = match path.parent() {
@@ -166,7 +175,7 @@ fn missing_file_help(path: &Path) -> String {
         _ => Path::new("."),
     };
     if !folder.is_dir() {
-        return format!("the folder `{}` does not exist either", folder.display());
+        return format!("the folder `{}` does not exist either", shown(folder));
     }
     let wanted = path
         .file_name()
@@ -182,6 +191,6 @@ fn missing_file_help(path: &Path) -> String {
     names.sort();
     match nearest(&wanted, names.iter().map(String::as_str)) {
         Some(name) => format!("did you mean `{}`?", path.with_file_name(name).display()),
-        None => format!("no file in `{}` has a name near it", folder.display()),
+        None => format!("no file in `{}` has a name near it", shown(folder)),
     }
 }

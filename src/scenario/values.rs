@@ -46,6 +46,12 @@ impl<'t, 'i> Section<'t, 'i> {
     pub fn range(&self) -> Range<usize> {
         self.start..self.end
     }
+    /// Whether a key that is not known is near enough to be this one.
+    pub fn mistyped(&self, key: &str) -> bool {
+        self.entries.keys().any(|other| {
+            self.schema.key(other.get_ref()).is_none() && nearest(other.get_ref(), [key]).is_some()
+        })
+    }
 }
 
 /// A table's entries in the order of the file.
@@ -85,7 +91,12 @@ pub(super) fn did_you_mean<'n>(
     name: &str,
     candidates: impl IntoIterator<Item = &'n str>,
 ) -> Option<String> {
-    nearest(name, candidates).map(|name| format!("did you mean `{name}`?"))
+    let near = nearest(name, candidates)?;
+    // for names of one letter any other is one edit away, which means nothing
+    let shares_a_letter = near
+        .chars()
+        .any(|c| name.chars().any(|other| other.eq_ignore_ascii_case(&c)));
+    shares_a_letter.then(|| format!("did you mean `{near}`?"))
 }
 
 /// Names listed in backticks, at most twelve.
@@ -218,13 +229,18 @@ impl Reader<'_> {
                 None => self.unknown_key(name, key.span(), &tables),
             }
         }
-        for key in tables
-            .iter()
-            .flat_map(|table| table.keys)
-            .filter(|key| key.default == REQUIRED)
-        {
-            if !section.entries.contains_key(key.name) && !section.schema.path.is_empty() {
-                self.missing(section, key.name);
+        if section.schema.path.is_empty() {
+            return;
+        }
+        for table in std::iter::once(section.schema).chain(also.iter().copied()) {
+            let of_table = Section {
+                schema: table,
+                ..*section
+            };
+            for key in table.keys.iter().filter(|key| key.default == REQUIRED) {
+                if !section.entries.contains_key(key.name) && !section.mistyped(key.name) {
+                    self.missing(&of_table, key.name);
+                }
             }
         }
     }
@@ -263,10 +279,16 @@ impl Reader<'_> {
 
     /// Reports something of the language that this version does not offer.
     pub fn not_offered(&mut self, what: &str, feature: &str, range: Range<usize>) {
-        let version = env!("CARGO_PKG_VERSION");
+        let feature = if feature.is_empty() {
+            String::new()
+        } else {
+            format!(" ({feature})")
+        };
         let diagnostic = self.error(
             "scenario::not-offered",
-            format!("the scenario uses {what} ({feature}), which version {version} of costate does not offer"),
+            format!(
+                "the scenario uses {what}{feature}, which this version of costate does not offer"
+            ),
             range,
         );
         diagnostic.label = "not offered by this version".to_owned();
@@ -435,11 +457,8 @@ impl Reader<'_> {
             return Some(word);
         }
         if later.contains(&text.as_str()) {
-            self.not_offered(
-                &format!("`{key} = \"{text}\"`"),
-                section.schema.words,
-                value.span(),
-            );
+            let what = format!("`{key} = \"{text}\"` in {}", section.schema.words);
+            self.not_offered(&what, "", value.span());
             return None;
         }
         let help = did_you_mean(&text, now.iter().copied())

@@ -2,4 +2,5 @@
 
 mod explicit;
 mod problems;
+mod products;
 mod rosenbrock;

@@ -214,28 +214,39 @@ impl Plot {
         let inner = WIDTH - 2.0 * MARGIN;
         let cell = inner / columns as f64;
 
-        let prepared: Vec<Prepared<'_>> = self
+        let heights: Vec<Ticks> = self
             .panels
             .iter()
-            .map(|panel| prepare(panel, cell - 90.0, frame_height))
+            .map(|panel| vertical_axis(panel, frame_height))
             .collect();
         // One margin for all keeps frames aligned; a label still stands beside the ticks of its own column.
         let widest_ticks: Vec<f64> = (0..columns)
             .map(|column| {
-                let panels = prepared.iter().skip(column).step_by(columns);
-                widest_label(panels.flat_map(|p| p.y.marks.iter()))
+                let axes = heights.iter().skip(column).step_by(columns);
+                widest_label(axes.flat_map(|ticks| ticks.marks.iter()))
             })
             .collect();
         let widest_tick = widest_ticks.iter().copied().fold(0.0, f64::max);
         let y_labels: Vec<Vec<String>> = self
             .panels
             .iter()
-            .map(|p| wrap(&p.y.label, LABEL_SIZE, false, frame_height + 4.0, 4))
+            .map(|p| wrap(&p.y.label, LABEL_SIZE, false, frame_height, 4))
             .collect();
         let y_label_lines = y_labels.iter().map(Vec::len).max().unwrap_or(0);
         let left = y_label_lines as f64 * LABEL_SIZE * LEADING + widest_tick + 16.0;
         let right = 14.0;
         let frame_width = (cell - left - right).max(40.0);
+        let prepared: Vec<Prepared<'_>> = self
+            .panels
+            .iter()
+            .zip(heights)
+            .map(|(panel, y)| {
+                let x = horizontal_axis(panel, frame_width);
+                let empty = !points(panel)
+                    .any(|(px, py)| x.fraction(px).is_some() && y.fraction(py).is_some());
+                Prepared { panel, x, y, empty }
+            })
+            .collect();
         let x_labels: Vec<Vec<String>> = prepared
             .iter()
             .map(|p| wrap(&p.panel.x.label, LABEL_SIZE, false, frame_width, 2))
@@ -255,7 +266,7 @@ impl Plot {
             .collect();
         let title_lines = titles.iter().map(Vec::len).max().unwrap_or(0);
         let factor_row = if prepared.iter().any(|p| !p.y.factor.is_empty()) {
-            18.0
+            21.0
         } else {
             0.0
         };
@@ -348,19 +359,8 @@ fn widest_label<'a>(marks: impl Iterator<Item = &'a (f64, String)>) -> f64 {
         .fold(0.0, f64::max)
 }
 
-/// The axes of a panel about `width` by `height` pixels.
-fn prepare(panel: &Panel, width: f64, height: f64) -> Prepared<'_> {
-    let has_dots = panel
-        .layers
-        .iter()
-        .any(|layer| matches!(layer, Layer::Dots { .. }));
-    let x_padding = if has_dots { 0.02 } else { 0.0 };
-    let x_values: Vec<f64> = points(panel).map(|(x, _)| x).collect();
-    let y_values: Vec<f64> = y_extents(panel).collect();
-    let axis = |axis: &Axis, values: &[f64], count: usize, padding: f64, zero: bool| match (
-        axis.limits,
-        axis.scale,
-    ) {
+fn make_axis(axis: &Axis, values: &[f64], count: usize, padding: f64, zero: bool) -> Ticks {
+    match (axis.limits, axis.scale) {
         (Some((low, high)), Scale::Linear)
             if low < high && (high - low).is_finite() && high - low > 1e-290 =>
         {
@@ -374,27 +374,49 @@ fn prepare(panel: &Panel, width: f64, height: f64) -> Prepared<'_> {
             zero,
             axis.whole,
         ),
-    };
-    // Long labels get fewer ticks, until each has room.
+    }
+}
+
+/// The vertical axis of a frame `height` pixels high.
+fn vertical_axis(panel: &Panel, height: f64) -> Ticks {
+    let values: Vec<f64> = y_extents(panel).collect();
+    let count = (height / 30.0).clamp(3.0, 8.0) as usize;
+    make_axis(&panel.y, &values, count, 0.05, true)
+}
+
+/// The horizontal axis of a frame `width` pixels wide: as many ticks as their labels have room for.
+fn horizontal_axis(panel: &Panel, width: f64) -> Ticks {
+    let has_dots = panel
+        .layers
+        .iter()
+        .any(|layer| matches!(layer, Layer::Dots { .. }));
+    let padding = if has_dots { 0.02 } else { 0.0 };
+    let values: Vec<f64> = points(panel).map(|(x, _)| x).collect();
     let mut count = (width / 30.0).clamp(2.0, 12.0) as usize;
-    let x = loop {
-        let ticks = axis(&panel.x, &x_values, count, x_padding, false);
-        let widest = widest_label(ticks.marks.iter());
-        let closest = ticks
-            .marks
-            .windows(2)
-            .filter_map(|pair| Some(ticks.fraction(pair[1].0)? - ticks.fraction(pair[0].0)?))
-            .fold(1.0, f64::min)
-            * width;
-        if count <= 2 || widest + 14.0 <= closest {
-            break ticks;
-        }
+    let mut ticks = make_axis(&panel.x, &values, count, padding, false);
+    while count > 2 && crowded(&ticks, width) {
         count -= 1;
-    };
-    let y_count = (height / 30.0).clamp(3.0, 8.0) as usize;
-    let y = axis(&panel.y, &y_values, y_count, 0.05, true);
-    let empty = !points(panel).any(|(px, py)| x.fraction(px).is_some() && y.fraction(py).is_some());
-    Prepared { panel, x, y, empty }
+        ticks = make_axis(&panel.x, &values, count, padding, false);
+    }
+    if crowded(&ticks, width) {
+        // Even two do not fit: the tick marks stay, the first label speaks for the axis.
+        for (_, label) in ticks.marks.iter_mut().skip(1) {
+            label.clear();
+        }
+    }
+    ticks
+}
+
+/// Whether two neighboring labels come too close on an axis `width` pixels long.
+fn crowded(ticks: &Ticks, width: f64) -> bool {
+    let reach = |label: &str| text_width(label, TICK_SIZE, false) / 2.0;
+    ticks.marks.windows(2).any(|pair| {
+        let places = (ticks.fraction(pair[0].0), ticks.fraction(pair[1].0));
+        let (Some(first), Some(second)) = places else {
+            return false;
+        };
+        (second - first) * width < reach(&pair[0].1) + reach(&pair[1].1) + 10.0
+    })
 }
 
 fn points(panel: &Panel) -> impl Iterator<Item = (f64, f64)> {
@@ -483,7 +505,7 @@ fn draw_panel(canvas: &Canvas<'_>, prepared: &Prepared<'_>, frame: Area) {
     // A long one in a narrow panel reaches left over the margin rather than into the next panel.
     let fitting = frame.right - text_width(&y.factor, TICK_SIZE, false);
     let start = fitting.min(frame.left - 4.0);
-    canvas.text(&y.factor, (start, frame.top - 7.0), factor);
+    canvas.text(&y.factor, (start, frame.top - 10.0), factor);
     let factor = look(TICK_SIZE, INK, Align::End);
     canvas.text(&x.factor, (frame.right, frame.bottom + 36.0), factor);
     canvas.frame(frame, FRAME, 1.0);
@@ -550,14 +572,18 @@ fn draw_panel(canvas: &Canvas<'_>, prepared: &Prepared<'_>, frame: Area) {
         }
     }
     if *empty {
-        let middle = (
-            (frame.left + frame.right) / 2.0,
-            (frame.top + frame.bottom) / 2.0,
-        );
-        canvas.text(
+        let middle = (frame.left + frame.right) / 2.0;
+        let center = (frame.top + frame.bottom) / 2.0;
+        let lines = wrap(
             "no finite values",
-            middle,
-            look(LABEL_SIZE, GRAY, Align::Middle),
+            LABEL_SIZE,
+            false,
+            frame.width() - 8.0,
+            3,
         );
+        for (k, line) in lines.iter().enumerate() {
+            let at = (middle, center + k as f64 * LABEL_SIZE * LEADING);
+            canvas.text(line, at, look(LABEL_SIZE, GRAY, Align::Middle));
+        }
     }
 }

@@ -1,0 +1,61 @@
+//! Prints what Costate, diffsol and ode_solvers take for the same work, in one run.
+//!
+//! ```sh
+//! cargo build --release && cargo run --release --manifest-path benches/Cargo.toml
+//! ```
+//!
+//! The work is task T1 (see `task.rs`). The error beside each time is that of the gradient, or of the objective where the row solves
+//! only, relative to a reference at rtol = 3e-14: compare rows at matched error.
+
+mod clock;
+mod costate_side;
+mod diffsol_side;
+mod ode_solvers_side;
+mod process;
+mod task;
+
+use std::rc::Rc;
+
+fn main() {
+    let data = Rc::new(task::Data::read());
+    for tolerance in [1e-6, 1e-9] {
+        let mut rows = costate_side::rows(tolerance);
+        rows.extend(diffsol_side::rows(&data, tolerance));
+        rows.extend(ode_solvers_side::rows(&data, tolerance));
+        rows.sort_by_key(|row| match row.work {
+            "solve" => 0,
+            "forward" => 1,
+            _ => 2,
+        });
+        let timings = clock::measure(&mut rows);
+        println!("Lotka-Volterra, 200 data, rtol = atol = {tolerance:e}; medians, microseconds");
+        println!(
+            "{:8} {:44} {:>9} {:>9} {:>9}",
+            "work", "tool", "wall", "CPU", "error"
+        );
+        for (row, timing) in rows.iter_mut().zip(timings) {
+            let error = (row.run)().error();
+            let [wall, cpu] = [timing.wall, timing.cpu].map(|time| time.as_secs_f64() * 1e6);
+            println!(
+                "{:8} {:44} {wall:9.1} {cpu:9.1} {error:9.1e}",
+                row.work, row.name
+            );
+        }
+        println!();
+    }
+
+    let program = process::program();
+    println!("From process start to exit, the same scenario; medians of 20 runs, milliseconds");
+    for (command, options) in [
+        ("simulate", &[][..]),
+        ("fit", &["--starts", "1", "--no-plots"]),
+    ] {
+        match process::time(&program, command, options) {
+            Ok(timing) => {
+                let [wall, cpu] = [timing.wall, timing.cpu].map(|time| time.as_secs_f64() * 1e3);
+                println!("costate {command:44} {wall:9.1} {cpu:9.1}");
+            }
+            Err(message) => println!("costate {command}: {message}"),
+        }
+    }
+}
