@@ -29,7 +29,7 @@ pub fn print(diagnostics: &[Diagnostic]) {
 
 fn render(handler: &GraphicalReportHandler, diagnostic: &Diagnostic, text: &mut String) {
     match &diagnostic.span {
-        Some(span) if !line_of(span).is_some_and(|line| line.len() > LONGEST_LINE) => {
+        Some(span) if line_of(span).is_none_or(|line| line.len() <= LONGEST_LINE) => {
             let shown = Shown::new(diagnostic, span);
             if handler.render_report(text, &shown).is_err() {
                 let _ = writeln!(text, "{diagnostic}");

@@ -117,7 +117,6 @@ pub fn simulation(scenario: &Scenario, result: &Simulation, note: String) -> Tra
         time_label: time_label(scenario),
         curve_label: "simulation".into(),
         panels: panels(&quantities, &result.t, &[], ""),
-        ..Trajectories::default()
     }
 }
 
@@ -166,7 +165,6 @@ pub fn fits(
         curve_label: "fit".into(),
         data_label: "data".into(),
         panels: all,
-        ..Trajectories::default()
     }
 }
 

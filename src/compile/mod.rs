@@ -10,7 +10,6 @@
 //! Both ends carry out the same operations in the same order of association, without fused multiply-adds,
 //! and call the very same functions of the mathematical library, so that they agree to the last bit.
 
-pub mod compiled;
 pub mod derived;
 pub mod error;
 pub mod function;
@@ -22,7 +21,6 @@ mod rename;
 pub mod rhs;
 pub mod system;
 
-pub use compiled::{CompiledExperiment, CompiledFunctional, CompiledModel};
 pub use derived::{Derived, ModelScalar, Sizes, Workspace};
 pub use error::{CallError, CompileError};
 pub use function::{Backend, Function, Output, Scratch};

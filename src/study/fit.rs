@@ -246,6 +246,9 @@ fn not_run(start: &[f64], status: Status) -> Outcome {
     }
 }
 
+/// Standard errors by parameter, and the correlation matrix where all are determined.
+type Uncertainties = (Vec<Option<f64>>, Option<DMatrix<f64>>);
+
 /// Standard errors and correlations from the Fisher information at natural parameters `p`. Without any noise
 /// model the residual variance s^2 = 2 objective / (N - m) stands for the unknown one.
 fn uncertainties(
@@ -253,7 +256,7 @@ fn uncertainties(
     solving: &Solving,
     variables: &[Variable],
     p: &[f64],
-) -> Result<(Vec<Option<f64>>, Option<DMatrix<f64>>), StudyError> {
+) -> Result<Uncertainties, StudyError> {
     let mut objective = Objective::new(study, solving.clone(), None)?;
     let height = row_count(study, variables);
     let mut r = vec![0.0; height];

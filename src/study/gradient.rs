@@ -42,6 +42,9 @@ pub fn choose(method: GradientMethod, variables: usize) -> GradientMethod {
     }
 }
 
+/// Writes a gradient and returns the value.
+type Evaluation<'a> = Box<dyn FnMut(&mut [f64]) -> Result<f64, StudyError> + 'a>;
+
 /// The gradient of the data objective, or of a functional, at natural parameters `p`.
 pub fn gradient(
     study: &Study,
@@ -53,7 +56,7 @@ pub fn gradient(
 ) -> Result<Gradient, StudyError> {
     let method = choose(method, variables.len());
     let mut gradient = vec![0.0; variables.len()];
-    let mut evaluate: Box<dyn FnMut(&mut [f64]) -> Result<f64, StudyError>> = match of {
+    let mut evaluate: Evaluation<'_> = match of {
         GradientOf::Data => {
             let mut objective = Objective::new(study, solving.clone(), None)?;
             Box::new(move |gradient| match method {

@@ -315,12 +315,13 @@ impl Run<f64> {
 }
 
 type Explicit<S> = (ModelSystem<S>, Integrator<S, Tsit5<S>>);
+type Parts<'a, S, M> = (&'a mut ModelSystem<S>, &'a mut Integrator<S, M>);
 type Implicit<S> = (ModelSystem<S>, Integrator<S, Rodas5P<S>>);
 
 fn explicit<'a, S: ModelScalar>(
     slot: &'a mut Option<Explicit<S>>,
     equations: &Equations,
-) -> (&'a mut ModelSystem<S>, &'a mut Integrator<S, Tsit5<S>>) {
+) -> Parts<'a, S, Tsit5<S>> {
     let (system, integrator) = slot.get_or_insert_with(|| {
         let system = ModelSystem::explicit(Arc::clone(&equations.rhs));
         let integrator = Integrator::new(&system);
@@ -332,7 +333,7 @@ fn explicit<'a, S: ModelScalar>(
 fn implicit<'a, S: ModelScalar>(
     slot: &'a mut Option<Implicit<S>>,
     equations: &Equations,
-) -> Result<(&'a mut ModelSystem<S>, &'a mut Integrator<S, Rodas5P<S>>), RunError> {
+) -> Result<Parts<'a, S, Rodas5P<S>>, RunError> {
     let (system, integrator) = match slot {
         Some(both) => both,
         None => {

@@ -1,0 +1,391 @@
+//! The machine code of one chunk, operation by operation, as Cranelift's intermediate language.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use costate_solvers::{Comparison, Real};
+use cranelift_codegen::ir;
+use cranelift_codegen::ir::condcodes::FloatCC;
+use cranelift_codegen::ir::immediates::Ieee64;
+use cranelift_codegen::ir::{
+    AbiParam, InstBuilder, MemFlagsData, SigRef, Signature, Type, UserFuncName, Value, types,
+};
+use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+
+use super::plan::{NO_SLOT, Plan};
+use crate::compile::function::MAX_ARRAYS;
+use crate::compile::program::{Program, Store};
+use crate::model::graph::{Binary, InputId, NodeId, Op, Unary};
+use crate::model::table::PiecewisePolynomial;
+
+/// Writes the code of one chunk.
+pub(super) struct Emitter<'a, 'b> {
+    program: &'a Program,
+    plan: &'a Plan,
+    builder: FunctionBuilder<'b>,
+    pointer: Type,
+    /// the three parameters
+    inputs: Value,
+    outputs: Value,
+    spill: Value,
+    /// first operation of the chunk
+    start: usize,
+    /// values of the chunk's own operations
+    own: Vec<Option<Value>>,
+    /// values of earlier operations, brought in
+    brought: HashMap<u32, Value>,
+    input_arrays: [Option<Value>; MAX_ARRAYS],
+    output_arrays: [Option<Value>; MAX_ARRAYS],
+    /// signatures f(a), f(a, b) and of the table look-up, once used
+    unary: Option<SigRef>,
+    binary: Option<SigRef>,
+    table: Option<SigRef>,
+}
+
+impl<'a, 'b> Emitter<'a, 'b> {
+    /// Writes the code of a chunk into `function`.
+    pub fn emit(
+        program: &'a Program,
+        plan: &'a Plan,
+        chunk: usize,
+        isa: &OwnedTargetIsa,
+        function: &'b mut ir::Function,
+        context: &'b mut FunctionBuilderContext,
+    ) {
+        let pointer = isa.pointer_type();
+        let mut signature = Signature::new(isa.default_call_conv());
+        signature.params = vec![AbiParam::new(pointer); 3];
+        function.signature = signature;
+        function.name = UserFuncName::user(0, 0);
+        let mut builder = FunctionBuilder::new(function, context);
+        let block = builder.create_block();
+        builder.append_block_params_for_function_params(block);
+        builder.switch_to_block(block);
+        builder.seal_block(block);
+        let (inputs, outputs, spill) = match *builder.block_params(block) {
+            [inputs, outputs, spill] => (inputs, outputs, spill),
+            _ => return,
+        };
+        let (start, end) = (plan.starts[chunk], plan.starts[chunk + 1]);
+        let mut emitter = Self {
+            program,
+            plan,
+            builder,
+            pointer,
+            inputs,
+            outputs,
+            spill,
+            start,
+            own: vec![None; end - start],
+            brought: HashMap::new(),
+            input_arrays: [None; MAX_ARRAYS],
+            output_arrays: [None; MAX_ARRAYS],
+            unary: None,
+            binary: None,
+            table: None,
+        };
+        let first_store = program
+            .stores
+            .partition_point(|store| (store.value as usize) < start);
+        let mut stores = program.stores[first_store..].iter().peekable();
+        for place in start..end {
+            let op = &program.ops[place];
+            let stored = stores.peek().is_some_and(|s| s.value as usize == place);
+            // inputs and constants are made where they are used
+            if matches!(op, Op::Input(_) | Op::Constant(_)) && !stored {
+                continue;
+            }
+            let value = emitter.operation(op);
+            emitter.own[place - start] = Some(value);
+            while let Some(store) = stores.next_if(|s| s.value as usize == place) {
+                emitter.store(store, value);
+            }
+            let slot = plan.slot_of[place];
+            if slot != NO_SLOT {
+                let spill = emitter.spill;
+                emitter
+                    .builder
+                    .ins()
+                    .store(MemFlagsData::trusted(), value, spill, slot as i32 * 8);
+            }
+        }
+        emitter.builder.ins().return_(&[]);
+        emitter.builder.finalize(isa.frontend_config());
+    }
+
+    /// The value of an operand, brought into the chunk where it is not there yet.
+    fn value(&mut self, id: NodeId) -> Value {
+        let place = id.0 as usize;
+        let known = match place.checked_sub(self.start) {
+            Some(own) => self.own[own],
+            None => self.brought.get(&id.0).copied(),
+        };
+        if let Some(value) = known {
+            return value;
+        }
+        let op = &self.program.ops[place];
+        let value = match *op {
+            Op::Input(_) | Op::Constant(_) => self.operation(op),
+            _ => self.builder.ins().load(
+                types::F64,
+                MemFlagsData::trusted(),
+                self.spill,
+                self.plan.slot_of[place] as i32 * 8,
+            ),
+        };
+        match place.checked_sub(self.start) {
+            Some(own) => self.own[own] = Some(value),
+            None => {
+                self.brought.insert(id.0, value);
+            }
+        }
+        value
+    }
+
+    fn store(&mut self, store: &Store, value: Value) {
+        let array = store.array as usize;
+        let base = match self.output_arrays[array] {
+            Some(base) => base,
+            None => self.builder.ins().load(
+                self.pointer,
+                MemFlagsData::trusted().with_readonly(),
+                self.outputs,
+                (array * usize::from(self.pointer.bytes() as u8)) as i32,
+            ),
+        };
+        self.output_arrays[array] = Some(base);
+        let offset = store.index as i32 * 8;
+        let flags = MemFlagsData::trusted();
+        let value = if store.accumulate {
+            let old = self.builder.ins().load(types::F64, flags, base, offset);
+            self.builder.ins().fadd(old, value)
+        } else {
+            value
+        };
+        self.builder.ins().store(flags, value, base, offset);
+    }
+
+    fn input(&mut self, input: InputId) -> Value {
+        let array = usize::from(input.group);
+        let flags = MemFlagsData::trusted().with_readonly();
+        let base = match self.input_arrays[array] {
+            Some(base) => base,
+            None => self.builder.ins().load(
+                self.pointer,
+                flags,
+                self.inputs,
+                (array * usize::from(self.pointer.bytes() as u8)) as i32,
+            ),
+        };
+        self.input_arrays[array] = Some(base);
+        self.builder
+            .ins()
+            .load(types::F64, flags, base, input.index as i32 * 8)
+    }
+
+    fn constant(&mut self, value: f64) -> Value {
+        self.builder
+            .ins()
+            .f64const(Ieee64::with_bits(value.to_bits()))
+    }
+
+    fn operation(&mut self, op: &Op) -> Value {
+        let mut values = [Value::from_u32(0); 4];
+        for (value, operand) in values.iter_mut().zip(op.operands()) {
+            *value = self.value(operand);
+        }
+        let [a, b, c, d] = values;
+        match *op {
+            Op::Constant(bits) => self.constant(f64::from_bits(bits)),
+            Op::Input(input) => self.input(input),
+            Op::Add(..) => self.builder.ins().fadd(a, b),
+            Op::Sub(..) => self.builder.ins().fsub(a, b),
+            Op::Mul(..) => self.builder.ins().fmul(a, b),
+            Op::Div(..) => self.builder.ins().fdiv(a, b),
+            Op::Neg(_) => self.builder.ins().fneg(a),
+            Op::Powi(_, n) => self.powi(a, n),
+            Op::Unary(f, _) => self.apply_unary(f, a),
+            Op::Binary(f, ..) => self.apply_binary(f, a, b),
+            Op::Select { comparison, .. } => self.select(condition(comparison), a, b, c, d),
+            Op::Table { table, order, .. } => {
+                let address = Arc::as_ptr(&self.program.tables[table as usize]) as usize;
+                let address = self.builder.ins().iconst(self.pointer, address as i64);
+                let order = self.builder.ins().iconst(types::I32, i64::from(order));
+                let parameters = [self.pointer, types::I32, types::F64, types::F64];
+                let signature = match self.table {
+                    Some(signature) => signature,
+                    None => self.import(&parameters),
+                };
+                self.table = Some(signature);
+                let callee = look_up as TableFunction as usize;
+                self.call(signature, callee, &[address, order, a, b])
+            }
+        }
+    }
+
+    fn select(&mut self, code: FloatCC, left: Value, right: Value, yes: Value, no: Value) -> Value {
+        let holds = self.builder.ins().fcmp(code, left, right);
+        self.builder.ins().select(holds, yes, no)
+    }
+
+    /// `costate_solvers::scalar::powi_by_squaring`, unrolled.
+    fn powi(&mut self, x: Value, n: i32) -> Value {
+        let mut left = n.unsigned_abs();
+        let mut square = x;
+        let mut product: Option<Value> = None;
+        while left > 0 {
+            if left & 1 == 1 {
+                product = Some(match product {
+                    Some(p) => self.builder.ins().fmul(p, square),
+                    None => square,
+                });
+            }
+            left >>= 1;
+            if left > 0 {
+                square = self.builder.ins().fmul(square, square);
+            }
+        }
+        let one = self.constant(1.0);
+        let magnitude = product.unwrap_or(one);
+        if n < 0 {
+            self.builder.ins().fdiv(one, magnitude)
+        } else {
+            magnitude
+        }
+    }
+
+    fn apply_unary(&mut self, f: Unary, a: Value) -> Value {
+        let function: UnaryFunction = match f {
+            Unary::Sqrt => return self.builder.ins().sqrt(a),
+            Unary::Abs => return self.builder.ins().fabs(a),
+            Unary::Floor => return self.builder.ins().floor(a),
+            Unary::Ceil => return self.builder.ins().ceil(a),
+            Unary::Sign => {
+                let (zero, one) = (self.constant(0.0), self.constant(1.0));
+                let minus = self.constant(-1.0);
+                let neither = self.builder.ins().fmul(a, zero);
+                let below = self.select(FloatCC::LessThan, a, zero, minus, neither);
+                return self.select(FloatCC::GreaterThan, a, zero, one, below);
+            }
+            Unary::Exp => exp,
+            Unary::Expm1 => exp_m1,
+            Unary::Log => ln,
+            Unary::Log1p => ln_1p,
+            Unary::Log2 => log2,
+            Unary::Log10 => log10,
+            Unary::Cbrt => cbrt,
+            Unary::Sin => sin,
+            Unary::Cos => cos,
+            Unary::Tan => tan,
+            Unary::Asin => asin,
+            Unary::Acos => acos,
+            Unary::Atan => atan,
+            Unary::Sinh => sinh,
+            Unary::Cosh => cosh,
+            Unary::Tanh => tanh,
+            Unary::Asinh => asinh,
+            Unary::Acosh => acosh,
+            Unary::Atanh => atanh,
+            Unary::Erf => erf,
+        };
+        let signature = match self.unary {
+            Some(signature) => signature,
+            None => self.import(&[types::F64]),
+        };
+        self.unary = Some(signature);
+        self.call(signature, function as usize, &[a])
+    }
+
+    fn apply_binary(&mut self, f: Binary, a: Value, b: Value) -> Value {
+        let function: BinaryFunction = match f {
+            Binary::Min => return self.select(FloatCC::LessThanOrEqual, a, b, a, b),
+            Binary::Max => return self.select(FloatCC::GreaterThanOrEqual, a, b, a, b),
+            Binary::Mod => {
+                let quotient = self.builder.ins().fdiv(a, b);
+                let whole = self.builder.ins().floor(quotient);
+                let multiple = self.builder.ins().fmul(b, whole);
+                return self.builder.ins().fsub(a, multiple);
+            }
+            Binary::Pow => powf,
+            Binary::Atan2 => atan2,
+            Binary::Hypot => hypot,
+        };
+        let signature = match self.binary {
+            Some(signature) => signature,
+            None => self.import(&[types::F64; 2]),
+        };
+        self.binary = Some(signature);
+        self.call(signature, function as usize, &[a, b])
+    }
+
+    /// Declares the signature of a function that returns a number.
+    fn import(&mut self, parameters: &[Type]) -> SigRef {
+        let mut signature = Signature::new(self.builder.func.signature.call_conv);
+        signature.params = parameters.iter().map(|&t| AbiParam::new(t)).collect();
+        signature.returns.push(AbiParam::new(types::F64));
+        self.builder.import_signature(signature)
+    }
+
+    fn call(&mut self, signature: SigRef, address: usize, arguments: &[Value]) -> Value {
+        let callee = self.builder.ins().iconst(self.pointer, address as i64);
+        let call = self
+            .builder
+            .ins()
+            .call_indirect(signature, callee, arguments);
+        self.builder.inst_results(call)[0]
+    }
+}
+
+/// The machine's comparison; all are false where a side is NaN, but "not equal", which is true, as in Rust.
+fn condition(comparison: Comparison) -> FloatCC {
+    match comparison {
+        Comparison::Less => FloatCC::LessThan,
+        Comparison::LessOrEqual => FloatCC::LessThanOrEqual,
+        Comparison::Greater => FloatCC::GreaterThan,
+        Comparison::GreaterOrEqual => FloatCC::GreaterThanOrEqual,
+        Comparison::Equal => FloatCC::Equal,
+        Comparison::NotEqual => FloatCC::NotEqual,
+    }
+}
+
+/// A function of one argument that native code calls.
+pub(super) type UnaryFunction = extern "C" fn(f64) -> f64;
+type BinaryFunction = extern "C" fn(f64, f64) -> f64;
+type TableFunction = unsafe extern "C" fn(*const PiecewisePolynomial, u32, f64, f64) -> f64;
+
+/// The methods of `Real for f64` as functions that native code can call.
+macro_rules! callable {
+    ($($name:ident),*) => {
+        $(pub(super) extern "C" fn $name(x: f64) -> f64 { Real::$name(x) })*
+    };
+}
+callable!(
+    exp, exp_m1, ln, ln_1p, log2, log10, cbrt, sin, cos, tan, asin, acos, atan, sinh, cosh, tanh,
+    asinh, acosh, atanh, erf, floor, ceil
+);
+extern "C" fn powf(x: f64, exponent: f64) -> f64 {
+    Real::powf(x, exponent)
+}
+extern "C" fn atan2(y: f64, x: f64) -> f64 {
+    Real::atan2(y, x)
+}
+extern "C" fn hypot(x: f64, y: f64) -> f64 {
+    Real::hypot(x, y)
+}
+
+/// Looks a table up for native code.
+///
+/// # Safety
+///
+/// `table` points to a table that lives and is not written to during the call.
+unsafe extern "C" fn look_up(
+    table: *const PiecewisePolynomial,
+    order: u32,
+    at: f64,
+    place: f64,
+) -> f64 {
+    // SAFETY: promised by the caller: native code passes the address of a table that its owner keeps alive.
+    let table = unsafe { &*table };
+    table.evaluate(order as u8, at, place)
+}
