@@ -116,6 +116,7 @@ pub fn simulation(scenario: &Scenario, result: &Simulation, note: String) -> Tra
         note,
         time_label: time_label(scenario),
         curve_label: "simulation".into(),
+        data_label: String::new(),
         panels: panels(&quantities, &result.t, &[], ""),
     }
 }

@@ -444,6 +444,15 @@ impl Context<'_> {
                 columns[index] = self.find(reader, csv, &column, value.span());
             }
         }
+        // An observable that `columns` passes over is still measured where a column bears its very name.
+        for (column, observable) in columns.iter_mut().zip(self.observables) {
+            if column.is_none() {
+                *column = csv
+                    .header()
+                    .iter()
+                    .position(|name| *name == observable.name.text);
+            }
+        }
         columns
     }
 

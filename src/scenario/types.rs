@@ -289,7 +289,9 @@ pub struct Experiment {
     pub parameters: Vec<(Name, Expression)>,
     /// overridden initial values: state name and value
     pub initial: Vec<(Name, Expression)>,
-    /// its measurements
+    /// its measurements: `data = { file, time, columns, rows }`, each key from `[data]` where it is absent here; `rows`
+    /// takes of a long file that several experiments share the rows whose columns hold the values given, such as
+    /// `rows = { subject = 3 }`
     pub data: Option<DataSet>,
 }
 

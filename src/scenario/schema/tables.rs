@@ -1,0 +1,603 @@
+//! The tables and keys themselves.
+
+use super::{Key, Kind, REQUIRED, Table};
+
+const fn key(name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
+    Key {
+        name,
+        kind,
+        default,
+        doc,
+    }
+}
+
+const fn later(name: &'static str, doc: &'static str) -> Key {
+    key(name, Kind::Later, "", doc)
+}
+
+const UNIT: Key = key("unit", Kind::Text, "", "unit, as text for axes and reports");
+
+/// Every table, each before those inside it.
+pub const TABLES: &[Table] = &[
+    Table {
+        path: "",
+        words: "a scenario",
+        keys: &[
+            key(
+                "scenario",
+                Kind::Table("scenario"),
+                REQUIRED,
+                "title and time span",
+            ),
+            key(
+                "parameters",
+                Kind::Named("parameters.*", "value"),
+                "",
+                "constants of the model, fitted or given",
+            ),
+            key(
+                "states",
+                Kind::Named("states.*", "initial"),
+                REQUIRED,
+                "what evolves, with initial values",
+            ),
+            key(
+                "definitions",
+                Kind::Named("definitions.*", "expression"),
+                "",
+                "named intermediate expressions, in any order",
+            ),
+            key(
+                "equations",
+                Kind::NamedExpressions,
+                REQUIRED,
+                "the time derivative of every state",
+            ),
+            key(
+                "functions",
+                Kind::Named("functions.*", ""),
+                "",
+                "functions for use in expressions",
+            ),
+            key(
+                "signals",
+                Kind::Named("signals.*", "expression"),
+                "",
+                "functions of time, usable as names in expressions",
+            ),
+            key(
+                "observables",
+                Kind::Named("observables.*", "expression"),
+                "each state observes itself",
+                "what is measured, and its noise",
+            ),
+            key(
+                "data",
+                Kind::Table("data"),
+                "",
+                "measurements; with experiments, defaults of their data tables",
+            ),
+            key(
+                "experiments",
+                Kind::List("experiments"),
+                "one, without a name, with the data of `[data]`",
+                "runs with own parameters, initial values and data",
+            ),
+            key(
+                "solver",
+                Kind::Table("solver"),
+                "",
+                "how the equations are solved",
+            ),
+            key(
+                "gradient",
+                Kind::Table("gradient"),
+                "",
+                "how derivatives are found",
+            ),
+            key(
+                "fit",
+                Kind::Table("fit"),
+                "",
+                "how parameters are estimated",
+            ),
+            key(
+                "expect",
+                Kind::List("expect"),
+                "",
+                "values the scenario must reproduce",
+            ),
+            later("events", "jumps of states"),
+            later("mass", "mass matrix"),
+            later("invariants", "conserved quantities"),
+            later("history", "values before the start"),
+            later("controllers", "controllers"),
+            later("tune", "control tuning"),
+            later("path", "bounds at all times"),
+            later("terminal", "conditions at the end"),
+            later("indices", "array states"),
+            later("mechanics", "equations from energies"),
+            later("networks", "neural networks"),
+        ],
+    },
+    Table {
+        path: "scenario",
+        words: "`[scenario]`",
+        keys: &[
+            key(
+                "title",
+                Kind::Text,
+                "the file's or folder's name",
+                "title of plots and reports",
+            ),
+            key(
+                "time",
+                Kind::Table("scenario.time"),
+                REQUIRED,
+                "the span of time that is solved",
+            ),
+        ],
+    },
+    Table {
+        path: "scenario.time",
+        words: "`scenario.time`",
+        keys: &[
+            key(
+                "start",
+                Kind::Number,
+                REQUIRED,
+                "time of the initial values",
+            ),
+            key("end", Kind::Number, REQUIRED, "last time, after the start"),
+            UNIT,
+        ],
+    },
+    Table {
+        path: "parameters.*",
+        words: "a parameter",
+        keys: &[
+            key(
+                "value",
+                Kind::Number,
+                REQUIRED,
+                "its value, or the first guess of a fit",
+            ),
+            key(
+                "bounds",
+                Kind::Pair,
+                "[-inf, inf]",
+                "lowest and highest value; `inf` for no bound",
+            ),
+            key(
+                "scale",
+                Kind::Choice {
+                    now: &["linear", "log", "log10", "logit"],
+                    later: &[],
+                },
+                "linear",
+                "the scale it is searched on",
+            ),
+            key("fit", Kind::Boolean, "false", "whether a fit estimates it"),
+            UNIT,
+            key(
+                "prior",
+                Kind::Table("parameters.*.prior"),
+                "",
+                "prior distribution, natural scale",
+            ),
+            later("tune", "control tuning"),
+        ],
+    },
+    Table {
+        path: "parameters.*.prior",
+        words: "a prior",
+        keys: &[
+            key(
+                "distribution",
+                Kind::Choice {
+                    now: &["normal", "log-normal", "laplace", "uniform"],
+                    later: &[],
+                },
+                REQUIRED,
+                "its family",
+            ),
+            key(
+                "location",
+                Kind::Number,
+                "",
+                "mean or median (of the logarithm for `log-normal`)",
+            ),
+            key("mean", Kind::Number, "", "another name of `location`"),
+            key(
+                "scale",
+                Kind::Number,
+                "",
+                "standard deviation or scale (of the logarithm for `log-normal`)",
+            ),
+            key("sd", Kind::Number, "", "another name of `scale`"),
+            key("low", Kind::Number, "", "low end of `uniform`"),
+            key("high", Kind::Number, "", "high end of `uniform`"),
+        ],
+    },
+    Table {
+        path: "states.*",
+        words: "a state",
+        keys: &[
+            key(
+                "initial",
+                Kind::Expression,
+                REQUIRED,
+                "initial value, an expression of parameters",
+            ),
+            UNIT,
+            later("discrete", "discrete states"),
+            later("over", "array states"),
+        ],
+    },
+    Table {
+        path: "definitions.*",
+        words: "a definition",
+        keys: &[
+            key(
+                "expression",
+                Kind::Expression,
+                REQUIRED,
+                "what the name stands for",
+            ),
+            UNIT,
+            later("over", "array states"),
+        ],
+    },
+    Table {
+        path: "functions.*",
+        words: "a function",
+        keys: &[
+            key("arguments", Kind::Texts, REQUIRED, "names of its arguments"),
+            key("expression", Kind::Expression, REQUIRED, "its value"),
+        ],
+    },
+    Table {
+        path: "signals.*",
+        words: "a signal",
+        keys: &[
+            key(
+                "kind",
+                Kind::Choice {
+                    now: &["step", "ramp", "sine", "pulse", "expression", "table"],
+                    later: &["chirp", "piecewise-linear", "piecewise-constant"],
+                },
+                REQUIRED,
+                "what it is; the other keys depend on it",
+            ),
+            UNIT,
+        ],
+    },
+    Table {
+        path: "signals.*:step",
+        words: "a signal of kind `step`",
+        keys: &[
+            key("at", Kind::Expression, REQUIRED, "time of the jump"),
+            key("before", Kind::Expression, "0", "value before it"),
+            key("after", Kind::Expression, "1", "value from then on"),
+        ],
+    },
+    Table {
+        path: "signals.*:ramp",
+        words: "a signal of kind `ramp`",
+        keys: &[
+            key(
+                "start",
+                Kind::Expression,
+                REQUIRED,
+                "time at which the line starts",
+            ),
+            key("end", Kind::Expression, REQUIRED, "time at which it ends"),
+            key("from", Kind::Expression, "0", "value until the start"),
+            key("to", Kind::Expression, "1", "value from the end on"),
+        ],
+    },
+    Table {
+        path: "signals.*:sine",
+        words: "a signal of kind `sine`",
+        keys: &[
+            key("amplitude", Kind::Expression, "1", "amplitude"),
+            key(
+                "frequency",
+                Kind::Expression,
+                REQUIRED,
+                "cycles per unit of time",
+            ),
+            key("phase", Kind::Expression, "0", "phase in radians"),
+            key("offset", Kind::Expression, "0", "mean value"),
+        ],
+    },
+    Table {
+        path: "signals.*:pulse",
+        words: "a signal of kind `pulse`",
+        keys: &[
+            key(
+                "start",
+                Kind::Expression,
+                REQUIRED,
+                "start of the first pulse",
+            ),
+            key("width", Kind::Expression, REQUIRED, "its duration"),
+            key(
+                "period",
+                Kind::Expression,
+                "one pulse",
+                "time from one start to the next",
+            ),
+            key("low", Kind::Expression, "0", "value outside"),
+            key("high", Kind::Expression, "1", "value inside"),
+        ],
+    },
+    Table {
+        path: "signals.*:expression",
+        words: "a signal of kind `expression`",
+        keys: &[key(
+            "expression",
+            Kind::Expression,
+            REQUIRED,
+            "an expression of `t`, parameters and other signals",
+        )],
+    },
+    Table {
+        path: "signals.*:table",
+        words: "a signal of kind `table`",
+        keys: &[
+            key(
+                "file",
+                Kind::Text,
+                REQUIRED,
+                "CSV file, relative to the scenario",
+            ),
+            key(
+                "time",
+                Kind::Text,
+                "the first column",
+                "column of times, strictly ascending",
+            ),
+            key(
+                "column",
+                Kind::Text,
+                "the signal's name",
+                "column of values",
+            ),
+            key(
+                "interpolation",
+                Kind::Choice {
+                    now: &["hold", "linear", "cubic", "pchip"],
+                    later: &[],
+                },
+                "linear",
+                "how it is read between its points",
+            ),
+        ],
+    },
+    Table {
+        path: "observables.*",
+        words: "an observable",
+        keys: &[
+            key(
+                "expression",
+                Kind::Expression,
+                REQUIRED,
+                "what is measured, an expression of states, parameters, signals, `t`",
+            ),
+            UNIT,
+            key(
+                "noise",
+                Kind::Table("observables.*.noise"),
+                "none: unweighted least squares",
+                "how measurements scatter",
+            ),
+            later("loss", "robust losses"),
+        ],
+    },
+    Table {
+        path: "observables.*.noise",
+        words: "a noise model",
+        keys: &[
+            key(
+                "model",
+                Kind::Choice {
+                    now: &["normal", "log-normal"],
+                    later: &["laplace", "student-t", "poisson", "negative-binomial"],
+                },
+                "normal",
+                "the distribution",
+            ),
+            key(
+                "sigma",
+                Kind::Expression,
+                REQUIRED,
+                "standard deviation (of the logarithm for `log-normal`): a number, an expression or the name of a data column",
+            ),
+        ],
+    },
+    Table {
+        path: "data",
+        words: "`[data]`",
+        keys: DATA_KEYS,
+    },
+    Table {
+        path: "experiments",
+        words: "an experiment",
+        keys: &[
+            key(
+                "name",
+                Kind::Text,
+                "`experiment 1`, `experiment 2`, ...",
+                "its name",
+            ),
+            key(
+                "parameters",
+                Kind::NamedExpressions,
+                "",
+                "parameters with another value here",
+            ),
+            key(
+                "initial",
+                Kind::NamedExpressions,
+                "",
+                "states with another initial value here",
+            ),
+            key(
+                "data",
+                Kind::Table("experiments.data"),
+                "",
+                "its measurements; keys not given are taken from `[data]`",
+            ),
+            later("steady_state_before", "a steady state before the start"),
+            later("before_parameters", "a steady state before the start"),
+        ],
+    },
+    Table {
+        path: "experiments.data",
+        words: "an experiment's data",
+        keys: DATA_KEYS,
+    },
+    Table {
+        path: "solver",
+        words: "`[solver]`",
+        keys: &[
+            key(
+                "method",
+                Kind::Choice {
+                    now: &[
+                        "auto",
+                        "tsit5",
+                        "rodas5p",
+                        "ode_solvers.dopri5",
+                        "ode_solvers.dop853",
+                    ],
+                    later: &["dopri5", "vern7", "kencarp4", "bdf", "verlet"],
+                },
+                "auto",
+                "the solver",
+            ),
+            key("rtol", Kind::Number, "1e-6", "relative tolerance"),
+            key(
+                "atol",
+                Kind::NumberByState,
+                "1e-8",
+                "absolute tolerance, one for all or by state",
+            ),
+            key(
+                "first_step",
+                Kind::Number,
+                "chosen automatically",
+                "first step",
+            ),
+            key("max_step", Kind::Number, "no limit", "largest step"),
+            key("max_steps", Kind::Whole, "100000", "limit of steps"),
+        ],
+    },
+    Table {
+        path: "gradient",
+        words: "`[gradient]`",
+        keys: &[key(
+            "method",
+            Kind::Choice {
+                now: &["auto", "dual", "adjoint", "finite-difference"],
+                later: &["forward", "continuous-adjoint"],
+            },
+            "auto",
+            "how derivatives are found",
+        )],
+    },
+    Table {
+        path: "fit",
+        words: "`[fit]`",
+        keys: &[
+            key(
+                "algorithm",
+                Kind::Choice {
+                    now: &[
+                        "auto",
+                        "levenberg-marquardt",
+                        "l-bfgs",
+                        "adam",
+                        "gradient-descent",
+                    ],
+                    later: &["newton-cg", "nelder-mead"],
+                },
+                "auto",
+                "how the best parameters are searched",
+            ),
+            key(
+                "starts",
+                Kind::Whole,
+                "1",
+                "number of starts; the first is the file's values",
+            ),
+            key("seed", Kind::Whole, "1", "seed of the other starts"),
+            key(
+                "max_iterations",
+                Kind::Whole,
+                "500",
+                "limit of iterations a start",
+            ),
+            key(
+                "gradient_tolerance",
+                Kind::Number,
+                "1e-6",
+                "norm of the scaled projected gradient at which a start has converged",
+            ),
+        ],
+    },
+    Table {
+        path: "expect",
+        words: "an expectation",
+        keys: &[
+            key(
+                "expression",
+                Kind::Expression,
+                REQUIRED,
+                "a functional of the run, such as `final(x)`",
+            ),
+            key("value", Kind::Number, REQUIRED, "its value"),
+            key(
+                "relative",
+                Kind::Number,
+                "1e-6",
+                "allowed error relative to the value",
+            ),
+            key(
+                "absolute",
+                Kind::Number,
+                "",
+                "allowed absolute error, instead of `relative`",
+            ),
+            key(
+                "experiment",
+                Kind::Text,
+                "the first",
+                "experiment it is evaluated in",
+            ),
+        ],
+    },
+];
+
+const DATA_KEYS: &[Key] = &[
+    key(
+        "file",
+        Kind::Text,
+        "",
+        "CSV file, relative to the scenario: a time column, a column an observable; empty or NaN is missing",
+    ),
+    key("time", Kind::Text, "the first column", "column of times"),
+    key(
+        "columns",
+        Kind::NamedTexts,
+        "columns named as observables",
+        "column of each observable",
+    ),
+    key(
+        "rows",
+        Kind::NamedTexts,
+        "all rows",
+        "rows to take: those whose columns hold these values, such as `{ subject = 3 }`",
+    ),
+];
