@@ -1,11 +1,12 @@
 //! From the common arguments to a study, with every finding printed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use costate::compile::Backend;
 use costate::diagnostic::{Diagnostic, Severity, nearest};
 use costate::scenario::Override;
 use costate::study::Study;
+use tempfile::TempDir;
 
 use super::arguments::{Common, SolverArguments};
 use super::{Failure, builtin, diagnostics};
@@ -56,7 +57,7 @@ pub fn study(common: &Common, overrides: &[Override]) -> Result<(Study, Vec<Diag
             .num_threads(usize::from(threads))
             .build_global();
     }
-    let path = scenario_path(&common.scenario)?;
+    let (path, _folder) = scenario_path(&common.scenario)?;
     let backend = if common.interpret {
         Backend::Interpreter
     } else {
@@ -73,21 +74,31 @@ pub fn study(common: &Common, overrides: &[Override]) -> Result<(Study, Vec<Diag
     }
 }
 
-/// A file as it is, or a folder's scenario.toml.
-fn scenario_path(path: &Path) -> Result<std::path::PathBuf, Failure> {
+/// A file as it is, a folder's scenario.toml, or the built-in scenario of that name, laid out in a temporary folder
+/// that lives as long as what is returned beside the path.
+fn scenario_path(path: &Path) -> Result<(PathBuf, Option<TempDir>), Failure> {
     if path.is_dir() {
-        return Ok(path.join("scenario.toml"));
+        return Ok((path.join("scenario.toml"), None));
     }
-    if !path.exists() {
-        let name = path.to_string_lossy();
-        let known = builtin::ALL.iter().map(|b| b.name);
-        if let Some(near) = nearest(&name, known)
-            .filter(|_| path.components().count() == 1 && path.extension().is_none())
-        {
-            return Err(Failure::Usage(Some(format!(
-                "no file `{name}`; there is a built-in scenario `{near}`: `costate new {near} --template {near}` writes it here"
-            ))));
+    if path.exists() || path.components().count() != 1 || path.extension().is_some() {
+        return Ok((path.to_owned(), None));
+    }
+    let name = path.to_string_lossy();
+    if let Some(found) = builtin::ALL.iter().find(|b| b.name == name) {
+        let fail =
+            |e: std::io::Error| Failure::Work(format!("a temporary folder for `{name}`: {e}"));
+        let folder = tempfile::tempdir().map_err(fail)?;
+        let inner = folder.path().join(found.name);
+        std::fs::create_dir(&inner).map_err(fail)?;
+        for (file, content) in found.files {
+            std::fs::write(inner.join(file), content).map_err(fail)?;
         }
+        return Ok((inner.join("scenario.toml"), Some(folder)));
     }
-    Ok(path.to_owned())
+    match nearest(&name, builtin::ALL.iter().map(|b| b.name)) {
+        Some(near) => Err(Failure::Usage(Some(format!(
+            "no file and no built-in scenario `{name}`: did you mean the built-in `{near}`?"
+        )))),
+        None => Ok((path.to_owned(), None)),
+    }
 }

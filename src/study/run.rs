@@ -62,6 +62,8 @@ pub struct Run<S: ModelScalar> {
     /// for each inner entry of `times`, the model's stop it came from and its repeat
     pub stop_of: Vec<(usize, f64)>,
     stops: Vec<S>,
+    /// where cotangents of states go that nobody reads
+    unread: Vec<f64>,
 }
 
 impl<S: ModelScalar> Run<S> {
@@ -76,6 +78,7 @@ impl<S: ModelScalar> Run<S> {
             times: Vec::new(),
             stop_of: Vec::new(),
             stops: vec![S::from(0.0); 2 * equations.model().stops.len()],
+            unread: vec![0.0; equations.states()],
             equations: Arc::clone(equations),
         }
     }
@@ -275,13 +278,14 @@ impl Run<f64> {
     ) -> Result<(), RunError> {
         let time = [self.times.first().map_or(0.0, |&t| t); 2];
         let workspace = &mut self.workspace;
-        let mut none: [f64; 0] = [];
+        // Initial values, stop times and overrides read no state, yet their code adds the zeros somewhere.
+        let none = self.unread.as_mut_slice();
         self.equations.initial[experiment].vjp(
             &time,
             &[],
             &self.parameters,
             x0_bar,
-            &mut none,
+            none,
             own_bar,
             workspace,
         )?;
@@ -297,13 +301,13 @@ impl Run<f64> {
                 &[],
                 &self.parameters,
                 &self.stops,
-                &mut none,
+                none,
                 own_bar,
                 workspace,
             )?;
         }
         match &self.equations.own[experiment] {
-            Some(own) => own.vjp(&time, &[], parameters, own_bar, &mut none, bar, workspace)?,
+            Some(own) => own.vjp(&time, &[], parameters, own_bar, none, bar, workspace)?,
             None => {
                 for (b, own) in bar.iter_mut().zip(own_bar) {
                     *b += *own;
