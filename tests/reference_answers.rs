@@ -218,8 +218,15 @@ fn pollution_gradient_through_rodas5p() {
             result.value
         );
         for (i, (g, e)) in result.gradient.iter().zip(&expected).enumerate() {
-            // The reference's own finite differences agree to 3e-7.
-            assert!((g / e - 1.0).abs() < 1e-6, "k{}: {g} for {e}", i + 1);
+            // Half a unit of the last digit given, and 5e-7 for the reference's own error: its finite differences
+            // agree to 3e-7.
+            let digits = number(&reference["digits"][i]);
+            let allowed = 0.5 * 10f64.powf(1.0 - digits) + 5e-7;
+            assert!(
+                (g / e - 1.0).abs() < allowed,
+                "k{}: {g} for {e} to {digits} digits",
+                i + 1
+            );
         }
     }
 }
