@@ -45,3 +45,8 @@ pub mod study;
 
 pub use costate_adjoint as adjoint;
 pub use costate_solvers as solvers;
+
+/// The README's Rust code, compiled with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

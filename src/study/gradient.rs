@@ -1,6 +1,6 @@
 //! One gradient by one method, timed and counted: what the command line shows side by side.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::error::StudyError;
 use super::functional::FunctionalStudy;
@@ -8,6 +8,10 @@ use super::objective::Objective;
 use super::variable::Variable;
 use super::{Solving, Study};
 use crate::scenario::GradientMethod;
+
+/// Most evaluations timed, and the time after which no more are begun.
+const REPEATS: usize = 51;
+const LONGEST_TIMING: Duration = Duration::from_millis(50);
 
 /// What is differentiated.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +31,7 @@ pub struct Gradient {
     pub gradient: Vec<f64>,
     /// the method that made it (never `Auto`)
     pub method: GradientMethod,
-    /// wall time of one evaluation with buffers warm
+    /// wall time of one evaluation with buffers warm: the median of a few
     pub seconds: f64,
 }
 
@@ -73,10 +77,16 @@ pub fn gradient(
             functional.gradient(study, solving, method, p, variables, gradient)
         }),
     };
-    evaluate(&mut gradient)?; // compiles and warms up
-    let start = Instant::now();
-    let value = evaluate(&mut gradient)?;
-    let seconds = start.elapsed().as_secs_f64();
+    let value = evaluate(&mut gradient)?; // compiles, and makes the buffers
+    let mut times = Vec::with_capacity(REPEATS);
+    let begun = Instant::now();
+    while times.len() < REPEATS && (times.is_empty() || begun.elapsed() < LONGEST_TIMING) {
+        let start = Instant::now();
+        evaluate(&mut gradient)?;
+        times.push(start.elapsed().as_secs_f64());
+    }
+    times.sort_by(f64::total_cmp);
+    let seconds = times[times.len() / 2];
     drop(evaluate);
     Ok(Gradient {
         value,
