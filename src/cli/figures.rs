@@ -169,8 +169,19 @@ pub fn fits(
     }
 }
 
-/// Standardized residuals (data minus model) of every experiment.
-pub fn residuals(scenario: &Scenario, data: &[Vec<Prediction>]) -> Residuals {
+/// Standardized residuals (data minus model) of every experiment. Where an observable has no noise model, the
+/// standard deviation of regression, sqrt(2 objective / (measurements - parameters)), takes sigma's place.
+pub fn residuals(scenario: &Scenario, result: &Fit, data: &[Vec<Prediction>]) -> Residuals {
+    let measurements: usize = data.iter().map(Vec::len).sum();
+    let free = measurements.saturating_sub(result.best.len()).max(1) as f64;
+    let deviation = (2.0 * result.objective / free).sqrt();
+    let sigma = |p: &Prediction| {
+        if p.sigma.is_nan() && deviation > 0.0 {
+            deviation
+        } else {
+            1.0
+        }
+    };
     let panels = scenario
         .experiments
         .iter()
@@ -187,7 +198,7 @@ pub fn residuals(scenario: &Scenario, data: &[Vec<Prediction>]) -> Residuals {
                     Some(ResidualSeries {
                         name: observable.name.text.clone(),
                         time: of().map(|p| p.t).collect(),
-                        residuals: of().map(|p| -p.residual).collect(),
+                        residuals: of().map(|p| -p.residual / sigma(p)).collect(),
                     })
                 });
             ResidualPanel {

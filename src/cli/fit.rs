@@ -183,7 +183,7 @@ fn write_plots(
         ),
         (
             "residuals",
-            figures::residuals(&study.scenario, predictions).draw(),
+            figures::residuals(&study.scenario, result, predictions).draw(),
         ),
         ("convergence", figures::convergence(title, result).draw()),
     ];
