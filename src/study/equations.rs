@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::compile::{Backend, CompileError, Derived, RightHandSide, Sizes};
-use crate::model::graph::{InputId, PARAMETERS};
-use crate::model::{Model, NodeId, Op};
+use crate::model::graph::{InputId, PARAMETERS, STATES};
+use crate::model::{Graph, Model, NodeId, Op};
 
 /// Every function of a model that a study calls. Shared by threads.
 #[derive(Debug)]
@@ -14,12 +14,44 @@ pub struct Equations {
     pub rhs: Arc<RightHandSide>,
     /// observables, then their standard deviations (1 where there is no noise model)
     pub observe: Derived,
+    /// the same where every observable is a state and every standard deviation a number: no code need run
+    pub states_observed: Option<StatesObserved>,
     /// initial states by experiment, of the experiment's parameters
     pub initial: Vec<Derived>,
     /// the experiment's parameters, of the scenario's; `None` where it overrides none
     pub own: Vec<Option<Derived>>,
     /// times of the stops, then their periods (1 where there is none), of the experiment's parameters
     pub stops: Derived,
+}
+
+/// Observables that are states.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StatesObserved {
+    /// the state of each observable
+    pub states: Vec<usize>,
+    /// the standard deviation of each
+    pub sigmas: Vec<f64>,
+}
+
+impl StatesObserved {
+    fn new(graph: &Graph, outputs: &[NodeId]) -> Option<Self> {
+        let (values, sigmas) = outputs.split_at(outputs.len() / 2);
+        let state = |&node: &NodeId| match graph.op(node) {
+            Op::Input(InputId {
+                group: STATES,
+                index,
+            }) => Some(index as usize),
+            _ => None,
+        };
+        let number = |&node: &NodeId| match graph.op(node) {
+            Op::Constant(bits) => Some(f64::from_bits(bits)),
+            _ => None,
+        };
+        Some(Self {
+            states: values.iter().map(state).collect::<Option<_>>()?,
+            sigmas: sigmas.iter().map(number).collect::<Option<_>>()?,
+        })
+    }
 }
 
 impl Equations {
@@ -50,6 +82,7 @@ impl Equations {
                 sizes,
                 backend,
             )?),
+            states_observed: StatesObserved::new(&graph, &outputs),
             observe: derived(outputs)?,
             initial: model
                 .experiments

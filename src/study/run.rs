@@ -204,6 +204,16 @@ impl<S: ModelScalar> Run<S> {
     /// Writes the observables, then their standard deviations, at (t, x) into `outputs`.
     #[inline]
     pub fn observe(&mut self, t: f64, x: &[S], outputs: &mut [S]) -> Result<(), RunError> {
+        if let Some(plain) = &self.equations.states_observed {
+            let (values, sigmas) = outputs.split_at_mut(plain.states.len());
+            for (value, &state) in values.iter_mut().zip(&plain.states) {
+                *value = x[state];
+            }
+            for (sigma, &number) in sigmas.iter_mut().zip(&plain.sigmas) {
+                *sigma = S::from(number);
+            }
+            return Ok(());
+        }
         let time = [S::from(t); 2];
         Ok(self.equations.observe.evaluate(
             &time,
@@ -253,6 +263,12 @@ impl Run<f64> {
         x_bar: &mut [f64],
         own_bar: &mut [f64],
     ) -> Result<(), RunError> {
+        if let Some(plain) = &self.equations.states_observed {
+            for (&state, &w) in plain.states.iter().zip(w) {
+                x_bar[state] += w;
+            }
+            return Ok(());
+        }
         let workspace = &mut self.workspace;
         Ok(self.equations.observe.vjp(
             &[t; 2],
