@@ -489,7 +489,12 @@ fn draw_panel(canvas: &Canvas<'_>, prepared: &Prepared<'_>, frame: Area) {
         if let Some(px) = place_x(*value) {
             canvas.line((px, frame.top), (px, frame.bottom), GRID, 0.8);
             canvas.line((px, frame.bottom), (px, frame.bottom + 4.0), FRAME, 1.0);
-            let at = (px, frame.bottom + 18.0);
+            // A long label at the picture's edge moves in rather than out of it.
+            let half = text_width(label, TICK_SIZE, false) / 2.0 + 3.0;
+            let at = (
+                px.clamp(half, (WIDTH - half).max(half)),
+                frame.bottom + 18.0,
+            );
             canvas.text(label, at, look(TICK_SIZE, INK, Align::Middle));
         }
     }
