@@ -2,7 +2,7 @@
 //! with its gradient by dual numbers, by the discrete adjoint and by differences of the frozen steps.
 //!
 //! All three differentiate the same program, the accepted step sequence held fixed, so they agree to rounding
-//! (differences: to their truncation error). Parameters here are natural; [`super::scaling`] maps search scales.
+//! (differences: to their truncation error). Parameters here are natural; `study/scaling.rs` maps search scales.
 
 use std::sync::atomic::AtomicBool;
 
@@ -335,7 +335,7 @@ impl<'a> Objective<'a> {
         Ok(total)
     }
 
-    /// The objective, its least-squares rows and their Jacobian by dual numbers (see [`noise::rows`]); the
+    /// The objective, its least-squares rows and their Jacobian by dual numbers (see `study/noise.rs`); the
     /// rows of the priors of the variables follow those of the measurements.
     pub fn rows(
         &mut self,
