@@ -5,7 +5,9 @@ use std::sync::atomic::AtomicBool;
 
 use costate::compile::Backend;
 use costate::scenario::{FitAlgorithm, GradientMethod, Override};
-use costate::study::{Fit, Gradient, GradientOf, Solving, Study, Variable, fit, gradient};
+use costate::study::{
+    Fit, Gradient, GradientOf, Objective, Solving, Study, Variable, fit, gradient,
+};
 use serde_json::Value;
 
 fn root() -> PathBuf {
@@ -268,4 +270,54 @@ fn the_interpreter_gives_the_same_bits() {
         })
     };
     assert_eq!(bits(Backend::Auto), bits(Backend::Interpreter));
+}
+
+#[test]
+fn starts_without_a_likelihood_are_replaced() {
+    // A third of the random points let a population decay through zero, where a log-normal likelihood has no value.
+    let study = study("scenarios/lynx-hare/scenario.toml", &[("fit.starts", "20")]);
+    let result = fitted(&study);
+    assert!(result.replaced > 0);
+    assert!(result.starts.iter().all(|s| s.outcome.value.is_finite()));
+    assert_eq!(result.starts.len(), 20);
+}
+
+#[test]
+fn most_starts_of_lynx_and_hare_end_in_true_local_minima() {
+    // Why not every random start reaches 122.93: the flat fit at 167.243 is a minimum of its own. Its gradient is zero
+    // and each direction from it leads up, by the values alone (no derivative of ours is asked).
+    let study = study(
+        "scenarios/lynx-hare/scenario.toml",
+        &[
+            ("fit.starts", "20"),
+            ("solver.rtol", "1e-12"),
+            ("solver.atol", "1e-12"),
+        ],
+    );
+    let result = fitted(&study);
+    let flat = result
+        .starts
+        .iter()
+        .find(|s| (s.outcome.value - 167.243_318_604_775).abs() < 1e-6)
+        .expect("a start that ends in the flat fit");
+    assert!(flat.outcome.projected_gradient_norm < 1e-5);
+    let solving = Solving::choose(&study).expect("a method");
+    let mut objective = Objective::new(&study, solving, None).expect("an objective");
+    // All parameters are fitted on a log scale: p exp(q). Second differences of the value give the Hessian in q.
+    let mut value = |q: &[f64]| {
+        let p: Vec<f64> = flat.end.iter().zip(q).map(|(p, q)| p * q.exp()).collect();
+        objective.value(&p).expect("a value")
+    };
+    let (m, h) = (flat.end.len(), 1e-3);
+    let hessian = nalgebra::DMatrix::from_fn(m, m, |i, j| {
+        let mut at = |a: f64, b: f64| {
+            let mut q = vec![0.0; m];
+            q[i] += a;
+            q[j] += b;
+            value(&q)
+        };
+        (at(h, h) - at(h, -h) - at(-h, h) + at(-h, -h)) / (4.0 * h * h)
+    });
+    let least = hessian.symmetric_eigenvalues().min();
+    assert!(least > 0.0, "the Hessian's least eigenvalue is {least}");
 }

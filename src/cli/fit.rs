@@ -256,6 +256,7 @@ fn document(study: &Study, result: &Fit, seconds: f64, folder: &str) -> Value {
         "standard_errors": errors,
         "converged": result.converged,
         "gradient_norm": result.gradient_norm,
+        "predicted_decrease": result.predicted_decrease,
         "interrupted": result.interrupted,
         "algorithm": algorithm_name(result.algorithm),
         "solver": { "method": result.solving.stepper.name(), "why": result.solving.choice.to_string() },
@@ -263,6 +264,7 @@ fn document(study: &Study, result: &Fit, seconds: f64, folder: &str) -> Value {
         "measurements": study.measurements(),
         "best_start": result.best_start,
         "starts": starts,
+        "starts_replaced": result.replaced,
         "seconds": seconds,
         "folder": folder,
     })
@@ -320,12 +322,15 @@ fn summary(study: &Study, result: &Fit, seconds: f64, folder: &str) -> String {
         "NOT converged"
     };
     text += &format!(
-        "gradient norm  {:.1e} on the search scale: {verdict}\n",
-        result.gradient_norm
+        "gradient norm  {:.1e} on the search scale, {:.1e} still to gain: {verdict}\n",
+        result.gradient_norm, result.predicted_decrease
     );
+    let replaced = match result.replaced {
+        0 => String::new(),
+        n => format!(" ({n} drawn without a finite objective were replaced)"),
+    };
     text += &format!(
-        "starts         {} of {} finished, {near} within 0.001 of the best\n",
-        finished,
+        "starts         {finished} of {} finished, {near} within 0.001 of the best{replaced}\n",
         result.starts.len()
     );
     text += &format!(

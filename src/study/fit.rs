@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nalgebra::DMatrix;
+use nalgebra::{DMatrix, DVector};
 use rayon::prelude::*;
 
 use super::error::StudyError;
@@ -32,7 +32,11 @@ pub struct Fit {
     pub objective: f64,
     /// infinity norm of the projected gradient on the search scale there
     pub gradient_norm: f64,
-    /// whether that norm is below the tolerance asked for
+    /// what a further Gauss-Newton step would still take off the objective, by its own model: g^T F^-1 g / 2 over the
+    /// parameters not at a bound (NaN where it was not computed)
+    pub predicted_decrease: f64,
+    /// whether that norm is below the tolerance asked for, or that decrease below 1e-12 of max(1, |objective|), where a
+    /// gradient cannot fall further for the rounding in the objective
     pub converged: bool,
     /// standard errors, natural scale; `None` where the data do not determine the parameter
     pub standard_errors: Vec<Option<f64>>,
@@ -40,6 +44,8 @@ pub struct Fit {
     pub correlation: Option<DMatrix<f64>>,
     /// every start in order
     pub starts: Vec<StartReport>,
+    /// drawn points without a finite objective that gave their place to others before any start ran
+    pub replaced: usize,
     /// index of the best start
     pub best_start: usize,
     /// algorithm that ran (never `Auto`)
@@ -102,7 +108,8 @@ pub fn fit(
         .iter()
         .map(|p| scaling::to_scaled(p, p.value))
         .collect();
-    let starts = latin_hypercube(&first, &lower, &upper, settings.starts, settings.seed);
+    let (starts, replaced) =
+        starting_points(study, &solving, &variables, (&first, &lower, &upper), stop);
     let algorithm = match settings.algorithm {
         FitAlgorithm::Auto => FitAlgorithm::LevenbergMarquardt,
         named => named,
@@ -177,9 +184,7 @@ pub fn fit(
             .map(|(p, &q)| scaling::to_natural(p, q))
             .collect()
     };
-    let best_start = (0..outcomes.len())
-        .filter(|&i| outcomes[i].value.is_finite())
-        .min_by(|&a, &b| outcomes[a].value.total_cmp(&outcomes[b].value));
+    let best_start = best_of(&outcomes);
     let interrupted = stop.load(Ordering::Relaxed);
     let Some(best_start) = best_start else {
         if interrupted {
@@ -202,21 +207,28 @@ pub fn fit(
             parameters[i] = value;
         }
     }
-    let (standard_errors, correlation) = if interrupted {
-        (vec![None; best.len()], None)
+    let local = if interrupted {
+        Local::unknown(best.len())
     } else {
-        uncertainties(study, &solving, &variables, &parameters)?
+        let at_bound: Vec<bool> = (0..best.len())
+            .map(|i| winner.theta[i] == lower[i] || winner.theta[i] == upper[i])
+            .collect();
+        local_statistics(study, &solving, &variables, &at_bound, &parameters)?
     };
+    let small_gradient = winner.projected_gradient_norm <= limits.gradient_tolerance;
+    let small_decrease = local.decrease <= DECREASE * winner.value.abs().max(1.0);
     Ok(Fit {
         names: fitted.iter().map(|p| p.name.text.clone()).collect(),
         objective: winner.value,
         gradient_norm: winner.projected_gradient_norm,
-        converged: winner.projected_gradient_norm <= limits.gradient_tolerance,
+        predicted_decrease: local.decrease,
+        converged: small_gradient || small_decrease,
         best,
         parameters,
-        standard_errors,
-        correlation,
+        standard_errors: local.standard_errors,
+        correlation: local.correlation,
         best_start,
+        replaced,
         algorithm,
         interrupted,
         starts: starts
@@ -230,6 +242,56 @@ pub fn fit(
             .collect(),
         solving,
     })
+}
+
+/// The file's values, then points of a Latin hypercube, and how many of those had to be replaced.
+///
+/// A drawn point without a finite objective (a solve that fails, a likelihood without a value) would be a start lost:
+/// it gives its place to a point of a further hypercube. Whatever still fails after some rounds stays, and its failure
+/// is reported with the others' results.
+fn starting_points(
+    study: &Study,
+    solving: &Solving,
+    variables: &[Variable],
+    (first, lower, upper): (&[f64], &[f64], &[f64]),
+    stop: &AtomicBool,
+) -> (Vec<Vec<f64>>, usize) {
+    const ROUNDS: u64 = 20;
+    let settings = &study.scenario.fit;
+    let mut starts = latin_hypercube(first, lower, upper, settings.starts, settings.seed);
+    let mut missing: Vec<usize> = (1..starts.len()).collect();
+    let drawn = missing.len();
+    let mut replaced = 0;
+    let problem = || FitProblem::new(study, solving, variables, (lower, upper), stop).ok();
+    for round in 0..ROUNDS {
+        if round > 0 {
+            let seed = settings.seed.wrapping_add(round << 32);
+            let fresh = latin_hypercube(first, lower, upper, missing.len() + 1, seed);
+            for (&i, point) in missing.iter().zip(fresh.into_iter().skip(1)) {
+                starts[i] = point;
+            }
+        }
+        let usable: Vec<bool> = missing
+            .par_iter()
+            .map_init(problem, |problem, &i| {
+                let value = problem.as_mut().and_then(|p| p.value(&starts[i]).ok());
+                value.is_some_and(f64::is_finite)
+            })
+            .collect();
+        let mut usable = usable.into_iter();
+        missing.retain(|_| !usable.next().unwrap_or(true));
+        if round == 0 {
+            replaced = missing.len();
+        }
+        if missing.is_empty() || stop.load(Ordering::Relaxed) {
+            break;
+        }
+        // Where nothing works, nothing further will: the model or its bounds are to blame, and one round is told.
+        if round == 2 && missing.len() == drawn {
+            break;
+        }
+    }
+    (starts, replaced)
 }
 
 fn not_run(start: &[f64], status: Status) -> Outcome {
@@ -246,17 +308,50 @@ fn not_run(start: &[f64], status: Status) -> Outcome {
     }
 }
 
-/// Standard errors by parameter, and the correlation matrix where all are determined.
-type Uncertainties = (Vec<Option<f64>>, Option<DMatrix<f64>>);
+/// A decrease of the objective below this part of it is not told from rounding.
+const DECREASE: f64 = 1e-12;
 
-/// Standard errors and correlations from the Fisher information at natural parameters `p`. Without any noise
-/// model the residual variance s^2 = 2 objective / (N - m) stands for the unknown one.
-fn uncertainties(
+/// The start of the lowest objective; among those equal to rounding, the one of the smallest gradient.
+fn best_of(outcomes: &[Outcome]) -> Option<usize> {
+    let finished = || (0..outcomes.len()).filter(|&i| outcomes[i].value.is_finite());
+    let lowest = finished()
+        .map(|i| outcomes[i].value)
+        .min_by(f64::total_cmp)?;
+    let level = lowest + DECREASE * lowest.abs().max(1.0);
+    finished()
+        .filter(|&i| outcomes[i].value <= level)
+        .min_by(|&a, &b| {
+            let norm = |i: usize| outcomes[i].projected_gradient_norm;
+            norm(a).total_cmp(&norm(b))
+        })
+}
+
+/// What the rows' Jacobian at the estimate tells.
+struct Local {
+    standard_errors: Vec<Option<f64>>,
+    correlation: Option<DMatrix<f64>>,
+    decrease: f64,
+}
+
+impl Local {
+    fn unknown(parameters: usize) -> Self {
+        Self {
+            standard_errors: vec![None; parameters],
+            correlation: None,
+            decrease: f64::NAN,
+        }
+    }
+}
+
+/// Standard errors, correlations and the decrease a Gauss-Newton step predicts, from the Fisher information at natural
+/// parameters `p`. Without any noise model the residual variance s^2 = 2 objective / (N - m) stands for the unknown one.
+fn local_statistics(
     study: &Study,
     solving: &Solving,
     variables: &[Variable],
+    at_bound: &[bool],
     p: &[f64],
-) -> Result<Uncertainties, StudyError> {
+) -> Result<Local, StudyError> {
     let mut objective = Objective::new(study, solving.clone(), None)?;
     let height = row_count(study, variables);
     let mut r = vec![0.0; height];
@@ -270,7 +365,7 @@ fn uncertainties(
         1.0
     };
     let Ok(information) = Statistics::from_jacobian(&jacobian, height, variables.len()) else {
-        return Ok((vec![None; variables.len()], None));
+        return Ok(Local::unknown(variables.len()));
     };
     let errors = information
         .standard_errors
@@ -278,7 +373,28 @@ fn uncertainties(
         .map(|e| e.map(|e| e * variance.sqrt()))
         .collect();
     let determined = information.rank == variables.len();
-    Ok((errors, determined.then_some(information.correlation)))
+    Ok(Local {
+        standard_errors: errors,
+        decrease: predicted_decrease(&r, &jacobian, at_bound),
+        correlation: determined.then_some(information.correlation),
+    })
+}
+
+/// g^T F^-1 g / 2 with g = J^T r and F = J^T J over the columns of J (`r.len()` long each) that are not `held`.
+fn predicted_decrease(r: &[f64], jacobian: &[f64], held: &[bool]) -> f64 {
+    let columns: Vec<f64> = jacobian
+        .chunks_exact(r.len().max(1))
+        .zip(held)
+        .filter(|(_, held)| !**held)
+        .flat_map(|(column, _)| column.iter().copied())
+        .collect();
+    let free = columns.len() / r.len().max(1);
+    let Ok(statistics) = Statistics::from_jacobian(&columns, r.len(), free) else {
+        return f64::NAN;
+    };
+    let g =
+        DMatrix::from_column_slice(r.len(), free, &columns).tr_mul(&DVector::from_column_slice(r));
+    0.5 * g.dot(&(statistics.covariance * &g))
 }
 
 fn row_count(study: &Study, variables: &[Variable]) -> usize {

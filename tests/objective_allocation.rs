@@ -1,0 +1,104 @@
+//! Once its buffers are made, an objective and its derivatives allocate nothing, whatever the number of steps: counted
+//! by the allocator itself, alone in its process.
+
+use std::alloc::{GlobalAlloc, Layout, System as SystemAllocator};
+use std::cell::Cell;
+use std::path::Path;
+
+use costate::compile::Backend;
+use costate::scenario::Override;
+
+use costate::study::{Objective, Solving, Study, Variable};
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: every request is handed on to the system's allocator; counting touches no memory that it manages.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promises are those that the system's allocator asks for.
+        unsafe { SystemAllocator.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above; `pointer` came from `alloc`, so from the system's allocator.
+        unsafe { SystemAllocator.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Allocations of the second of two calls.
+fn second(mut call: impl FnMut()) -> usize {
+    call();
+    let before = ALLOCATIONS.get();
+    call();
+    ALLOCATIONS.get() - before
+}
+
+fn study(path: &str, method: &str) -> Study {
+    let overrides = [Override {
+        path: "solver.method".into(),
+        value: method.into(),
+    }];
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let (study, findings) = Study::load(&path, &overrides, Backend::Auto);
+    assert!(study.is_some(), "{findings:?}");
+    study.expect("checked")
+}
+
+// One test only: another one's allocations would be counted, too.
+#[test]
+fn value_gradients_and_rows_allocate_nothing_again() {
+    // Formulas of states as observables (pinene has five states), several experiments (theophylline), signals.
+    for scenario in ["lynx-hare", "pinene", "theophylline", "dc-motor"] {
+        for method in ["tsit5", "rodas5p"] {
+            let study = study(&format!("scenarios/{scenario}/scenario.toml"), method);
+            let solving = Solving::choose(&study).expect("a method");
+            let variables = Variable::fitted(&study.scenario);
+            let m = variables.len();
+            let p = study.values();
+            let mut objective = Objective::new(&study, solving, None).expect("an objective");
+            let mut gradient = vec![0.0; m];
+            let height = 2 * study.measurements() + m;
+            let (mut rows, mut jacobian) = (vec![0.0; height], vec![0.0; height * m]);
+            let expect_none = |what: &str, count: usize| {
+                assert_eq!(count, 0, "{scenario} by {method}: {what}");
+            };
+            expect_none(
+                "value",
+                second(|| {
+                    objective.value(&p).expect("a value");
+                }),
+            );
+            expect_none(
+                "adjoint",
+                second(|| {
+                    objective
+                        .gradient_adjoint(&p, &variables, &mut gradient)
+                        .expect("a gradient");
+                }),
+            );
+            expect_none(
+                "dual",
+                second(|| {
+                    objective
+                        .gradient_dual(&p, &variables, &mut gradient)
+                        .expect("a gradient");
+                }),
+            );
+            expect_none(
+                "rows",
+                second(|| {
+                    objective
+                        .rows(&p, &variables, &mut rows, &mut jacobian)
+                        .expect("rows");
+                }),
+            );
+        }
+    }
+}
