@@ -36,12 +36,12 @@ macro_rules! builtin {
 
 /// All of them.
 pub const ALL: &[Builtin] = builtin! {
-    "lynx-hare": ["scenario.toml", "README.md", "pelts.csv"],
-    "lotka-volterra": ["scenario.toml", "README.md", "ones.csv"],
-    "influenza-sir": ["scenario.toml", "README.md", "in_bed.csv"],
-    "theophylline": ["scenario.toml", "README.md", "theophylline.csv"],
-    "pinene": ["scenario.toml", "README.md", "pinene.csv"],
-    "driven-pendulum": ["scenario.toml", "README.md"],
-    "robertson": ["scenario.toml", "README.md"],
-    "dc-motor": ["scenario.toml", "README.md", "trace.csv"],
+    "lynx-hare": ["scenario.toml", "README.md", "pelts.csv", "fit.svg"],
+    "lotka-volterra": ["scenario.toml", "README.md", "ones.csv", "plot.svg"],
+    "influenza-sir": ["scenario.toml", "README.md", "in_bed.csv", "fit.svg"],
+    "theophylline": ["scenario.toml", "README.md", "theophylline.csv", "fit.svg"],
+    "pinene": ["scenario.toml", "README.md", "pinene.csv", "fit.svg"],
+    "driven-pendulum": ["scenario.toml", "README.md", "plot.svg"],
+    "robertson": ["scenario.toml", "README.md", "plot.svg"],
+    "dc-motor": ["scenario.toml", "README.md", "trace.csv", "make_data.py", "fit.svg"],
 };

@@ -3,12 +3,16 @@
 use std::path::Path;
 
 use costate::report::figure::Figure;
+use costate::report::table::significant;
 use costate::report::write_atomically;
 use costate::study::{Simulation, Study, StudyError, simulate};
 use serde_json::{Map, Value, json};
 
 use super::arguments::SimulateArguments;
 use super::{Failure, figures, load, print_json, print_text};
+
+/// Significant digits of the states in the summary.
+const DIGITS: u8 = 10;
 
 /// Runs the command.
 pub fn run(arguments: &SimulateArguments) -> Result<(), Failure> {
@@ -175,8 +179,10 @@ fn summary(study: &Study, result: &Simulation, arguments: &SimulateArguments) ->
         );
         let unit = state.unit.as_deref().unwrap_or("");
         text += format!(
-            "{:width$}  {first:>16.9}  {last:>16.9}  {unit}",
-            state.name.text
+            "{:width$}  {:>16}  {:>16}  {unit}",
+            state.name.text,
+            significant(first, DIGITS),
+            significant(last, DIGITS)
         )
         .trim_end();
         text.push('\n');
