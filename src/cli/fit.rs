@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::{Instant, SystemTime};
 
 use costate::report::RunFolder;
-use costate::scenario::FitAlgorithm;
+use costate::scenario::{FitAlgorithm, Override, resolved_text};
 use costate::study::{
     Fit, FitProgress, Objective, Prediction, Simulation, Study, StudyError, fit, simulate,
 };
@@ -61,7 +61,7 @@ pub fn run(arguments: &FitArguments) -> Result<(), Failure> {
         bar.finish_and_clear();
     }
     let seconds = begun.elapsed().as_secs_f64();
-    let folder = write_run(&study, &result, seconds, arguments)?;
+    let folder = write_run(&study, &result, seconds, arguments, &overrides)?;
     let shown = if arguments.common.json {
         print_json(&document(&study, &result, seconds, &folder))
     } else {
@@ -116,6 +116,7 @@ fn write_run(
     result: &Fit,
     seconds: f64,
     arguments: &FitArguments,
+    overrides: &[Override],
 ) -> Result<String, Failure> {
     let fail = |error: &dyn std::fmt::Display| Failure::Work(error.to_string());
     let mut folder = match &arguments.out {
@@ -128,7 +129,7 @@ fn write_run(
         .write_json("result.json", &document(study, result, seconds, &shown))
         .map_err(|e| fail(&e))?;
     folder
-        .write_text("scenario.toml", &study.scenario.source.text)
+        .write_text("resolved.toml", &resolved(study, overrides)?)
         .map_err(|e| fail(&e))?;
     if result.interrupted {
         return Ok(shown);
@@ -160,6 +161,16 @@ fn write_run(
         write_plots(study, result, &trajectories, &predictions, &mut folder)?;
     }
     Ok(shown)
+}
+
+/// The scenario as it was run, the command line's values written in.
+fn resolved(study: &Study, overrides: &[Override]) -> Result<String, Failure> {
+    let source = &study.scenario.source;
+    let text = resolved_text(&source.text, overrides).map_err(|e| Failure::Work(e.to_string()))?;
+    let name = &study.scenario.name;
+    Ok(format!(
+        "# As run. Data files are named relative to the folder of the scenario `{name}`.\n{text}"
+    ))
 }
 
 fn write_plots(

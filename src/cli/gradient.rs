@@ -121,8 +121,13 @@ fn document(
         "method": method_name(first.method),
         "seconds": first.seconds,
         "solver": solving.stepper.name(),
+        "certificate": {},
     });
     if results.len() > 1 {
+        // What the methods' agreement certifies: the largest difference of each from the first.
+        for g in &results[1..] {
+            document["certificate"][method_name(g.method)] = json!(difference(first, g));
+        }
         document["methods"] = results
             .iter()
             .map(|g| {

@@ -11,6 +11,7 @@ mod read_parameters;
 mod read_settings;
 mod read_signals;
 mod reader;
+mod resolved;
 pub mod schema;
 mod source;
 pub mod types;
@@ -18,4 +19,5 @@ mod values;
 
 pub use overrides::Override;
 pub use reader::{MOST_DIAGNOSTICS, read, read_text};
+pub use resolved::resolved_text;
 pub use types::*;

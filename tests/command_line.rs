@@ -1,0 +1,312 @@
+//! What a user types and what comes back, where all is well: the README's examples, the JSON documents, the run folder.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Runs the program in `folder`; its standard output, where it ends with `code`.
+fn costate(folder: &Path, arguments: &[&str], code: i32) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_costate"))
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .expect("the program runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {errors}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+fn json(folder: &Path, arguments: &[&str]) -> Value {
+    serde_json::from_str(&costate(folder, arguments, 0)).expect("one JSON document")
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    let array = value.as_array().expect("an array");
+    array
+        .iter()
+        .map(|v| v.as_f64().expect("a number"))
+        .collect()
+}
+
+/// A line of the README against one of today: words equal, numbers to what a platform's last digits may change.
+fn same_line(expected: &str, got: &str) -> bool {
+    // Times, folders and numbers that are all rounding are of their run alone.
+    let of_the_run = [
+        "time ",
+        "optimizer ",
+        "results ",
+        "gradient norm ",
+        "differs ",
+    ];
+    if of_the_run.iter().any(|s| expected.starts_with(s)) {
+        return of_the_run.iter().any(|s| got.starts_with(s));
+    }
+    let (a, b): (Vec<&str>, Vec<&str>) = (
+        expected.split_whitespace().collect(),
+        got.split_whitespace().collect(),
+    );
+    let strip = |word: &str| word.trim_end_matches([')', ',', ';']).parse::<f64>();
+    a.len() == b.len()
+        && a.iter().zip(&b).all(|(a, b)| match (strip(a), strip(b)) {
+            // How far two nearly equal numbers are apart is rounding.
+            (Ok(x), Ok(y)) => (x - y).abs() <= 1e-7 * x.abs() || (x.abs() < 1e-6 && y.abs() < 1e-6),
+            _ => a == b,
+        })
+}
+
+#[test]
+fn the_readme_shows_what_the_program_prints() {
+    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).expect("readable");
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut seen = 0;
+    for block in readme.split("```text\n$ costate ").skip(1) {
+        let (command, rest) = block.split_once('\n').expect("a line");
+        let expected = rest.split("\n```").next().expect("a block").trim_end();
+        if command.starts_with("check hare") || expected.contains('×') {
+            continue; // shows mistakes; tests/command_line_errors.rs has those
+        }
+        let command = command.replace(" scenarios/", &format!(" {ROOT}/scenarios/"));
+        let arguments: Vec<&str> = command.split(' ').collect();
+        let got = costate(folder.path(), &arguments, 0);
+        let (expected, got): (Vec<&str>, Vec<&str>) =
+            (expected.lines().collect(), got.trim_end().lines().collect());
+        assert_eq!(expected.len(), got.len(), "costate {command}:\n{got:#?}");
+        for (expected, got) in expected.iter().zip(&got) {
+            assert!(
+                same_line(expected, got),
+                "costate {command}\nREADME: {expected}\nnow:    {got}"
+            );
+        }
+        seen += 1;
+    }
+    assert!(seen >= 4, "{seen} examples");
+}
+
+#[test]
+fn new_writes_a_folder_that_every_command_takes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let list = json(here, &["list", "--json"]);
+    for entry in list["scenarios"].as_array().expect("scenarios") {
+        let name = entry["name"].as_str().expect("a name");
+        let made = json(
+            here,
+            &["new", &format!("my-{name}"), "--template", name, "--json"],
+        );
+        let path = made["path"].as_str().expect("a path");
+        assert!(here.join(path).is_file());
+        let check = json(here, &["check", path, "--json"]);
+        assert!(check["states"].is_array() && check["parameters"].is_array());
+        assert_eq!(check["findings"], Value::Array(Vec::new()), "{name}");
+        assert!(!costate(here, &["show", path], 0).is_empty());
+        // Every file that the copy's README links to came along.
+        let readme = fs::read_to_string(here.join(format!("my-{name}/README.md"))).expect("README");
+        for link in readme
+            .split("](")
+            .skip(1)
+            .filter_map(|l| l.split(')').next())
+        {
+            if !link.contains("://") && !link.starts_with("..") {
+                assert!(
+                    here.join(format!("my-{name}")).join(link).exists(),
+                    "{name}: {link}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn simulate_writes_what_was_asked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let run = [
+        "simulate",
+        "lotka-volterra",
+        "--points",
+        "11",
+        "--csv",
+        "a.csv",
+        "--plot",
+        "a.svg",
+        "--json",
+    ];
+    let result = json(here, &run);
+    let t = numbers(&result["t"]);
+    assert_eq!((t.len(), t[0], t[10]), (11, 0.0, 10.0));
+    assert_eq!(numbers(&result["states"]["x"]).len(), 11);
+    assert!(result["observables"].is_object() && result["events"].is_array());
+    for key in ["steps", "rejected", "rhs_evaluations"] {
+        assert!(result["statistics"][key].is_u64(), "{key}");
+    }
+    // The CSV reads back as the same numbers.
+    let csv = fs::read_to_string(here.join("a.csv")).expect("written");
+    let column: Vec<f64> = csv
+        .lines()
+        .skip(1)
+        .map(|l| l.split(',').nth(1).expect("x").parse().expect("a number"))
+        .collect();
+    assert_eq!(column, numbers(&result["states"]["x"]));
+    assert!(
+        fs::read_to_string(here.join("a.svg"))
+            .expect("written")
+            .starts_with("<svg")
+    );
+}
+
+#[test]
+fn gradient_methods_agree_in_json() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |method: &str| {
+        json(
+            folder.path(),
+            &["gradient", "lotka-volterra", "--method", method, "--json"],
+        )
+    };
+    let (dual, adjoint) = (run("dual"), run("adjoint"));
+    for result in [&dual, &adjoint] {
+        assert!(result["seconds"].as_f64().is_some_and(|s| s > 0.0));
+        assert!(result["certificate"].is_object());
+    }
+    assert_eq!(adjoint["method"], "adjoint");
+    let all = run("all");
+    assert!(
+        all["certificate"]["adjoint"]
+            .as_f64()
+            .is_some_and(|d| d < 1e-12)
+    );
+    assert!(
+        all["certificate"]["finite-difference"]
+            .as_f64()
+            .is_some_and(|d| d < 1e-7)
+    );
+    for (name, value) in dual["gradient"].as_object().expect("by name") {
+        let (a, b) = (
+            value.as_f64().expect("a number"),
+            adjoint["gradient"][name].as_f64().expect("a number"),
+        );
+        assert!(
+            (a - b).abs() <= 1e-12 * a.abs().max(1.0),
+            "{name}: {a} and {b}"
+        );
+    }
+    let initial = json(
+        folder.path(),
+        &[
+            "gradient",
+            "driven-pendulum",
+            "--of",
+            "final(theta)",
+            "--wrt",
+            "initial.theta",
+            "--json",
+        ],
+    );
+    assert!(initial["gradient"]["initial.theta"].is_f64());
+}
+
+#[test]
+fn a_fit_leaves_its_run_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let run = [
+        "fit",
+        "lynx-hare",
+        "--starts",
+        "3",
+        "--set",
+        "alpha=0.6",
+        "--out",
+        "run",
+        "--json",
+    ];
+    let result = json(here, &run);
+    assert_eq!(result["converged"], true);
+    assert_eq!(result["starts"].as_array().map(Vec::len), Some(3));
+    assert!(result["best"]["alpha"].is_f64() && result["standard_errors"]["alpha"].is_f64());
+    assert!(result["gradient_norm"].is_f64() && result["objective"].is_f64());
+    for file in [
+        "result.json",
+        "trajectory.csv",
+        "residuals.csv",
+        "fit.svg",
+        "fit.png",
+        "residuals.svg",
+        "convergence.svg",
+        "waterfall.svg",
+    ] {
+        assert!(here.join("run").join(file).is_file(), "{file}");
+    }
+    let saved: Value =
+        serde_json::from_str(&fs::read_to_string(here.join("run/result.json")).expect("written"))
+            .expect("JSON");
+    assert_eq!(saved["best"], result["best"]);
+    // The scenario as run: what `--set` changed is in the text.
+    let text = fs::read_to_string(here.join("run/resolved.toml")).expect("written");
+    assert!(
+        text.contains("alpha = { value = 0.6,") && text.contains("starts = 3"),
+        "{text}"
+    );
+    // Without --out each run has a folder of its own.
+    for _ in 0..2 {
+        costate(
+            here,
+            &["fit", "lynx-hare", "--starts", "1", "--no-plots"],
+            0,
+        );
+    }
+    assert_eq!(
+        fs::read_dir(here.join("runs/lynx-hare"))
+            .expect("runs")
+            .count(),
+        2
+    );
+}
+
+#[test]
+fn completions_and_manual_are_printed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(costate(folder.path(), &["completions", shell], 0).contains("costate"));
+    }
+    assert!(costate(folder.path(), &["man"], 0).contains(".TH"));
+}
+
+/// Ctrl-C: the best so far is saved, exit code 130.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_fit_is_saved() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_costate"))
+        .args([
+            "fit",
+            "lynx-hare",
+            "--starts",
+            "20000",
+            "--set",
+            "solver.rtol=1e-12",
+            "--out",
+            "run",
+            "--quiet",
+        ])
+        .current_dir(folder.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("the program runs");
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    let told = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(told.expect("kill").success());
+    assert_eq!(child.wait().expect("ends").code(), Some(130));
+    let saved = fs::read_to_string(folder.path().join("run/result.json"));
+    // Where the signal met the screening of the starts, there is no best yet, and nothing to save.
+    if let Ok(saved) = saved {
+        let result: Value = serde_json::from_str(&saved).expect("JSON");
+        assert_eq!(result["interrupted"], true);
+    }
+}
