@@ -310,3 +310,140 @@ fn an_interrupted_fit_is_saved() {
         assert_eq!(result["interrupted"], true);
     }
 }
+
+#[test]
+fn check_names_what_the_data_cannot_tell() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = r#"[scenario]
+title = "A product of parameters"
+time = { start = 0.0, end = 4.0 }
+
+[parameters]
+a = { value = 0.7, bounds = [0.1, 2.0], fit = true }
+b = { value = 0.5, bounds = [0.1, 2.0], fit = true }
+c = { value = 0.5, bounds = [0.1, 2.0], fit = true }
+
+[states]
+amount = 3.0
+other = 1.0
+
+[equations]
+amount = "-a*b*amount"
+other = "-c*other"
+
+[observables]
+seen = { expression = "amount", noise = { model = "normal", sigma = 0.1 } }
+
+[data]
+file = "data.csv"
+time = "t"
+"#;
+    fs::write(folder.path().join("scenario.toml"), text).expect("written");
+    fs::write(
+        folder.path().join("data.csv"),
+        "t,seen\n0,3.1\n1,1.4\n2,0.8\n4,0.2\n",
+    )
+    .expect("written");
+    let check = json(
+        folder.path(),
+        &["check", "scenario.toml", "--json", "--quiet"],
+    );
+    let found: Vec<(&str, u64)> = check["findings"]
+        .as_array()
+        .expect("findings")
+        .iter()
+        .map(|f| {
+            (
+                f["message"].as_str().expect("text"),
+                f["line"].as_u64().expect("a line"),
+            )
+        })
+        .collect();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].0.contains("`c`") && found[0].1 == 8, "{found:?}");
+    assert!(
+        found[1].0.contains("`a`, `b` apart") && found[1].1 == 6,
+        "{found:?}"
+    );
+}
+
+/// Times of signals that depend on parameters: dual numbers, adjoint and differences of the frozen steps agree.
+#[test]
+fn gradients_through_signals_agree() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let scenario = |signals: &str| {
+        format!(
+            r#"[scenario]
+title = "A driven tank"
+time = {{ start = 0.0, end = 6.0 }}
+
+[parameters]
+rate = 0.7
+when = 1.3
+size = 2.0
+length = 0.9
+period = 1.7
+
+[states]
+level = "0.5*size"
+
+[signals]
+{signals}
+
+[equations]
+level = "u - rate*level"
+"#
+        )
+    };
+    let signals = [
+        (
+            "step",
+            r#"u = { kind = "step", at = "when", before = 0.1, after = "size" }"#,
+        ),
+        (
+            "pulse",
+            r#"u = { kind = "pulse", start = "when", width = "length", period = "period", high = "size" }"#,
+        ),
+        (
+            "ramp",
+            r#"u = { kind = "ramp", start = "when", end = "when + length", to = "size" }"#,
+        ),
+        (
+            "sine",
+            r#"u = { kind = "sine", amplitude = "size", frequency = "rate", phase = "when" }"#,
+        ),
+        ("expression", r#"u = "size*exp(-(t - when)^2/length)""#),
+        (
+            "table",
+            r#"u = { kind = "table", file = "u.csv", time = "t", column = "u", interpolation = "pchip" }"#,
+        ),
+    ];
+    fs::write(folder.path().join("u.csv"), "t,u\n0,1\n2,3\n3,2.5\n7,0\n").expect("written");
+    for (kind, text) in signals {
+        fs::write(folder.path().join("scenario.toml"), scenario(text)).expect("written");
+        let result = json(
+            folder.path(),
+            &[
+                "gradient",
+                "scenario.toml",
+                "--of",
+                "final(level)",
+                "--method",
+                "all",
+                "--json",
+            ],
+        );
+        let adjoint = result["certificate"]["adjoint"].as_f64().expect("a number");
+        let differences = result["certificate"]["finite-difference"]
+            .as_f64()
+            .expect("a number");
+        assert!(
+            adjoint < 1e-12,
+            "{kind}: dual and adjoint differ by {adjoint}"
+        );
+        assert!(
+            differences < 1e-7,
+            "{kind}: differences are off by {differences}"
+        );
+    }
+}

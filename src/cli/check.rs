@@ -11,12 +11,15 @@ use super::{Failure, load, print_json, print_text};
 pub fn run(common: &Common) -> Result<(), Failure> {
     let overrides = load::overrides(common, None, None)?;
     let (study, mut findings) = load::study(common, &overrides)?;
-    let more = study.nonsmooth_findings();
+    let solving = Solving::choose(&study);
+    let mut more = study.nonsmooth_findings();
+    if let Ok(solving) = &solving {
+        more.extend(study.identifiability_findings(solving));
+    }
     if !common.quiet {
         super::diagnostics::print(&more);
     }
     findings.extend(more);
-    let solving = Solving::choose(&study);
     let expectations = check_expectations(&study);
     let failed = expectations.iter().filter(|e| !e.holds()).count();
     if common.json {

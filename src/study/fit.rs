@@ -3,16 +3,16 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nalgebra::{DMatrix, DVector};
+use nalgebra::DMatrix;
 use rayon::prelude::*;
 
 use super::error::StudyError;
 use super::gradient::choose;
+use super::information::{Local, local_statistics, row_count};
 use super::objective::Objective;
 use super::scaling;
 use super::variable::Variable;
 use super::{Solving, Study};
-use crate::optimize::statistics::Statistics;
 use crate::optimize::{
     self, EvaluationError, LeastSquares, Outcome, Problem, Progress, Settings, Status,
     latin_hypercube,
@@ -326,85 +326,6 @@ fn best_of(outcomes: &[Outcome]) -> Option<usize> {
         })
 }
 
-/// What the rows' Jacobian at the estimate tells.
-struct Local {
-    standard_errors: Vec<Option<f64>>,
-    correlation: Option<DMatrix<f64>>,
-    decrease: f64,
-}
-
-impl Local {
-    fn unknown(parameters: usize) -> Self {
-        Self {
-            standard_errors: vec![None; parameters],
-            correlation: None,
-            decrease: f64::NAN,
-        }
-    }
-}
-
-/// Standard errors, correlations and the decrease a Gauss-Newton step predicts, from the Fisher information at natural
-/// parameters `p`. Without any noise model the residual variance s^2 = 2 objective / (N - m) stands for the unknown one.
-fn local_statistics(
-    study: &Study,
-    solving: &Solving,
-    variables: &[Variable],
-    at_bound: &[bool],
-    p: &[f64],
-) -> Result<Local, StudyError> {
-    let mut objective = Objective::new(study, solving.clone(), None)?;
-    let height = row_count(study, variables);
-    let mut r = vec![0.0; height];
-    let mut jacobian = vec![0.0; height * variables.len()];
-    let value = objective.rows(p, variables, &mut r, &mut jacobian)?;
-    let plain = study.noise.iter().all(Option::is_none);
-    let free = study.measurements() as f64 - variables.len() as f64;
-    let variance = if plain && free > 0.0 {
-        2.0 * value / free
-    } else {
-        1.0
-    };
-    let Ok(information) = Statistics::from_jacobian(&jacobian, height, variables.len()) else {
-        return Ok(Local::unknown(variables.len()));
-    };
-    let errors = information
-        .standard_errors
-        .iter()
-        .map(|e| e.map(|e| e * variance.sqrt()))
-        .collect();
-    let determined = information.rank == variables.len();
-    Ok(Local {
-        standard_errors: errors,
-        decrease: predicted_decrease(&r, &jacobian, at_bound),
-        correlation: determined.then_some(information.correlation),
-    })
-}
-
-/// g^T F^-1 g / 2 with g = J^T r and F = J^T J over the columns of J (`r.len()` long each) that are not `held`.
-fn predicted_decrease(r: &[f64], jacobian: &[f64], held: &[bool]) -> f64 {
-    let columns: Vec<f64> = jacobian
-        .chunks_exact(r.len().max(1))
-        .zip(held)
-        .filter(|(_, held)| !**held)
-        .flat_map(|(column, _)| column.iter().copied())
-        .collect();
-    let free = columns.len() / r.len().max(1);
-    let Ok(statistics) = Statistics::from_jacobian(&columns, r.len(), free) else {
-        return f64::NAN;
-    };
-    let g =
-        DMatrix::from_column_slice(r.len(), free, &columns).tr_mul(&DVector::from_column_slice(r));
-    0.5 * g.dot(&(statistics.covariance * &g))
-}
-
-fn row_count(study: &Study, variables: &[Variable]) -> usize {
-    let priors = variables
-        .iter()
-        .filter(|v| matches!(v, Variable::Parameter(i) if study.scenario.parameters[*i].prior.is_some()))
-        .count();
-    2 * study.measurements() + priors
-}
-
 /// The data objective on scaled fitted parameters.
 struct FitProblem<'a> {
     study: &'a Study,
@@ -427,7 +348,11 @@ impl<'a> FitProblem<'a> {
     ) -> Result<Self, StudyError> {
         Ok(Self {
             objective: Objective::new(study, solving.clone(), Some(stop))?,
-            gradient_method: choose(study.scenario.gradient.method, variables.len()),
+            gradient_method: choose(
+                study.scenario.gradient.method,
+                solving.stepper,
+                variables.len(),
+            ),
             p: study.values(),
             rows: row_count(study, variables),
             study,

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::error::StudyError;
 use super::functional::FunctionalStudy;
-use super::objective::Objective;
+use super::objective::{Objective, chunk_width};
+use super::run::Stepper;
 use super::variable::Variable;
 use super::{Solving, Study};
 use crate::scenario::GradientMethod;
@@ -35,15 +36,38 @@ pub struct Gradient {
     pub seconds: f64,
 }
 
-/// The method that `auto` stands for: dual numbers cost about a solve times (1 + directions / 2) a chunk of
-/// eight, the adjoint about four solves whatever the number of variables (measured on Lotka-Volterra; the two
-/// meet near four to eight variables).
-pub fn choose(method: GradientMethod, variables: usize) -> GradientMethod {
+/// The method that `auto` stands for, by what each costs in units of a solve on dual numbers without a direction.
+///
+/// ```text
+/// dual     sum over chunks of N = 1, 2, 4, 8 directions of 1 + N / 4
+/// adjoint  2 (tsit5: a recorded solve and its sweep), 1.3 (rodas5p: the sweep reuses the factorizations, while
+///          dual numbers factorize with every direction), whatever the number of variables
+/// ```
+///
+/// Fitted to times of the gallery and of POLLU (`costate gradient SCENARIO --wrt ... --method all`): 0.19 to 0.5 a
+/// direction, 1.7 to 2.6 for the adjoint of tsit5, 1.3 for that of rodas5p. The choice depends on counts alone, so that
+/// the same scenario gives the same bits on every machine.
+pub fn choose(method: GradientMethod, stepper: Stepper, variables: usize) -> GradientMethod {
+    let adjoint = match stepper {
+        Stepper::Tsit5 => 2.0,
+        Stepper::Rodas5p => 1.3,
+    };
     match method {
-        GradientMethod::Auto if variables <= 4 => GradientMethod::Dual,
+        GradientMethod::Auto if dual_cost(variables) < adjoint => GradientMethod::Dual,
         GradientMethod::Auto => GradientMethod::Adjoint,
         named => named,
     }
+}
+
+fn dual_cost(variables: usize) -> f64 {
+    let mut cost = 0.0;
+    let mut left = variables;
+    while left > 0 {
+        let width = chunk_width(left);
+        cost += 1.0 + 0.25 * width as f64;
+        left = left.saturating_sub(width);
+    }
+    cost
 }
 
 /// Writes a gradient and returns the value.
@@ -58,7 +82,7 @@ pub fn gradient(
     p: &[f64],
     variables: &[Variable],
 ) -> Result<Gradient, StudyError> {
-    let method = choose(method, variables.len());
+    let method = choose(method, solving.stepper, variables.len());
     let mut gradient = vec![0.0; variables.len()];
     let mut evaluate: Evaluation<'_> = match of {
         GradientOf::Data => {
@@ -94,4 +118,24 @@ pub fn gradient(
         method,
         seconds,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn auto_takes_dual_numbers_for_few_directions_only() {
+        let auto = |stepper, m| choose(GradientMethod::Auto, stepper, m);
+        assert_eq!(auto(Stepper::Tsit5, 1), GradientMethod::Dual);
+        assert_eq!(auto(Stepper::Tsit5, 2), GradientMethod::Dual);
+        assert_eq!(auto(Stepper::Tsit5, 4), GradientMethod::Adjoint);
+        assert_eq!(auto(Stepper::Tsit5, 30), GradientMethod::Adjoint);
+        assert_eq!(auto(Stepper::Rodas5p, 1), GradientMethod::Dual);
+        assert_eq!(auto(Stepper::Rodas5p, 2), GradientMethod::Adjoint);
+        assert_eq!(
+            choose(GradientMethod::Dual, Stepper::Rodas5p, 30),
+            GradientMethod::Dual
+        );
+    }
 }

@@ -9,6 +9,7 @@ mod error;
 mod fit;
 mod functional;
 mod gradient;
+mod information;
 mod noise;
 mod objective;
 mod plan;

@@ -654,7 +654,7 @@ impl<const N: usize> Lane<Dual<N>> {
 }
 
 /// Directions of the dual numbers for `left` remaining variables.
-fn chunk_width(left: usize) -> usize {
+pub(super) fn chunk_width(left: usize) -> usize {
     match left {
         0 | 1 => 1,
         2 => 2,
