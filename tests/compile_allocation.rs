@@ -1,7 +1,7 @@
 //! After its first call no compiled function allocates: counted by the allocator itself, alone in its process.
 
-use std::alloc::{GlobalAlloc, Layout, System as SystemAllocator};
-use std::cell::Cell;
+mod counting;
+
 use std::sync::Arc;
 
 use costate::compile::{Backend, ModelSystem, RightHandSide, Sizes};
@@ -10,35 +10,7 @@ use costate::model::graph::{Binary, Unary};
 use costate_adjoint::{AdjointImplicitSystem, AdjointSystem, Dual};
 use costate_solvers::{ImplicitSystem, System};
 
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every request is handed on to the system's allocator; counting touches no memory that it manages.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promises are those that the system's allocator asks for.
-        unsafe { SystemAllocator.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above; `pointer` came from `alloc`, so from the system's allocator.
-        unsafe { SystemAllocator.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// Allocations of the second of two rounds of calls.
-fn second_round(mut calls: impl FnMut()) -> usize {
-    calls();
-    let before = ALLOCATIONS.get();
-    calls();
-    ALLOCATIONS.get() - before
-}
+use counting::second_round;
 
 fn right_hand_side(length: usize, backend: Backend) -> Arc<RightHandSide> {
     let mut graph = Graph::new();

@@ -1,8 +1,8 @@
 //! Once its buffers are made, an objective and its derivatives allocate nothing, whatever the number of steps: counted
 //! by the allocator itself, alone in its process.
 
-use std::alloc::{GlobalAlloc, Layout, System as SystemAllocator};
-use std::cell::Cell;
+mod counting;
+
 use std::path::Path;
 
 use costate::compile::Backend;
@@ -10,35 +10,7 @@ use costate::scenario::Override;
 
 use costate::study::{Objective, Solving, Study, Variable};
 
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every request is handed on to the system's allocator; counting touches no memory that it manages.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promises are those that the system's allocator asks for.
-        unsafe { SystemAllocator.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above; `pointer` came from `alloc`, so from the system's allocator.
-        unsafe { SystemAllocator.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// Allocations of the second of two calls.
-fn second(mut call: impl FnMut()) -> usize {
-    call();
-    let before = ALLOCATIONS.get();
-    call();
-    ALLOCATIONS.get() - before
-}
+use counting::second_round;
 
 fn study(path: &str, method: &str) -> Study {
     let overrides = [Override {
@@ -71,13 +43,13 @@ fn value_gradients_and_rows_allocate_nothing_again() {
             };
             expect_none(
                 "value",
-                second(|| {
+                second_round(|| {
                     objective.value(&p).expect("a value");
                 }),
             );
             expect_none(
                 "adjoint",
-                second(|| {
+                second_round(|| {
                     objective
                         .gradient_adjoint(&p, &variables, &mut gradient)
                         .expect("a gradient");
@@ -85,7 +57,7 @@ fn value_gradients_and_rows_allocate_nothing_again() {
             );
             expect_none(
                 "dual",
-                second(|| {
+                second_round(|| {
                     objective
                         .gradient_dual(&p, &variables, &mut gradient)
                         .expect("a gradient");
@@ -93,7 +65,7 @@ fn value_gradients_and_rows_allocate_nothing_again() {
             );
             expect_none(
                 "rows",
-                second(|| {
+                second_round(|| {
                     objective
                         .rows(&p, &variables, &mut rows, &mut jacobian)
                         .expect("rows");

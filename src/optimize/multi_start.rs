@@ -33,7 +33,7 @@ impl StartResult {
     }
 }
 
-/// Runs `run(index, start, interrupted)` for each start over `threads` threads (all cores where none is named).
+/// Runs `run(index, start, interrupted)` for each start over `threads` threads (those of the pool it is called in where none is named).
 ///
 /// Once `interrupted` is set, starts not yet begun come back as [`EvaluationError::Interrupted`]; a start under way sees
 /// the flag through its third argument, typically from the method's callback, and ends with its best point. Threads
@@ -57,23 +57,18 @@ where
         },
     };
     let serial = || starts.iter().enumerate().map(one).collect();
-    if threads == Some(1) || starts.len() < 2 {
-        return serial();
-    }
-    match rayon::ThreadPoolBuilder::new()
-        .num_threads(threads.unwrap_or(0))
-        .build()
-    {
-        // One start a task: they differ too much in length to be dealt out in blocks.
-        Ok(pool) => pool.install(|| {
-            starts
-                .par_iter()
-                .enumerate()
-                .with_max_len(1)
-                .map(one)
-                .collect()
-        }),
-        Err(_) => serial(),
+    // One start a task: they differ too much in length to be dealt out in blocks.
+    let parallel = || {
+        let starts = starts.par_iter().enumerate().with_max_len(1);
+        starts.map(one).collect()
+    };
+    match threads {
+        Some(1) => serial(),
+        None => parallel(),
+        Some(count) => match rayon::ThreadPoolBuilder::new().num_threads(count).build() {
+            Ok(pool) => pool.install(parallel),
+            Err(_) => serial(),
+        },
     }
 }
 

@@ -135,22 +135,9 @@ pub fn fit(
         drop(progress);
         watch(now);
     };
-    let one = |start: &Vec<f64>| -> Outcome {
-        if stop.load(Ordering::Relaxed) {
-            return not_run(start, Status::Interrupted);
-        }
-        let mut problem = match FitProblem::new(study, &solving, &variables, (&lower, &upper), stop)
-        {
-            Ok(problem) => problem,
-            Err(error) => {
-                return not_run(
-                    start,
-                    Status::Failed {
-                        reason: error.to_string(),
-                    },
-                );
-            }
-        };
+    let run = |_: usize, start: &[f64], stop: &AtomicBool| -> Result<Outcome, EvaluationError> {
+        let mut problem = FitProblem::new(study, &solving, &variables, (&lower, &upper), stop)
+            .map_err(evaluation_error)?;
         let mut each = |progress: &Progress, _: &[f64]| {
             tell(&|p| {
                 p.best = p.best.min(progress.value);
@@ -174,9 +161,12 @@ pub fn fit(
                 p.best = p.best.min(outcome.value);
             }
         });
-        outcome
+        Ok(outcome)
     };
-    let outcomes: Vec<Outcome> = starts.par_iter().with_max_len(1).map(one).collect();
+    let outcomes: Vec<Outcome> = optimize::multi_start(&starts, None, stop, run)
+        .into_iter()
+        .map(|result| result.outcome.unwrap_or_else(|e| not_run(&result.start, e)))
+        .collect();
     let natural = |q: &[f64]| -> Vec<f64> {
         fitted
             .iter()
@@ -294,7 +284,7 @@ fn starting_points(
     (starts, replaced)
 }
 
-fn not_run(start: &[f64], status: Status) -> Outcome {
+fn not_run(start: &[f64], error: EvaluationError) -> Outcome {
     Outcome {
         theta: start.to_vec(),
         value: f64::NAN,
@@ -303,7 +293,10 @@ fn not_run(start: &[f64], status: Status) -> Outcome {
         iterations: 0,
         evaluations: 0,
         gradient_evaluations: 0,
-        status,
+        status: match error {
+            EvaluationError::Interrupted => Status::Interrupted,
+            EvaluationError::Failed { reason } => Status::Failed { reason },
+        },
         history: Vec::new(),
     }
 }
