@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::error::StudyError;
 use super::functional::FunctionalStudy;
-use super::objective::{Objective, chunk_width};
+use super::lane::chunk_width;
+use super::objective::Objective;
 use super::run::Stepper;
 use super::variable::Variable;
 use super::{Solving, Study};

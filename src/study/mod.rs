@@ -10,6 +10,7 @@ mod fit;
 mod functional;
 mod gradient;
 mod information;
+mod lane;
 mod noise;
 mod objective;
 mod plan;

@@ -8,19 +8,16 @@ use std::sync::atomic::AtomicBool;
 
 use costate_adjoint::sweep::{Seeds, TimeBars};
 use costate_adjoint::{Dual, Tape};
-use costate_solvers::record::{Mesh, Samples};
-use costate_solvers::{NoRecord, Recorder, Statistics};
+use costate_solvers::record::Mesh;
+use costate_solvers::{NoRecord, Statistics};
 
 use super::error::StudyError;
+use super::lane::{Lane, add, checked_share, chunk_width, lane};
 use super::noise;
-use super::plan::ExperimentPlan;
 use super::prior;
 use super::reverse::Reverse;
-use super::run::Run;
 use super::variable::Variable;
 use super::{Solving, Study};
-use crate::compile::ModelScalar;
-use crate::scenario::NoiseModel;
 
 /// Work on the data objective of one study: buffers for every method, made when first used.
 pub struct Objective<'a> {
@@ -39,14 +36,6 @@ pub struct Objective<'a> {
     pub statistics: Statistics,
 }
 
-/// Everything one scalar needs to evaluate the measurements.
-struct Lane<S: ModelScalar> {
-    run: Run<S>,
-    samples: Vec<Samples<S>>,
-    parameters: Vec<S>,
-    outputs: Vec<S>,
-}
-
 #[derive(Default)]
 struct Cotangents {
     samples: Vec<f64>,
@@ -57,75 +46,6 @@ struct Cotangents {
     solved: Vec<f64>,
     parameters: Vec<f64>,
     initial: Vec<f64>,
-}
-
-impl<S: ModelScalar> Lane<S> {
-    fn new(study: &Study) -> Result<Self, StudyError> {
-        let samples = study
-            .plans
-            .iter()
-            .map(|plan| Samples::new(plan.times.iter().map(|&t| S::from(t)).collect()))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| study.run_error(error, 0))?;
-        Ok(Self {
-            run: Run::new(&study.equations),
-            samples,
-            parameters: vec![S::from(0.0); study.scenario.parameters.len()],
-            outputs: vec![S::from(0.0); 2 * study.scenario.observables.len()],
-        })
-    }
-
-    /// Solves an experiment through its samples; `self.parameters` are set already.
-    fn solve<R: Recorder<S>>(
-        &mut self,
-        study: &Study,
-        experiment: usize,
-        solving: &Solving,
-        stop: Option<&AtomicBool>,
-        increment: impl FnOnce(&mut [S]),
-        also: R,
-    ) -> Result<Statistics, StudyError> {
-        let start = study.scenario.start;
-        let end = study.plans[experiment]
-            .times
-            .last()
-            .copied()
-            .unwrap_or(start);
-        let fail = |error| study.run_error(error, experiment);
-        self.run
-            .prepare(experiment, &self.parameters, start, end)
-            .map_err(fail)?;
-        increment(&mut self.run.x);
-        let samples = &mut self.samples[experiment];
-        self.run
-            .solve(solving.stepper, &solving.options, stop, (samples, also))
-            .map_err(fail)
-    }
-
-    /// Calls `each(measurement, y, sigma)` over an experiment's measurements after `solve`.
-    fn observe(
-        &mut self,
-        study: &Study,
-        experiment: usize,
-        mut each: impl FnMut(usize, S, S) -> Result<(), StudyError>,
-    ) -> Result<(), StudyError> {
-        let plan = &study.plans[experiment];
-        let count = study.scenario.observables.len();
-        let mut observed = usize::MAX;
-        for (index, m) in plan.measurements.iter().enumerate() {
-            if observed != m.sample {
-                observed = m.sample;
-                let state = self.samples[experiment].state(m.sample);
-                self.run
-                    .observe(plan.times[m.sample], state, &mut self.outputs)
-                    .map_err(|e| study.run_error(e, experiment))?;
-            }
-            let y = self.outputs[m.observable];
-            let sigma = m.sigma.map_or(self.outputs[count + m.observable], S::from);
-            each(index, y, sigma)?;
-        }
-        Ok(())
-    }
 }
 
 impl<'a> Objective<'a> {
@@ -529,140 +449,6 @@ pub struct Prediction {
     pub residual: f64,
 }
 
-fn lane<'l, S: ModelScalar>(
-    slot: &'l mut Option<Lane<S>>,
-    study: &Study,
-) -> Result<&'l mut Lane<S>, StudyError> {
-    if slot.is_none() {
-        *slot = Some(Lane::new(study)?);
-    }
-    slot.as_mut().ok_or(StudyError::NoData)
-}
-
-impl<const N: usize> Lane<Dual<N>> {
-    fn seed(&mut self, p: &[f64], chunk: &[Variable]) {
-        for (dual, &value) in self.parameters.iter_mut().zip(p) {
-            *dual = Dual::from(value);
-        }
-        for (k, variable) in chunk.iter().enumerate() {
-            if let Variable::Parameter(i) = *variable {
-                self.parameters[i].tangent[k] = 1.0;
-            }
-        }
-    }
-
-    fn solve_seeded(
-        &mut self,
-        study: &Study,
-        experiment: usize,
-        solving: &Solving,
-        stop: Option<&AtomicBool>,
-        chunk: &[Variable],
-    ) -> Result<Statistics, StudyError> {
-        let increment = |x: &mut [Dual<N>]| {
-            for (k, variable) in chunk.iter().enumerate() {
-                if let Variable::Initial(i) = *variable {
-                    x[i].tangent[k] += 1.0;
-                }
-            }
-        };
-        self.solve(study, experiment, solving, stop, increment, NoRecord)
-    }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the objective's parts, borrowed one by one"
-    )]
-    fn gradient(
-        &mut self,
-        study: &Study,
-        solving: &Solving,
-        stop: Option<&AtomicBool>,
-        p: &[f64],
-        chunk: &[Variable],
-        gradient: &mut [f64],
-        counted: &mut Statistics,
-    ) -> Result<f64, StudyError> {
-        self.seed(p, chunk);
-        let mut total = Dual::<N>::from(0.0);
-        for experiment in 0..study.plans.len() {
-            if study.plans[experiment].measurements.is_empty() {
-                continue;
-            }
-            add(
-                counted,
-                self.solve_seeded(study, experiment, solving, stop, chunk)?,
-            );
-            self.observe(study, experiment, |index, y, sigma| {
-                checked_share(study, experiment, index, y.value, sigma.value)?;
-                let m = study.plans[experiment].measurements[index];
-                total += noise::share(study.noise[m.observable], y, sigma, m.value);
-                Ok(())
-            })?;
-        }
-        gradient.copy_from_slice(&total.tangent[..chunk.len()]);
-        Ok(total.value)
-    }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the objective's parts, borrowed one by one"
-    )]
-    fn rows(
-        &mut self,
-        study: &Study,
-        solving: &Solving,
-        stop: Option<&AtomicBool>,
-        p: &[f64],
-        chunk: &[Variable],
-        r: &mut [f64],
-        columns: &mut [f64],
-        counted: &mut Statistics,
-    ) -> Result<f64, StudyError> {
-        self.seed(p, chunk);
-        let height = r.len();
-        let mut total = 0.0;
-        let mut row = 0;
-        for experiment in 0..study.plans.len() {
-            if study.plans[experiment].measurements.is_empty() {
-                continue;
-            }
-            add(
-                counted,
-                self.solve_seeded(study, experiment, solving, stop, chunk)?,
-            );
-            self.observe(study, experiment, |index, y, sigma| {
-                total += checked_share(study, experiment, index, y.value, sigma.value)?;
-                let m = study.plans[experiment].measurements[index];
-                let rows = noise::rows(study.noise[m.observable], y.value, sigma.value, m.value);
-                r[row] = rows.residual;
-                // Where nothing moves sigma, its residual has no place in the sum: the row stays empty.
-                let moves = sigma.tangent.iter().any(|&d| d != 0.0);
-                r[row + 1] = rows.sigma_residual;
-                for k in 0..chunk.len() {
-                    columns[row + k * height] = rows.slope * y.tangent[k];
-                    if moves {
-                        columns[row + 1 + k * height] = rows.sigma_slope * sigma.tangent[k];
-                    }
-                }
-                row += 2;
-                Ok(())
-            })?;
-        }
-        Ok(total)
-    }
-}
-
-/// Directions of the dual numbers for `left` remaining variables.
-pub(super) fn chunk_width(left: usize) -> usize {
-    match left {
-        0 | 1 => 1,
-        2 => 2,
-        3 | 4 => 4,
-        _ => 8,
-    }
-}
-
 fn prior_value(study: &Study, p: &[f64]) -> f64 {
     let parameters = study.scenario.parameters.iter().zip(p);
     parameters
@@ -678,37 +464,4 @@ fn add_prior_slopes(study: &Study, p: &[f64], variables: &[Variable], gradient: 
             *g += prior::share(prior, p[i]).slope;
         }
     }
-}
-
-/// A measurement's share, or a finding that names it where it is not finite.
-#[inline]
-fn checked_share(
-    study: &Study,
-    experiment: usize,
-    index: usize,
-    y: f64,
-    sigma: f64,
-) -> Result<f64, StudyError> {
-    let plan: &ExperimentPlan = &study.plans[experiment];
-    let m = plan.measurements[index];
-    let model: Option<NoiseModel> = study.noise[m.observable];
-    let share = noise::share(model, y, sigma, m.value);
-    if share.is_finite() {
-        return Ok(share);
-    }
-    Err(StudyError::Objective {
-        observable: study.scenario.observables[m.observable].name.text.clone(),
-        value: y,
-        sigma,
-        t: plan.times[m.sample],
-        measured: m.value,
-    })
-}
-
-fn add(total: &mut Statistics, one: Statistics) {
-    total.steps += one.steps;
-    total.rejected += one.rejected;
-    total.rhs_evaluations += one.rhs_evaluations;
-    total.jacobians += one.jacobians;
-    total.factorizations += one.factorizations;
 }
