@@ -43,6 +43,38 @@ pub enum SolveError {
         /// time reached
         t: f64,
     },
+    /// The nonlinear equations of an implicit step did not converge however small the step.
+    #[error("the nonlinear equations of a step did not converge at t = {t}")]
+    NotConverged {
+        /// time reached
+        t: f64,
+        /// state with the largest scaled correction
+        state: usize,
+        /// the states there
+        x: Vec<f64>,
+    },
+    /// A method without an error estimate was given no step size.
+    #[error("the method has no error estimate and needs a step size")]
+    StepRequired,
+    /// A splitting method met an equation that it cannot split: f_`state` depends on x_`other` of its own part.
+    #[error("the system does not split: equation {state} depends on state {other}")]
+    NotSeparable {
+        /// equation, by state
+        state: usize,
+        /// the state of the same part that it depends on
+        other: usize,
+    },
+    /// The algebraic equations of a system with singular mass matrix do not hold at the start, and no states
+    /// near those given satisfy them.
+    #[error("inconsistent initial states at t = {t}: equation {state} is off by {residual:e}")]
+    Inconsistent {
+        /// start time
+        t: f64,
+        /// the equation that fails most
+        state: usize,
+        /// its residual
+        residual: f64,
+    },
     /// An explicit method met stiffness and was told to report it (`Options::stiffness_test`).
     #[error("the system is stiff at t = {t}")]
     Stiff {

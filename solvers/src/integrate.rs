@@ -11,7 +11,7 @@
 use crate::control::Controller;
 use crate::error::SolveError;
 use crate::initial_step::initial_step;
-use crate::method::{Method, Recorder, StepView, Trial};
+use crate::method::{Method, Outcome, Recorder, StepView, Trial};
 use crate::options::{Options, Statistics, Tolerance};
 use crate::record::Mesh;
 use crate::scalar::Scalar;
@@ -57,6 +57,10 @@ impl<S: Scalar, M> Integrator<S, M> {
     {
         check_options(options, system.dim())?;
         self.check_shapes(system, x, times)?;
+        M::check(system)?;
+        if !M::ADAPTIVE && options.step.is_none() {
+            return Err(SolveError::StepRequired);
+        }
         recorder.started(times, x)?;
         let mut drive = Drive {
             options,
@@ -95,6 +99,7 @@ impl<S: Scalar, M> Integrator<S, M> {
     {
         check_options(options, system.dim())?;
         self.check_shapes(system, x, times)?;
+        M::check(system)?;
         recorder.started(times, x)?;
         let mut statistics = Statistics::default();
         let mut steps = mesh.steps.iter().peekable();
@@ -126,6 +131,7 @@ impl<S: Scalar, M> Integrator<S, M> {
                     Trial::Computed { .. } => {}
                     Trial::NotFinite { state } => return Err(not_finite(t, state, x)),
                     Trial::Singular => return Err(SolveError::SingularMatrix { t: t.value() }),
+                    Trial::NotConverged { state } => return Err(not_converged(t, state, x)),
                 }
                 self.finish(
                     system,
@@ -201,9 +207,10 @@ impl<S: Scalar, M> Integrator<S, M> {
         }
         // After a stop time the last size is a better guess than the cautious first-step rule: where f
         // jumped, the error test corrects it at the price of a rejection.
-        let mut h = match drive.proposal {
-            Some(h) => h,
-            None => initial_step(
+        let mut h = match (options.step, drive.proposal) {
+            (Some(step), _) => even(step, (end.value() - t.value()).abs()),
+            (None, Some(h)) => h,
+            (None, None) => initial_step(
                 system,
                 t,
                 x,
@@ -250,7 +257,7 @@ impl<S: Scalar, M> Integrator<S, M> {
                 &mut drive.statistics,
             );
             match trial {
-                Trial::Computed { error, .. } if error <= 1.0 => {
+                Trial::Computed { error, .. } if error <= 1.0 || options.step.is_some() => {
                     self.finish(
                         system,
                         x,
@@ -265,7 +272,11 @@ impl<S: Scalar, M> Integrator<S, M> {
                     if options.stiffness_test {
                         drive.watch_stiffness::<S, F, M>(&self.method, t)?;
                     }
-                    let factor = drive.controller.accepted(error);
+                    let factor = match self.method.resize(Outcome::Accepted) {
+                        _ if options.step.is_some() => 1.0,
+                        Some(factor) => factor,
+                        None => drive.controller.accepted(error),
+                    };
                     // a step cut short by the stop time is no reason to forget the size before the cut
                     h = if factor >= 1.0 {
                         f64::max(h, size * factor)
@@ -279,21 +290,40 @@ impl<S: Scalar, M> Integrator<S, M> {
                 }
                 Trial::Computed { error, state } => {
                     drive.statistics.rejected += 1;
-                    h = size * drive.controller.rejected(error);
+                    let factor = drive.controller.rejected(error);
+                    h = size * self.method.resize(Outcome::Rejected).unwrap_or(factor);
                     failure = Failure::Error(state);
                 }
                 Trial::NotFinite { state } => {
-                    drive.statistics.rejected += 1;
-                    h = size * drive.controller.failed();
+                    h = size * self.failed::<F>(drive);
                     failure = Failure::NotFinite(state);
                 }
                 Trial::Singular => {
-                    drive.statistics.rejected += 1;
-                    h = size * drive.controller.failed();
+                    h = size * self.failed::<F>(drive);
                     failure = Failure::Singular;
                 }
+                Trial::NotConverged { state } => {
+                    drive.statistics.newton_failures += 1;
+                    h = size * self.failed::<F>(drive);
+                    failure = Failure::NotConverged(state);
+                }
+            }
+            if options.step.is_some() && !matches!(failure, Failure::None) {
+                // a fixed step that cannot be made has no smaller one to fall back on
+                return Err(failure.into_error(t, size, x));
             }
         }
+    }
+
+    /// Counts a step that could not be computed; the factor on its size.
+    fn failed<F>(&mut self, drive: &mut Drive<'_>) -> f64
+    where
+        F: System<S> + ?Sized,
+        M: Method<S, F>,
+    {
+        drive.statistics.rejected += 1;
+        let factor = drive.controller.failed();
+        self.method.resize(Outcome::Failed).unwrap_or(factor)
     }
 
     /// Accepts the step in `x_new`, shows it to the recorder and makes it the current state.
@@ -312,6 +342,10 @@ impl<S: Scalar, M> Integrator<S, M> {
         R: Recorder<S>,
     {
         self.method.accept(system, t_new, &self.x_new, statistics);
+        if recorder.reads_inside(t, t_new) {
+            self.method
+                .densify(system, t, h, x, &self.x_new, statistics);
+        }
         statistics.steps += 1;
         let go_on = recorder.accepted::<F, M>(&StepView {
             t,
@@ -412,6 +446,7 @@ enum Failure {
     Error(usize),
     NotFinite(usize),
     Singular,
+    NotConverged(usize),
 }
 
 impl Failure {
@@ -427,6 +462,7 @@ impl Failure {
             Self::Error(state) => too_small(state),
             Self::NotFinite(state) => not_finite(t, state, x),
             Self::Singular => SolveError::SingularMatrix { t: t.value() },
+            Self::NotConverged(state) => not_converged(t, state, x),
         }
     }
 }
@@ -440,6 +476,12 @@ fn fit(h: f64, remaining: f64, max_step: f64) -> (f64, bool) {
     } else {
         (h, false)
     }
+}
+
+/// The size of equal steps through `span`, `step` at most (but for rounding).
+fn even(step: f64, span: f64) -> f64 {
+    let count = (span / step * (1.0 - 1e-12)).ceil().max(1.0);
+    span / count
 }
 
 /// Below this a step no longer moves t by whole digits.
@@ -467,6 +509,14 @@ fn values<S: Scalar>(x: &[S]) -> Vec<f64> {
 
 fn not_finite<S: Scalar>(t: S, state: usize, x: &[S]) -> SolveError {
     SolveError::NotFinite {
+        t: t.value(),
+        state,
+        x: values(x),
+    }
+}
+
+fn not_converged<S: Scalar>(t: S, state: usize, x: &[S]) -> SolveError {
+    SolveError::NotConverged {
         t: t.value(),
         state,
         x: values(x),
@@ -532,10 +582,13 @@ pub(crate) fn check_options(options: &Options, n: usize) -> Result<(), SolveErro
     if options.max_step.is_nan() || options.max_step <= 0.0 {
         return Err(invalid("the largest step size must be positive"));
     }
-    if let Some(h) = options.first_step
-        && !(h > 0.0 && h.is_finite())
-    {
-        return Err(invalid("the first step size must be positive and finite"));
+    for (h, what) in [
+        (options.first_step, "the first step size"),
+        (options.step, "the step size"),
+    ] {
+        if h.is_some_and(|h| !(h > 0.0 && h.is_finite())) {
+            return Err(invalid(&format!("{what} must be positive and finite")));
+        }
     }
     Ok(())
 }

@@ -22,6 +22,22 @@ pub enum Trial {
     },
     /// The iteration matrix could not be factorised.
     Singular,
+    /// The nonlinear equations of an implicit step were not solved.
+    NotConverged {
+        /// state with the largest scaled correction
+        state: usize,
+    },
+}
+
+/// What became of a tried step, for methods that choose their own step sizes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The step was accepted.
+    Accepted,
+    /// The error test rejected it.
+    Rejected,
+    /// It could not be computed.
+    Failed,
 }
 
 /// A one-step method over systems of type `F`, owning its workspace: nothing is allocated after `new`.
@@ -32,7 +48,14 @@ pub trait Method<S: Scalar, F: ?Sized> {
     const ERROR_ORDER: u32;
     /// Vectors of length n that a step stores in [`StepView::stages`].
     const STAGES: usize;
+    /// Whether the method estimates its error. One that does not takes steps of [`Options::step`].
+    const ADAPTIVE: bool = true;
 
+    /// Whether the method can solve `system` at all; asked once a solve, before anything is computed.
+    fn check(system: &F) -> Result<(), SolveError> {
+        let _ = system;
+        Ok(())
+    }
     /// A workspace for n states and `non_zeros` entries of the Jacobian.
     fn new(system: &F) -> Self;
     /// Forgets what was carried from the last step (FSAL stage): call at the start and after every jump.
@@ -54,8 +77,27 @@ pub trait Method<S: Scalar, F: ?Sized> {
         options: &Options,
         statistics: &mut Statistics,
     ) -> Trial;
-    /// Makes what dense output of the step just tried needs beyond the step itself, and carries FSAL stages.
+    /// Makes the step just tried the last accepted one: evaluates or carries the slope at its end.
     fn accept(&mut self, system: &mut F, t_new: S, x_new: &[S], statistics: &mut Statistics);
+    /// Adds to the stages of the step just accepted what its dense output needs beyond the step itself (`t`,
+    /// `h`, `x` are its start and size). Asked for only where somebody reads inside the step.
+    fn densify(
+        &mut self,
+        system: &mut F,
+        t: S,
+        h: S,
+        x: &[S],
+        x_new: &[S],
+        statistics: &mut Statistics,
+    ) {
+        let _ = (system, t, h, x, x_new, statistics);
+    }
+    /// Factor on the size of the step just tried, for methods that choose their own sizes (multistep methods);
+    /// `None` leaves it to the PI controller.
+    fn resize(&mut self, outcome: Outcome) -> Option<f64> {
+        let _ = outcome;
+        None
+    }
     /// Stages of the last accepted step, `STAGES * n` numbers (see the method's module for what they are).
     fn stages(&self) -> &[S];
     /// Dense output of a step given by its data: writes x(t + theta h) into `out`, 0 <= theta <= 1.
@@ -96,6 +138,11 @@ pub trait Recorder<S: Scalar> {
     fn started(&mut self, times: &[S], x: &[S]) -> Result<(), SolveError> {
         let _ = (times, x);
         Ok(())
+    }
+    /// Whether the inside of a step from `t` to `t_new` will be read, so that dense output must be ready.
+    fn reads_inside(&self, t: S, t_new: S) -> bool {
+        let _ = (t, t_new);
+        true
     }
     /// One accepted step of method `M`. `false` ends the solve with [`crate::SolveError::Stopped`].
     fn accepted<F: ?Sized, M: Method<S, F>>(&mut self, step: &StepView<'_, S>) -> bool;

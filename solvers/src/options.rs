@@ -39,6 +39,9 @@ pub struct Options {
     pub atol: Tolerance,
     /// first step size; `None`: chosen
     pub first_step: Option<f64>,
+    /// steps of this size without error control (shortened evenly where a stretch is no multiple of it);
+    /// methods without an error estimate need it
+    pub step: Option<f64>,
     /// largest step size; infinite: none
     pub max_step: f64,
     /// accepted and rejected steps allowed
@@ -55,6 +58,7 @@ impl Default for Options {
             rtol: 1e-6,
             atol: Tolerance::Uniform(1e-8),
             first_step: None,
+            step: None,
             max_step: f64::INFINITY,
             max_steps: 1_000_000,
             error_norm: ErrorNorm::Values,
@@ -76,4 +80,8 @@ pub struct Statistics {
     pub jacobians: usize,
     /// LU factorisations
     pub factorizations: usize,
+    /// iterations of the nonlinear solver of implicit methods
+    pub newton_iterations: usize,
+    /// steps given up because the nonlinear solver did not converge (among the rejected)
+    pub newton_failures: usize,
 }

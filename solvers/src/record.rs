@@ -16,6 +16,9 @@ use crate::scalar::Scalar;
 pub struct NoRecord;
 
 impl<S: Scalar> Recorder<S> for NoRecord {
+    fn reads_inside(&self, _t: S, _t_new: S) -> bool {
+        false
+    }
     #[inline]
     fn accepted<F: ?Sized, M: Method<S, F>>(&mut self, _step: &StepView<'_, S>) -> bool {
         true
@@ -26,6 +29,10 @@ impl<S: Scalar, A: Recorder<S>, B: Recorder<S>> Recorder<S> for (A, B) {
     fn started(&mut self, times: &[S], x: &[S]) -> Result<(), SolveError> {
         self.0.started(times, x)?;
         self.1.started(times, x)
+    }
+    #[inline]
+    fn reads_inside(&self, t: S, t_new: S) -> bool {
+        self.0.reads_inside(t, t_new) || self.1.reads_inside(t, t_new)
     }
     #[inline]
     fn accepted<F: ?Sized, M: Method<S, F>>(&mut self, step: &StepView<'_, S>) -> bool {
@@ -40,6 +47,10 @@ impl<S: Scalar, R: Recorder<S>> Recorder<S> for &mut R {
         (**self).started(times, x)
     }
     #[inline]
+    fn reads_inside(&self, t: S, t_new: S) -> bool {
+        (**self).reads_inside(t, t_new)
+    }
+    #[inline]
     fn accepted<F: ?Sized, M: Method<S, F>>(&mut self, step: &StepView<'_, S>) -> bool {
         (**self).accepted::<F, M>(step)
     }
@@ -50,6 +61,10 @@ impl<S: Scalar, R: Recorder<S>> Recorder<S> for &mut R {
 pub struct StopFlag<'a>(pub &'a AtomicBool);
 
 impl<S: Scalar> Recorder<S> for StopFlag<'_> {
+    #[inline]
+    fn reads_inside(&self, _t: S, _t_new: S) -> bool {
+        false
+    }
     #[inline]
     fn accepted<F: ?Sized, M: Method<S, F>>(&mut self, _step: &StepView<'_, S>) -> bool {
         !self.0.load(Ordering::Relaxed)
@@ -165,6 +180,16 @@ impl<S: Scalar> Recorder<S> for Samples<S> {
     }
 
     #[inline]
+    fn reads_inside(&self, t: S, t_new: S) -> bool {
+        let next = self.times.get(self.places.len());
+        // times at either end whose tangents move are interpolated, too
+        next.is_some_and(|next| {
+            let (next, end) = (next.value() * self.sign, t_new.value() * self.sign);
+            next < end && next > t.value() * self.sign || S::WIDTH > 1 && next <= end
+        })
+    }
+
+    #[inline]
     fn accepted<F: ?Sized, M: Method<S, F>>(&mut self, step: &StepView<'_, S>) -> bool {
         let n = self.n;
         let end = step.t_new.value() * self.sign;
@@ -267,6 +292,9 @@ impl<S: Scalar> Recorder<S> for Mesh {
     fn started(&mut self, _times: &[S], _x: &[S]) -> Result<(), SolveError> {
         self.steps.clear();
         Ok(())
+    }
+    fn reads_inside(&self, _t: S, _t_new: S) -> bool {
+        false
     }
     #[inline]
     fn accepted<F: ?Sized, M: Method<S, F>>(&mut self, step: &StepView<'_, S>) -> bool {

@@ -1,5 +1,6 @@
 //! What a solver asks of a model.
 
+use crate::linalg::LinearSolver;
 use crate::scalar::Scalar;
 
 /// A system x' = f(t, x) on n states. Parameters are the system's own business; it may keep scratch space.
@@ -24,6 +25,35 @@ pub trait ImplicitSystem<S: Scalar>: System<S> {
     fn jacobian(&mut self, t: S, x: &[S], values: &mut [S]);
     /// Writes df/dt at (t, x), states held, into `ft` (length n).
     fn time_derivative(&mut self, t: S, x: &[S], ft: &mut [S]);
+    /// The constant mass matrix M of M x' = f(t, x), which may be singular (index 1); `None`: identity.
+    fn mass(&self) -> Option<&Mass<S>> {
+        None
+    }
+    /// How the matrices made of M and J are to be factored.
+    fn linear_solver(&self) -> LinearSolver {
+        LinearSolver::Auto
+    }
+}
+
+/// A constant mass matrix; a row without entries makes its equation algebraic, 0 = f_i.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mass<S> {
+    /// non-zero pattern
+    pub pattern: Pattern,
+    /// the entries in the pattern's column order
+    pub values: Vec<S>,
+}
+
+impl<S: Scalar> Mass<S> {
+    /// out = M v
+    pub fn multiply(&self, v: &[S], out: &mut [S]) {
+        out.fill(S::from(0.0));
+        for (column, &factor) in v.iter().enumerate().take(self.pattern.columns()) {
+            for k in self.pattern.starts[column]..self.pattern.starts[column + 1] {
+                out[self.pattern.rows[k]] += self.values[k] * factor;
+            }
+        }
+    }
 }
 
 /// A sparse pattern in compressed columns: rows of column j are `rows[starts[j]..starts[j + 1]]`, ascending.

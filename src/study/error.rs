@@ -122,6 +122,28 @@ fn describe_solve(error: &SolveError, states: &[String], experiment: &str) -> St
             "the iteration matrix stayed singular at t = {t} however small the step. Look for equations whose Jacobian is \
              not finite there, or try the solver `tsit5`"
         ),
+        SolveError::NotConverged { t, state, x } => format!(
+            "the nonlinear equations of a step did not converge at t = {t} because of state {}; there {}. The solution may \
+             jump or blow up there, or the Jacobian of the equation of {} be infinite: try the solver `rodas5p`, or \
+             smooth the equation",
+            name(state),
+            at(x),
+            name(state)
+        ),
+        SolveError::StepRequired => {
+            "the method has no error estimate: give its step size as `solver.step`".to_owned()
+        }
+        SolveError::NotSeparable { state, other } => format!(
+            "the equations do not split into positions and momenta: the equation of {} depends on {}, of its own part. \
+             Try the solver `implicit-midpoint`, or `vern9` with a tight tolerance",
+            name(state),
+            name(other)
+        ),
+        SolveError::Inconsistent { t, state, residual } => format!(
+            "the initial values do not satisfy the algebraic equation of {} at t = {t} (it is off by {residual:.3e}), and \
+             no values near them were found that do. Give initial values closer to consistent ones",
+            name(state)
+        ),
         SolveError::Stiff { t, .. } => {
             format!("the system is stiff at t = {t}: try the solver `rodas5p`")
         }

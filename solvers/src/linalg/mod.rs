@@ -1,5 +1,9 @@
 //! Linear algebra for the implicit methods.
 
 pub mod dense_lu;
+pub mod field;
+pub mod iteration_matrix;
 
 pub use dense_lu::DenseLu;
+pub use field::Field;
+pub use iteration_matrix::{IterationMatrix, LinearSolver};

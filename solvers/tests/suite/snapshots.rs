@@ -16,6 +16,7 @@ fn cost<M: Method<f64, Problem>>(mut problem: Problem, x: &[f64], times: [f64; 2
         rhs_evaluations,
         jacobians,
         factorizations,
+        ..
     } = Integrator::<f64, M>::new(&problem)
         .run(
             &mut problem,
