@@ -75,6 +75,32 @@ pub enum SolveError {
         /// its residual
         residual: f64,
     },
+    /// Infinitely many events pass before a finite time.
+    #[error("events accumulate at t = {t}")]
+    Zeno {
+        /// where they accumulate
+        t: f64,
+        /// root function of the last of them
+        event: usize,
+        /// events so far
+        events: usize,
+    },
+    /// The event limit of the options was used up.
+    #[error("{limit} events used up at t = {t}")]
+    TooManyEvents {
+        /// time reached
+        t: f64,
+        /// the limit
+        limit: usize,
+        /// root function of the last event
+        event: usize,
+    },
+    /// A root function was zero wherever it was read.
+    #[error("root function {event} is zero along the whole solve")]
+    EventAlwaysZero {
+        /// which
+        event: usize,
+    },
     /// An explicit method met stiffness and was told to report it (`Options::stiffness_test`).
     #[error("the system is stiff at t = {t}")]
     Stiff {

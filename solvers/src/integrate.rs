@@ -8,8 +8,11 @@
 //! a stretch moves with its start, and its last step takes up the difference. Values alone decide the steps
 //! (unless [`crate::ErrorNorm::WithTangents`]), so a dual solve steps exactly as a plain one.
 
+mod event_step;
+
 use crate::control::Controller;
 use crate::error::SolveError;
+use crate::events::{Action, Hybrid, NoEvents, Search};
 use crate::initial_step::initial_step;
 use crate::method::{Method, Outcome, Recorder, StepView, Trial};
 use crate::options::{Options, Statistics, Tolerance};
@@ -23,6 +26,7 @@ pub struct Integrator<S, M> {
     method: M,
     x_new: Vec<S>,
     scratch: Vec<S>,
+    search: Search<S>,
 }
 
 impl<S: Scalar, M> Integrator<S, M> {
@@ -36,6 +40,7 @@ impl<S: Scalar, M> Integrator<S, M> {
             method: M::new(system),
             x_new: zeros.clone(),
             scratch: zeros,
+            search: Search::default(),
         }
     }
 
@@ -53,7 +58,27 @@ impl<S: Scalar, M> Integrator<S, M> {
     where
         F: System<S> + ?Sized,
         M: Method<S, F>,
-        R: Recorder<S>,
+        R: Recorder<S> + ?Sized,
+    {
+        self.run_hybrid(system, x, times, options, recorder, &mut NoEvents)
+    }
+
+    /// As [`Integrator::run`], with the events of `hybrid` on the way. Each entry of `times` is shown to it, too
+    /// ([`Hybrid::at_stop`]), the start included.
+    pub fn run_hybrid<F, R, H>(
+        &mut self,
+        system: &mut F,
+        x: &mut [S],
+        times: &[S],
+        options: &Options,
+        recorder: &mut R,
+        hybrid: &mut H,
+    ) -> Result<Statistics, SolveError>
+    where
+        F: System<S> + ?Sized,
+        M: Method<S, F>,
+        R: Recorder<S> + ?Sized,
+        H: Hybrid<S> + ?Sized,
     {
         check_options(options, system.dim())?;
         self.check_shapes(system, x, times)?;
@@ -70,11 +95,31 @@ impl<S: Scalar, M> Integrator<S, M> {
             proposal: options.first_step,
             stiff_steps: 0,
             calm_steps: 0,
+            accumulation: Accumulation::default(),
         };
-        for ends in times.windows(2) {
-            if ends[0].value() != ends[1].value() {
-                self.stretch(system, x, ends[0], ends[1], &mut drive, recorder)?;
+        self.search.begin(hybrid.roots(), x.len());
+        for (stop, &t) in times.iter().enumerate() {
+            if stop > 0 && times[stop - 1].value() != t.value() {
+                let ends = (times[stop - 1], t);
+                let ended = self.stretch(system, x, ends, &mut drive, recorder, hybrid)?;
+                if ended {
+                    return Ok(drive.statistics);
+                }
             }
+            let action = hybrid.at_stop(stop, t, x);
+            if action != Action::Continue {
+                drive.statistics.events += 1;
+                check_state(t, x)?;
+                recorder.jumped(t, x);
+            }
+            if action == Action::Terminate {
+                return Ok(drive.statistics);
+            }
+        }
+        if let Some(event) = self.search.always_zero.iter().position(|&zero| zero)
+            && drive.statistics.steps > 0
+        {
+            return Err(SolveError::EventAlwaysZero { event });
         }
         Ok(drive.statistics)
     }
@@ -95,7 +140,7 @@ impl<S: Scalar, M> Integrator<S, M> {
     where
         F: System<S> + ?Sized,
         M: Method<S, F>,
-        R: Recorder<S>,
+        R: Recorder<S> + ?Sized,
     {
         check_options(options, system.dim())?;
         self.check_shapes(system, x, times)?;
@@ -133,7 +178,9 @@ impl<S: Scalar, M> Integrator<S, M> {
                     Trial::Singular => return Err(SolveError::SingularMatrix { t: t.value() }),
                     Trial::NotConverged { state } => return Err(not_converged(t, state, x)),
                 }
-                self.finish(
+                self.method
+                    .accept(system, t_new, &self.x_new, &mut statistics);
+                self.show(
                     system,
                     x,
                     (t, h, t_new),
@@ -182,49 +229,30 @@ impl<S: Scalar, M> Integrator<S, M> {
         check_times(times)
     }
 
-    fn stretch<F, R>(
+    /// Solves from one stop time to the next. `true`: a terminal event ended the solve.
+    fn stretch<F, R, H>(
         &mut self,
         system: &mut F,
         x: &mut [S],
-        start: S,
-        end: S,
+        (start, end): (S, S),
         drive: &mut Drive<'_>,
         recorder: &mut R,
-    ) -> Result<(), SolveError>
+        hybrid: &mut H,
+    ) -> Result<bool, SolveError>
     where
         F: System<S> + ?Sized,
         M: Method<S, F>,
-        R: Recorder<S>,
+        R: Recorder<S> + ?Sized,
+        H: Hybrid<S> + ?Sized,
     {
         let options = drive.options;
         let middle = middle(start, end);
         system.enter_stretch(middle);
         let mut t = start;
-        self.method.restart(system, t, x, &mut drive.statistics);
-        let slope = self.method.slope();
-        if let Some(state) = slope.iter().position(|v| !v.value().is_finite()) {
-            return Err(not_finite(t, state, x));
+        if hybrid.roots() > 0 && self.settle(hybrid, t, x, drive, recorder)? {
+            return Ok(true);
         }
-        // After a stop time the last size is a better guess than the cautious first-step rule: where f
-        // jumped, the error test corrects it at the price of a rejection.
-        let mut h = match (options.step, drive.proposal) {
-            (Some(step), _) => even(step, (end.value() - t.value()).abs()),
-            (None, Some(h)) => h,
-            (None, None) => initial_step(
-                system,
-                t,
-                x,
-                slope,
-                drive.direction,
-                (end.value() - t.value()).abs().min(options.max_step),
-                M::ORDER,
-                options,
-                &mut self.x_new,
-                &mut self.scratch,
-                &mut drive.statistics,
-            ),
-        };
-        drive.controller.restart();
+        let mut h = self.restart(system, t, x, end, drive)?;
         let mut restarted = true;
         let mut failure = Failure::None;
         loop {
@@ -258,10 +286,42 @@ impl<S: Scalar, M> Integrator<S, M> {
             );
             match trial {
                 Trial::Computed { error, .. } if error <= 1.0 || options.step.is_some() => {
-                    self.finish(
+                    let at = (t, step, t_new);
+                    if hybrid.roots() > 0
+                        && let Some((step, t_event)) =
+                            self.step_to_event(system, x, at, drive, hybrid)?
+                    {
+                        if step.value() != 0.0 {
+                            self.show(
+                                system,
+                                x,
+                                (t, step, t_event),
+                                (restarted, middle),
+                                &mut drive.statistics,
+                                recorder,
+                            )?;
+                        }
+                        t = t_event;
+                        let fired = self.fire(hybrid, t, x, drive, recorder)?;
+                        if fired || self.settle(hybrid, t, x, drive, recorder)? {
+                            return Ok(true);
+                        }
+                        drive.proposal = Some(size);
+                        if t.value() == end.value() {
+                            return Ok(false);
+                        }
+                        h = self.restart(system, t, x, end, drive)?;
+                        restarted = true;
+                        continue;
+                    }
+                    if hybrid.roots() == 0 {
+                        let statistics = &mut drive.statistics;
+                        self.method.accept(system, t_new, &self.x_new, statistics);
+                    }
+                    self.show(
                         system,
                         x,
-                        (t, step, t_new),
+                        at,
                         (restarted, middle),
                         &mut drive.statistics,
                         recorder,
@@ -285,7 +345,7 @@ impl<S: Scalar, M> Integrator<S, M> {
                     };
                     if last {
                         drive.proposal = Some(h);
-                        return Ok(());
+                        return Ok(false);
                     }
                 }
                 Trial::Computed { error, state } => {
@@ -315,6 +375,48 @@ impl<S: Scalar, M> Integrator<S, M> {
         }
     }
 
+    /// Begins to step from (t, x), forgetting what was carried; the size of the next step.
+    fn restart<F>(
+        &mut self,
+        system: &mut F,
+        t: S,
+        x: &mut [S],
+        end: S,
+        drive: &mut Drive<'_>,
+    ) -> Result<f64, SolveError>
+    where
+        F: System<S> + ?Sized,
+        M: Method<S, F>,
+    {
+        let options = drive.options;
+        self.method.restart(system, t, x, &mut drive.statistics);
+        let slope = self.method.slope();
+        if let Some(state) = slope.iter().position(|v| !v.value().is_finite()) {
+            return Err(not_finite(t, state, x));
+        }
+        drive.controller.restart();
+        let span = (end.value() - t.value()).abs();
+        // After a stop time the last size is a better guess than the cautious first-step rule: where f
+        // jumped, the error test corrects it at the price of a rejection.
+        Ok(match (options.step, drive.proposal) {
+            (Some(step), _) => even(step, span),
+            (None, Some(h)) => h,
+            (None, None) => initial_step(
+                system,
+                t,
+                x,
+                slope,
+                drive.direction,
+                span.min(options.max_step),
+                M::ORDER,
+                options,
+                &mut self.x_new,
+                &mut self.scratch,
+                &mut drive.statistics,
+            ),
+        })
+    }
+
     /// Counts a step that could not be computed; the factor on its size.
     fn failed<F>(&mut self, drive: &mut Drive<'_>) -> f64
     where
@@ -326,8 +428,8 @@ impl<S: Scalar, M> Integrator<S, M> {
         self.method.resize(Outcome::Failed).unwrap_or(factor)
     }
 
-    /// Accepts the step in `x_new`, shows it to the recorder and makes it the current state.
-    fn finish<F, R>(
+    /// Shows the accepted step in `x_new` to the recorder and makes its end the current state.
+    fn show<F, R>(
         &mut self,
         system: &mut F,
         x: &mut [S],
@@ -339,21 +441,21 @@ impl<S: Scalar, M> Integrator<S, M> {
     where
         F: System<S> + ?Sized,
         M: Method<S, F>,
-        R: Recorder<S>,
+        R: Recorder<S> + ?Sized,
     {
-        self.method.accept(system, t_new, &self.x_new, statistics);
         if recorder.reads_inside(t, t_new) {
             self.method
                 .densify(system, t, h, x, &self.x_new, statistics);
         }
         statistics.steps += 1;
-        let go_on = recorder.accepted::<F, M>(&StepView {
+        let go_on = recorder.accepted(&StepView {
             t,
             h,
             t_new,
             x,
             x_new: &self.x_new,
             stages: self.method.stages(),
+            interpolant: M::interpolate,
             restarted,
             stretch,
         });
@@ -378,7 +480,7 @@ where
     S: Scalar,
     F: System<S> + ?Sized,
     M: Method<S, F>,
-    R: Recorder<S>,
+    R: Recorder<S> + ?Sized,
 {
     Integrator::<S, M>::new(system).run(system, x, times, options, recorder)
 }
@@ -395,7 +497,7 @@ where
     S: Scalar,
     F: System<S> + ?Sized,
     M: Method<S, F>,
-    R: Recorder<S>,
+    R: Recorder<S> + ?Sized,
 {
     Integrator::<S, M>::new(system).replay(system, x, times, mesh, &Options::default(), recorder)
 }
@@ -410,6 +512,42 @@ struct Drive<'a> {
     proposal: Option<f64>,
     stiff_steps: u32,
     calm_steps: u32,
+    accumulation: Accumulation,
+}
+
+/// Watches the gaps between events for a geometric series that ends within the span.
+#[derive(Default)]
+struct Accumulation {
+    /// times of the first and of the last root event
+    first: Option<f64>,
+    last: Option<f64>,
+    gap: f64,
+    /// gaps in a row that shrank by a steady factor below 1, or were 0
+    shrinking: u32,
+}
+
+impl Accumulation {
+    /// Takes the time of an event; the time at which infinitely many would have passed, once that is as near as
+    /// rounding.
+    fn take(&mut self, t: f64) -> Option<f64> {
+        let last = self.last.replace(t)?;
+        let gap = (t - last).abs();
+        let ratio = gap / self.gap;
+        let before = std::mem::replace(&mut self.gap, gap);
+        let shrinks = gap == 0.0 || before > 0.0 && ratio < 0.999;
+        self.shrinking = if shrinks { self.shrinking + 1 } else { 0 };
+        // what is left of a geometric series of this ratio
+        let rest = if gap == 0.0 {
+            0.0
+        } else {
+            gap * ratio / (1.0 - ratio)
+        };
+        // States of size 1 are known to rounding, eps; a flight that returns after dt rises about dt^2: below
+        // dt = sqrt(eps) it is no longer seen.
+        let scale = f64::max(t.abs(), (t - *self.first.get_or_insert(last)).abs());
+        let near = rest <= 10.0 * f64::EPSILON.sqrt() * scale;
+        (self.shrinking >= 12 && near).then(|| t + rest.copysign(t - last))
+    }
 }
 
 impl Drive<'_> {
@@ -490,6 +628,14 @@ fn least_step(t: f64) -> f64 {
         8.0 * f64::EPSILON * t.abs(),
         f64::MIN_POSITIVE / f64::EPSILON,
     )
+}
+
+/// A state after a jump must be finite.
+fn check_state<S: Scalar>(t: S, x: &[S]) -> Result<(), SolveError> {
+    match x.iter().position(|v| !v.value().is_finite()) {
+        Some(state) => Err(not_finite(t, state, x)),
+        None => Ok(()),
+    }
 }
 
 fn middle<S: Scalar>(start: S, end: S) -> f64 {

@@ -45,6 +45,7 @@
 
 pub mod control;
 pub mod error;
+pub mod events;
 pub mod explicit;
 pub mod initial_step;
 pub mod integrate;
@@ -58,6 +59,7 @@ pub mod scalar;
 pub mod system;
 
 pub use error::SolveError;
+pub use events::{Action, Direction, Hybrid, NoEvents};
 pub use explicit::Tsit5;
 pub use integrate::{Integrator, integrate, replay};
 pub use linalg::{DenseLu, IterationMatrix, LinearSolver};

@@ -79,6 +79,10 @@ pub trait Method<S: Scalar, F: ?Sized> {
     ) -> Trial;
     /// Makes the step just tried the last accepted one: evaluates or carries the slope at its end.
     fn accept(&mut self, system: &mut F, t_new: S, x_new: &[S], statistics: &mut Statistics);
+    /// Takes back the acceptance of the last step: the next step starts from its start, (t, x), again.
+    fn retract(&mut self, system: &mut F, t: S, x: &[S], statistics: &mut Statistics) {
+        self.restart(system, t, x, statistics);
+    }
     /// Adds to the stages of the step just accepted what its dense output needs beyond the step itself (`t`,
     /// `h`, `x` are its start and size). Asked for only where somebody reads inside the step.
     fn densify(
@@ -110,6 +114,9 @@ pub trait Method<S: Scalar, F: ?Sized> {
     const STABILITY_BOUND: f64 = f64::INFINITY;
 }
 
+/// [`Method::interpolate`] of some method: (theta, h, x, x_new, stages, out).
+pub type Interpolant<S> = fn(S, S, &[S], &[S], &[S], &mut [S]);
+
 /// An accepted step as a recorder sees it.
 #[derive(Debug)]
 pub struct StepView<'a, S> {
@@ -125,10 +132,20 @@ pub struct StepView<'a, S> {
     pub x_new: &'a [S],
     /// the method's stages
     pub stages: &'a [S],
+    /// how they make x(t + theta h)
+    pub interpolant: Interpolant<S>,
     /// first step after a start, stop time or jump (its FSAL stage is its own)
     pub restarted: bool,
     /// middle of the smooth stretch that the step lies on (as given to `System::enter_stretch`)
     pub stretch: f64,
+}
+
+impl<S: Copy> StepView<'_, S> {
+    /// Writes x(t + theta h) into `out`, 0 <= theta <= 1.
+    #[inline]
+    pub fn interpolate(&self, theta: S, out: &mut [S]) {
+        (self.interpolant)(theta, self.h, self.x, self.x_new, self.stages, out);
+    }
 }
 
 /// Watches accepted steps; interpolates what it wants by the method's dense output.
@@ -144,6 +161,10 @@ pub trait Recorder<S: Scalar> {
         let _ = (t, t_new);
         true
     }
-    /// One accepted step of method `M`. `false` ends the solve with [`crate::SolveError::Stopped`].
-    fn accepted<F: ?Sized, M: Method<S, F>>(&mut self, step: &StepView<'_, S>) -> bool;
+    /// The states jumped at time t, to `x`.
+    fn jumped(&mut self, t: S, x: &[S]) {
+        let _ = (t, x);
+    }
+    /// One accepted step. `false` ends the solve with [`crate::SolveError::Stopped`].
+    fn accepted(&mut self, step: &StepView<'_, S>) -> bool;
 }

@@ -46,6 +46,8 @@ pub struct Options {
     pub max_step: f64,
     /// accepted and rejected steps allowed
     pub max_steps: usize,
+    /// events allowed
+    pub max_events: usize,
     /// what the error test measures
     pub error_norm: ErrorNorm,
     /// end with [`crate::SolveError::Stiff`] where an explicit method meets stiffness
@@ -61,6 +63,7 @@ impl Default for Options {
             step: None,
             max_step: f64::INFINITY,
             max_steps: 1_000_000,
+            max_events: 1_000_000,
             error_norm: ErrorNorm::Values,
             stiffness_test: false,
         }
@@ -78,6 +81,8 @@ pub struct Statistics {
     pub rhs_evaluations: usize,
     /// evaluations of the Jacobian
     pub jacobians: usize,
+    /// jumps made by events
+    pub events: usize,
     /// LU factorisations
     pub factorizations: usize,
     /// iterations of the nonlinear solver of implicit methods

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::SolveError;
 use crate::integrate::{check_times, invalid};
-use crate::method::{Method, Recorder, StepView};
+use crate::method::{Recorder, StepView};
 use crate::scalar::Scalar;
 
 /// Keeps nothing.
@@ -20,7 +20,7 @@ impl<S: Scalar> Recorder<S> for NoRecord {
         false
     }
     #[inline]
-    fn accepted<F: ?Sized, M: Method<S, F>>(&mut self, _step: &StepView<'_, S>) -> bool {
+    fn accepted(&mut self, _step: &StepView<'_, S>) -> bool {
         true
     }
 }
@@ -34,15 +34,19 @@ impl<S: Scalar, A: Recorder<S>, B: Recorder<S>> Recorder<S> for (A, B) {
     fn reads_inside(&self, t: S, t_new: S) -> bool {
         self.0.reads_inside(t, t_new) || self.1.reads_inside(t, t_new)
     }
+    fn jumped(&mut self, t: S, x: &[S]) {
+        self.0.jumped(t, x);
+        self.1.jumped(t, x);
+    }
     #[inline]
-    fn accepted<F: ?Sized, M: Method<S, F>>(&mut self, step: &StepView<'_, S>) -> bool {
-        let first = self.0.accepted::<F, M>(step);
-        let second = self.1.accepted::<F, M>(step);
+    fn accepted(&mut self, step: &StepView<'_, S>) -> bool {
+        let first = self.0.accepted(step);
+        let second = self.1.accepted(step);
         first && second
     }
 }
 
-impl<S: Scalar, R: Recorder<S>> Recorder<S> for &mut R {
+impl<S: Scalar, R: Recorder<S> + ?Sized> Recorder<S> for &mut R {
     fn started(&mut self, times: &[S], x: &[S]) -> Result<(), SolveError> {
         (**self).started(times, x)
     }
@@ -50,9 +54,12 @@ impl<S: Scalar, R: Recorder<S>> Recorder<S> for &mut R {
     fn reads_inside(&self, t: S, t_new: S) -> bool {
         (**self).reads_inside(t, t_new)
     }
+    fn jumped(&mut self, t: S, x: &[S]) {
+        (**self).jumped(t, x);
+    }
     #[inline]
-    fn accepted<F: ?Sized, M: Method<S, F>>(&mut self, step: &StepView<'_, S>) -> bool {
-        (**self).accepted::<F, M>(step)
+    fn accepted(&mut self, step: &StepView<'_, S>) -> bool {
+        (**self).accepted(step)
     }
 }
 
@@ -66,7 +73,7 @@ impl<S: Scalar> Recorder<S> for StopFlag<'_> {
         false
     }
     #[inline]
-    fn accepted<F: ?Sized, M: Method<S, F>>(&mut self, _step: &StepView<'_, S>) -> bool {
+    fn accepted(&mut self, _step: &StepView<'_, S>) -> bool {
         !self.0.load(Ordering::Relaxed)
     }
 }
@@ -190,7 +197,7 @@ impl<S: Scalar> Recorder<S> for Samples<S> {
     }
 
     #[inline]
-    fn accepted<F: ?Sized, M: Method<S, F>>(&mut self, step: &StepView<'_, S>) -> bool {
+    fn accepted(&mut self, step: &StepView<'_, S>) -> bool {
         let n = self.n;
         let end = step.t_new.value() * self.sign;
         while let Some(&time) = self.times.get(self.places.len())
@@ -217,7 +224,7 @@ impl<S: Scalar> Recorder<S> for Samples<S> {
                             ((time - step.t) / step.h).part(part)
                         }
                     });
-                    M::interpolate(theta, step.h, step.x, step.x_new, step.stages, out);
+                    step.interpolate(theta, out);
                     for (o, s) in out.iter_mut().zip(state) {
                         let tangents = *o;
                         *o = S::from_parts(|part| {
@@ -237,7 +244,7 @@ impl<S: Scalar> Recorder<S> for Samples<S> {
                 });
             } else {
                 let theta = (time - step.t) / step.h;
-                M::interpolate(theta, step.h, step.x, step.x_new, step.stages, out);
+                step.interpolate(theta, out);
                 self.places.push(Place {
                     step: self.steps,
                     theta: theta.value(),
@@ -297,7 +304,7 @@ impl<S: Scalar> Recorder<S> for Mesh {
         false
     }
     #[inline]
-    fn accepted<F: ?Sized, M: Method<S, F>>(&mut self, step: &StepView<'_, S>) -> bool {
+    fn accepted(&mut self, step: &StepView<'_, S>) -> bool {
         self.steps.push(MeshStep {
             t: step.t.value(),
             h: step.h.value(),
@@ -373,8 +380,8 @@ impl<S: Scalar> Recorder<S> for Trajectory<S> {
         self.states.extend_from_slice(x);
         Ok(())
     }
-    fn accepted<F: ?Sized, M: Method<S, F>>(&mut self, step: &StepView<'_, S>) -> bool {
-        self.stages_per_step = M::STAGES;
+    fn accepted(&mut self, step: &StepView<'_, S>) -> bool {
+        self.stages_per_step = step.stages.len() / step.x.len().max(1);
         self.steps.push(TrajectoryStep {
             t: step.t,
             h: step.h,

@@ -2,6 +2,7 @@
 
 mod conformance;
 mod dense_lu;
+mod events;
 mod golden;
 mod hostile;
 mod order_conditions;
