@@ -5,8 +5,9 @@ use std::path::Path;
 use costate::diagnostic::{Diagnostic, Severity};
 use costate::model::{Arithmetic, Expression, ExpressionKind};
 use costate::scenario::{
-    self, AbsoluteTolerance, ExpectedTolerance, FitAlgorithm, GradientMethod, Interpolation,
-    NoiseModel, Override, Prior, Scale, Scenario, Sigma, SignalKind, SolverMethod,
+    self, AbsoluteTolerance, Direction, EventTrigger, ExpectedTolerance, FitAlgorithm,
+    GradientMethod, Interpolation, LinearSolver, NoiseModel, Override, Prior, Scale, Scenario,
+    Sigma, SignalKind, SolverMethod,
 };
 
 /// The example of the scenario file's description, section 1.
@@ -189,6 +190,18 @@ fn defaults_are_those_the_schema_states() {
         AbsoluteTolerance::Uniform(default("solver", "atol"))
     );
     assert_eq!(s.solver.max_steps as f64, default("solver", "max_steps"));
+    assert_eq!(
+        s.solver.event_limit as f64,
+        default("solver", "event_limit")
+    );
+    assert_eq!(
+        s.solver.linear_solver.name(),
+        default_of("solver", "linear_solver")
+    );
+    assert_eq!(s.solver.step, None);
+    assert!(s.solver.stop_times.is_empty());
+    assert!(s.events.is_empty() && s.mass.is_none() && s.invariants.is_empty());
+    assert!(s.states.iter().all(|state| !state.discrete));
     assert_eq!(s.fit.starts as f64, default("fit", "starts"));
     assert_eq!(s.fit.seed as f64, default("fit", "seed"));
     assert_eq!(
@@ -352,6 +365,182 @@ fn a_sigma_may_be_a_column() {
 }
 
 #[test]
+fn a_hybrid_system_with_algebraic_rows_and_invariants() {
+    let (s, warnings) = good(
+        r#"
+[scenario]
+time = { start = 2.0, end = 30.0 }
+[parameters]
+restitution = 0.8
+shift = 1.5
+dose = 3.0
+c = 1.0
+[states]
+height = 10.0
+velocity = { initial = 0.0, unit = "m/s" }
+gut = 0
+mode = { initial = 1.0, discrete = true }
+z = { initial = 0.0, discrete = false }
+[equations]
+height = "velocity"
+velocity = "if(mode == 1, -9.81, 0)"
+gut = "-gut"
+z = "height + z"
+[[events]]
+name = "bounce"
+when = "height"
+direction = "falling"
+set = { velocity = "-restitution*velocity", mode = 2 }
+only_if = "mode == 1"
+[[events]]
+name = "dose"
+at = [0.0, 12, "24 + shift"]
+set = { gut = "gut + dose" }
+[[events]]
+at = "shift"
+set = { gut = 0 }
+[[events]]
+every = "12*shift"
+first = 5
+set = { gut = "gut/2" }
+[[events]]
+every = 2
+set = { mode = "3 - mode" }
+[[events]]
+when = "t - 29"
+terminal = true
+[mass]
+height = { height = "-c", gut = 2 }
+z = {}
+[invariants]
+energy = "0.5*velocity^2 + 9.81*height"
+gut = "gut"
+[solver]
+method = "radau5"
+linear_solver = "sparse"
+stop_times = [3, "2*shift"]
+event_limit = 500
+step = 0.25
+"#,
+        &[],
+        &[],
+    );
+    assert!(warnings.is_empty());
+    let discrete: Vec<bool> = s.states.iter().map(|state| state.discrete).collect();
+    assert_eq!(discrete, [false, false, false, true, false]);
+    assert_eq!(number(&s.equations[3]), 0.0, "nothing moves it");
+    assert_eq!(s.equations[4].span.text(), "height + z");
+
+    let names: Vec<&str> = s.events.iter().map(|e| e.name.text.as_str()).collect();
+    assert_eq!(
+        names,
+        ["bounce", "dose", "event 3", "event 4", "event 5", "event 6"]
+    );
+    let bounce = &s.events[0];
+    assert!(
+        matches!(&bounce.trigger, EventTrigger::Crossing { expression, direction: Direction::Falling } if expression.span.text() == "height")
+    );
+    let set: Vec<(&str, &str)> = bounce
+        .set
+        .iter()
+        .map(|(state, value)| (state.text.as_str(), value.span.text()))
+        .collect();
+    assert_eq!(set, [("velocity", "-restitution*velocity"), ("mode", "2")]);
+    let guard = bounce.only_if.as_ref().expect("a guard");
+    assert_eq!(guard.span.text(), "mode == 1");
+    assert!(!bounce.terminal);
+    let times = |event: usize| -> Vec<&str> {
+        match &s.events[event].trigger {
+            EventTrigger::Times(times) => times.iter().map(|time| time.span.text()).collect(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(times(1), ["0.0", "12", "24 + shift"]);
+    assert_eq!(times(2), ["shift"], "one alone is a list of one");
+    let EventTrigger::Every { every, first } = &s.events[3].trigger else {
+        panic!("{:?}", s.events[3]);
+    };
+    assert_eq!((every.span.text(), number(first)), ("12*shift", 5.0));
+    let EventTrigger::Every { first, .. } = &s.events[4].trigger else {
+        panic!("{:?}", s.events[4]);
+    };
+    assert_eq!(number(first), 2.0, "the scenario's start");
+    assert!(matches!(
+        s.events[5].trigger,
+        EventTrigger::Crossing {
+            direction: Direction::Both,
+            ..
+        }
+    ));
+    assert!(s.events[5].terminal && s.events[5].set.is_empty());
+
+    let mass = s.mass.as_ref().expect("rows");
+    assert_eq!(
+        (mass[0].state.text.as_str(), mass[0].coefficients.len()),
+        ("height", 2)
+    );
+    let (column, coefficient) = &mass[0].coefficients[0];
+    assert_eq!(
+        (column.text.as_str(), coefficient.span.text()),
+        ("height", "-c")
+    );
+    assert_eq!(mass[1].state.text, "z");
+    assert!(mass[1].coefficients.is_empty(), "0 = f");
+    let invariants: Vec<&str> = s.invariants.iter().map(|i| i.name.text.as_str()).collect();
+    assert_eq!(invariants, ["energy", "gut"], "names of their own");
+    assert_eq!(s.invariants[0].expression.span.text().len(), 28);
+
+    assert_eq!(s.solver.method, SolverMethod::Radau5);
+    assert_eq!(s.solver.linear_solver, LinearSolver::Sparse);
+    let stops: Vec<&str> = s.solver.stop_times.iter().map(|e| e.span.text()).collect();
+    assert_eq!(stops, ["3", "2*shift"]);
+    assert_eq!((s.solver.event_limit, s.solver.step), (500, Some(0.25)));
+}
+
+#[test]
+fn every_method_has_its_name() {
+    assert_eq!(SolverMethod::ALL[0], SolverMethod::Auto);
+    assert_eq!(SolverMethod::ALL[0], SolverMethod::default());
+    for (&method, &name) in SolverMethod::ALL.iter().zip(SolverMethod::NAMES) {
+        assert_eq!(method.name(), name);
+        let text = format!("{SMALL}[solver]\nmethod = \"{name}\"\nstep = 0.5\n");
+        let (s, _) = good(&text, &[], &[]);
+        assert_eq!((s.solver.method, s.solver.step), (method, Some(0.5)));
+    }
+    let fixed: Vec<&str> = SolverMethod::ALL
+        .iter()
+        .filter(|method| method.needs_step())
+        .map(|method| method.name())
+        .collect();
+    assert_eq!(
+        fixed,
+        [
+            "euler",
+            "midpoint",
+            "heun",
+            "rk4",
+            "verlet",
+            "yoshida4",
+            "yoshida6",
+            "yoshida8",
+            "implicit-midpoint"
+        ]
+    );
+}
+
+#[test]
+fn a_run_may_go_against_time_or_take_none() {
+    let text = SMALL.replace("end = 10", "end = -10");
+    let text = format!("{text}[data]\nfile = \"d.csv\"\n");
+    let (s, _) = good(&text, &[("d.csv", "t,x\n-10,1\n-3,2\n0,4\n")], &[]);
+    assert_eq!((s.start, s.end), (0.0, -10.0));
+    let data = s.experiments[0].data.as_ref().expect("data");
+    assert_eq!(data.times, [-10.0, -3.0, 0.0], "ascending all the same");
+    let (s, _) = good(&SMALL.replace("end = 10", "end = 0"), &[], &[]);
+    assert_eq!((s.start, s.end), (0.0, 0.0));
+}
+
+#[test]
 fn places_in_strings_of_every_form() {
     for (written, place) in [
         ("\"k*zz\"", "zz"),
@@ -450,7 +639,8 @@ fn a_wrong_set_is_told_the_nearest() {
         ("k.value.x.y=1", "set::unknown", ""),
         ("k=[1, 2]", "set::form", "one number"),
         ("k=abc", "scenario::wrong-type", "[definitions]"),
-        ("scenario.time.end=-1", "scenario::time-span", "above 0"),
+        ("solver.method=verlet", "scenario::missing", "step"),
+        ("events.at=1", "set::unknown", ""),
         (
             "solver.rtol=nan",
             "scenario::not-finite",

@@ -1,6 +1,6 @@
 //! `show`: a scenario as understood.
 
-use costate::scenario::{Scale, Scenario};
+use costate::scenario::{Direction, Event, EventTrigger, Scale, Scenario};
 use serde_json::{Map, Value, json};
 
 use super::arguments::Common;
@@ -19,6 +19,67 @@ pub fn run(common: &Common) -> Result<(), Failure> {
 
 fn source(expression: &costate::model::Expression) -> String {
     expression.to_string()
+}
+
+/// When an event happens, in words.
+fn when(trigger: &EventTrigger) -> String {
+    match trigger {
+        EventTrigger::Crossing {
+            expression,
+            direction,
+        } => {
+            let way = match direction {
+                Direction::Rising => "rises through",
+                Direction::Falling => "falls through",
+                Direction::Both => "crosses",
+            };
+            format!("{} {way} 0", source(expression))
+        }
+        EventTrigger::Times(times) => {
+            let times: Vec<String> = times.iter().map(source).collect();
+            format!("t = {}", times.join(", "))
+        }
+        EventTrigger::Every { every, first } => {
+            format!("t = {}, then every {}", source(first), source(every))
+        }
+    }
+}
+
+fn event_line(event: &Event) -> String {
+    let mut line = format!("  {}: where {}", event.name.text, when(&event.trigger));
+    if let Some(guard) = &event.only_if {
+        line += &format!(", only if {}", source(guard));
+    }
+    let mut effects: Vec<String> = event
+        .set
+        .iter()
+        .map(|(state, value)| format!("{} becomes {}", state.text, source(value)))
+        .collect();
+    if event.terminal {
+        effects.push("the run ends".to_owned());
+    }
+    format!("{line}: {}\n", effects.join(", "))
+}
+
+/// The left-hand side of a state's equation.
+fn left_hand_side(scenario: &Scenario, state: &str) -> String {
+    let row = scenario
+        .mass
+        .iter()
+        .flatten()
+        .find(|row| row.state.text == state);
+    match row {
+        None => format!("d({state})/dt"),
+        Some(row) if row.coefficients.is_empty() => "0".to_owned(),
+        Some(row) => {
+            let terms: Vec<String> = row
+                .coefficients
+                .iter()
+                .map(|(name, value)| format!("({}) d({})/dt", source(value), name.text))
+                .collect();
+            terms.join(" + ")
+        }
+    }
 }
 
 fn scale_name(scale: Scale) -> &'static str {
@@ -45,12 +106,32 @@ fn text(scenario: &Scenario) -> String {
     text += "\nequations\n";
     for (state, equation) in scenario.states.iter().zip(&scenario.equations) {
         let (name, initial) = (&state.name.text, source(&state.initial));
+        let equation = if state.discrete {
+            format!("{name} changes in events alone")
+        } else {
+            format!("{} = {}", left_hand_side(scenario, name), source(equation))
+        };
         text += &format!(
-            "  d({name})/dt = {},  {name}({}) = {initial}{}\n",
-            source(equation),
+            "  {equation},  {name}({}) = {initial}{}\n",
             scenario.start,
             unit(&state.unit)
         );
+    }
+    if !scenario.events.is_empty() {
+        text += "\nevents\n";
+        for event in &scenario.events {
+            text += &event_line(event);
+        }
+    }
+    if !scenario.invariants.is_empty() {
+        text += "\ninvariants\n";
+        for invariant in &scenario.invariants {
+            text += &format!(
+                "  {} = {}\n",
+                invariant.name.text,
+                source(&invariant.expression)
+            );
+        }
     }
     if !scenario.definitions.is_empty() {
         text += "\nwith\n";
@@ -136,7 +217,12 @@ fn document(scenario: &Scenario) -> Value {
         .map(|(s, e)| {
             (
                 s.name.text.clone(),
-                json!({ "initial": source(&s.initial), "equation": source(e), "unit": s.unit }),
+                json!({
+                    "initial": source(&s.initial),
+                    "equation": (!s.discrete).then(|| source(e)),
+                    "unit": s.unit,
+                    "discrete": s.discrete,
+                }),
             )
         })
         .collect();
@@ -162,6 +248,50 @@ fn document(scenario: &Scenario) -> Value {
         .iter()
         .map(|o| (o.name.text.clone(), json!(source(&o.expression))))
         .collect();
+    let by_name = |all: &[(costate::scenario::Name, costate::model::Expression)]| {
+        all.iter()
+            .map(|(name, value)| (name.text.clone(), json!(source(value))))
+            .collect::<Map<String, Value>>()
+    };
+    let events: Vec<Value> = scenario
+        .events
+        .iter()
+        .map(|event| {
+            let mut entry = json!({
+                "name": event.name.text,
+                "set": by_name(&event.set),
+                "only_if": event.only_if.as_ref().map(source),
+                "terminal": event.terminal,
+            });
+            match &event.trigger {
+                EventTrigger::Crossing {
+                    expression,
+                    direction,
+                } => {
+                    entry["when"] = json!(source(expression));
+                    entry["direction"] = json!(direction.name());
+                }
+                EventTrigger::Times(times) => {
+                    entry["at"] = times.iter().map(source).collect();
+                }
+                EventTrigger::Every { every, first } => {
+                    entry["every"] = json!(source(every));
+                    entry["first"] = json!(source(first));
+                }
+            }
+            entry
+        })
+        .collect();
+    let mass: Option<Map<String, Value>> = scenario.mass.as_ref().map(|rows| {
+        rows.iter()
+            .map(|row| (row.state.text.clone(), json!(by_name(&row.coefficients))))
+            .collect()
+    });
+    let invariants: Map<String, Value> = scenario
+        .invariants
+        .iter()
+        .map(|i| (i.name.text.clone(), json!(source(&i.expression))))
+        .collect();
     json!({
         "title": scenario.title,
         "time": { "start": scenario.start, "end": scenario.end, "unit": scenario.time_unit },
@@ -169,6 +299,9 @@ fn document(scenario: &Scenario) -> Value {
         "definitions": definitions,
         "parameters": parameters,
         "observables": observables,
+        "events": events,
+        "mass": mass,
+        "invariants": invariants,
         "experiments": scenario.experiments.iter().map(|e| e.name.as_str()).collect::<Vec<_>>(),
     })
 }

@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::event::EventModel;
 use super::functional::Functional;
 use super::graph::{Graph, NodeId, PARAMETERS, STATES};
 use super::lower::{Context, Lowering};
+use super::mass::MassEntry;
 use super::nonsmooth::NonSmooth;
 use super::scope::{Binding, Item, Role, Scope, check_names, order};
 use crate::diagnostic::{Diagnostic, Severity, nearest};
@@ -21,13 +23,21 @@ pub struct Model {
     pub states: Vec<String>,
     /// names of the parameters, in order
     pub parameters: Vec<String>,
-    /// dx/dt, one a state
+    /// dx/dt, one a state; with a mass matrix, the f of M x' = f
     pub rhs: Vec<NodeId>,
+    /// the entries of M that are not 0, row by row, where the scenario has `[mass]`
+    pub mass: Option<Vec<MassEntry>>,
+    /// whether a state is discrete: its right-hand side is 0, and events alone change it
+    pub discrete: Vec<bool>,
+    /// jumps of states, in the order of the file
+    pub events: Vec<EventModel>,
+    /// functions of t, x and p that an exact solution keeps constant, by name
+    pub invariants: Vec<(String, NodeId)>,
     /// what is measured
     pub observables: Vec<ObservableModel>,
     /// parameters and initial values of each experiment
     pub experiments: Vec<ExperimentModel>,
-    /// times where the right-hand side is not smooth
+    /// times where the right-hand side is not smooth, and those that the solver's settings name
     pub stops: Vec<StopTime>,
     /// definitions by name
     pub definitions: Vec<(String, NodeId)>,
@@ -76,6 +86,11 @@ pub struct StopTime {
 
 const INITIAL: Context = Context {
     what: "an initial value",
+    states: false,
+    time: false,
+};
+const STOP: Context = Context {
+    what: "a stop time",
     states: false,
     time: false,
 };
@@ -172,6 +187,25 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
             None,
         ));
     }
+    let mass = scenario
+        .mass
+        .as_ref()
+        .map(|rows| lowering.mass(rows, &scenario.states));
+    let events: Vec<_> = scenario
+        .events
+        .iter()
+        .map(|event| lowering.event(event, scenario))
+        .collect();
+    for time in &scenario.solver.stop_times {
+        if let Some(at) = lowering.lower(time, STOP) {
+            lowering.stop(at, None);
+        }
+    }
+    let invariants: Vec<_> = scenario
+        .invariants
+        .iter()
+        .map(|invariant| lowering.lower(&invariant.expression, Context::ANY))
+        .collect();
     let observables: Vec<_> = scenario
         .observables
         .iter()
@@ -225,11 +259,23 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
             .iter()
             .map(|observable| (observable.name.clone(), observable.value))
             .collect();
+        let events = events.into_iter().collect::<Option<Vec<_>>>()?;
+        scope.events = events.iter().map(|event| event.name.clone()).collect();
         Some(Model {
             graph,
             states: names(scenario.states.iter().map(|s| &s.name).collect()),
             parameters: names(scenario.parameters.iter().map(|p| &p.name).collect()),
             rhs: all(rhs)?,
+            mass: match mass {
+                Some(entries) => Some(entries?),
+                None => None,
+            },
+            discrete: scenario.states.iter().map(|s| s.discrete).collect(),
+            events,
+            invariants: named(
+                scenario.invariants.iter().map(|i| &i.name).collect(),
+                invariants,
+            )?,
             observables,
             experiments: experiments.into_iter().collect::<Option<_>>()?,
             stops,

@@ -1,19 +1,24 @@
-//! Functionals of a run: arithmetic over values sampled from it, as in `final(x) - at(x, 2)` or `objective()`.
+//! Functionals of a run: arithmetic over what is read from it, as in `final(x) - at(x, 2)`, `objective()`,
+//! `integral(x^2)` or `event_time(bounce, 2)`.
 //!
-//! A functional is a function of samples s_k (a node of the model at a time each), of the experiment's parameters
-//! and of the objective's value: its gradient follows by the chain rule from those of its samples.
+//! A functional is a function of samples s_k (a node of the model at a time each), of integrals q_k over the whole run
+//! (a node each: dq_k/dt = node, q_k(start) = 0), of times of events, of the experiment's parameters and of the
+//! objective's value: its gradient follows by the chain rule from those of what it reads.
 
 use super::Model;
 use super::functions::Arity;
-use super::graph::{FIRST_EXTRA, Graph, NodeId, SECOND_EXTRA};
+use super::graph::{FIRST_EXTRA, FOURTH_EXTRA, Graph, NodeId, SECOND_EXTRA, THIRD_EXTRA};
 use super::lower::{Context, Lowering};
 use super::scope::{Binding, Role};
-use crate::diagnostic::{Diagnostic, Span};
-use crate::model::Expression;
+use crate::diagnostic::{Diagnostic, Span, nearest};
+use crate::model::{Expression, ExpressionKind};
 
 /// Whether a name is a function over a whole run.
 pub(super) fn is_functional(name: &str) -> bool {
-    matches!(name, "final" | "initial" | "at" | "objective")
+    matches!(
+        name,
+        "final" | "initial" | "at" | "objective" | "integral" | "event_time"
+    )
 }
 
 /// When a sample is taken.
@@ -34,32 +39,33 @@ pub struct Functional {
     pub samples: Vec<(When, NodeId)>,
     /// whether the objective's value is used
     pub uses_objective: bool,
-    /// its value: a node over `PARAMETERS`, `FIRST_EXTRA` (the samples, in order) and, index 0 of
-    /// `SECOND_EXTRA`, the objective
+    /// integrands of the integrals from start to end: nodes over `TIME`, `STATES` and `PARAMETERS`
+    pub integrals: Vec<NodeId>,
+    /// times of events: the event's index in the model, and how many of its occurrences come before (0 is the first)
+    pub event_times: Vec<(usize, usize)>,
+    /// its value: a node over `PARAMETERS`, `FIRST_EXTRA` (the samples, in order), index 0 of `SECOND_EXTRA` (the
+    /// objective), `THIRD_EXTRA` (the integrals, in order) and `FOURTH_EXTRA` (the times of events, in order)
     pub root: NodeId,
 }
 
-/// Samples met so far.
+/// What the functional reads, as met so far.
 pub(super) struct Samples {
-    pub(super) taken: Vec<(When, NodeId)>,
-    pub(super) uses_objective: bool,
+    taken: Vec<(When, NodeId)>,
+    uses_objective: bool,
+    integrals: Vec<NodeId>,
+    event_times: Vec<(usize, usize)>,
     /// start and end of the run
-    pub(super) span: [f64; 2],
+    span: [f64; 2],
 }
 
-impl Samples {
-    /// The input that stands for a sample; equal samples share one.
-    pub(super) fn input(&mut self, graph: &mut Graph, when: When, value: NodeId) -> NodeId {
-        let known = self.taken.iter().position(|&known| known == (when, value));
-        let k = known.unwrap_or_else(|| {
-            self.taken.push((when, value));
-            self.taken.len() - 1
-        });
-        graph.input(
-            FIRST_EXTRA,
-            u32::try_from(k).expect("fewer than 2^32 samples"),
-        )
-    }
+/// The input of a group that stands for an item; equal items share one.
+fn input<T: PartialEq>(graph: &mut Graph, group: u16, items: &mut Vec<T>, item: T) -> NodeId {
+    let known = items.iter().position(|known| *known == item);
+    let k = known.unwrap_or_else(|| {
+        items.push(item);
+        items.len() - 1
+    });
+    graph.input(group, u32::try_from(k).expect("fewer than 2^32 readings"))
 }
 
 /// Lowers a functional into the model's graph. Its stop times were met when the model was built; new ones, from
@@ -75,6 +81,8 @@ pub fn functional(
     lowering.functional = Some(Samples {
         taken: Vec::new(),
         uses_objective: false,
+        integrals: Vec::new(),
+        event_times: Vec::new(),
         span: model.span,
     });
     let root = lowering.lower(expression, Context::ANY);
@@ -84,6 +92,8 @@ pub fn functional(
         (Some(root), Some(samples)) if diagnostics.is_empty() => Ok(Functional {
             samples: samples.taken,
             uses_objective: samples.uses_objective,
+            integrals: samples.integrals,
+            event_times: samples.event_times,
             root,
         }),
         _ => Err(diagnostics),
@@ -110,22 +120,28 @@ impl Lowering<'_> {
             );
             return None;
         };
-        let count = match name {
-            "objective" => 0,
-            "at" => 2,
-            _ => 1,
+        let arity = match name {
+            "objective" => Arity::Exactly(0),
+            "at" => Arity::Exactly(2),
+            "event_time" => Arity::Between(1, 2),
+            _ => Arity::Exactly(1),
         };
-        let node = if self
-            .check_count(name, Arity::Exactly(count), inner.len(), whole)
-            .is_none()
-        {
-            None
-        } else if name == "objective" {
-            samples.uses_objective = true;
-            Some(self.graph.input(SECOND_EXTRA, 0))
-        } else {
-            self.sampled(name, inner, &samples)
-                .map(|(when, value)| samples.input(self.graph, when, value))
+        let counted = self.check_count(name, arity, inner.len(), whole);
+        let node = match name {
+            _ if counted.is_none() => None,
+            "objective" => {
+                samples.uses_objective = true;
+                Some(self.graph.input(SECOND_EXTRA, 0))
+            }
+            "integral" => self
+                .along_the_run(&inner[0])
+                .map(|node| input(self.graph, THIRD_EXTRA, &mut samples.integrals, node)),
+            "event_time" => self
+                .occurrence(inner)
+                .map(|which| input(self.graph, FOURTH_EXTRA, &mut samples.event_times, which)),
+            _ => self
+                .sampled(name, inner, &samples)
+                .map(|sample| input(self.graph, FIRST_EXTRA, &mut samples.taken, sample)),
         };
         self.functional = Some(samples);
         node
@@ -137,17 +153,86 @@ impl Lowering<'_> {
         inner: &[Expression],
         samples: &Samples,
     ) -> Option<(When, NodeId)> {
-        let hidden = self.bind_observables();
-        let value = self.lower(&inner[0], Context::ANY);
-        for name in hidden {
-            self.scope.names.remove(&name);
-        }
+        let value = self.along_the_run(&inner[0]);
         let when = match name {
             "initial" => Some(When::Initial),
             "final" => Some(When::Final),
             _ => self.sample_time(&inner[1], samples),
         };
         Some((when?, value?))
+    }
+
+    /// An expression of the model, in which observables are names, too.
+    fn along_the_run(&mut self, expression: &Expression) -> Option<NodeId> {
+        let hidden = self.bind_observables();
+        let value = self.lower(expression, Context::ANY);
+        for name in hidden {
+            self.scope.names.remove(&name);
+        }
+        value
+    }
+
+    /// `name` or `name, k` of `event_time`: the event's index, and k counted from 0.
+    fn occurrence(&mut self, inner: &[Expression]) -> Option<(usize, usize)> {
+        let known = |name: &str| self.scope.events.iter().position(|event| event == name);
+        let event = match &inner[0].kind {
+            ExpressionKind::Name(name) => known(name),
+            _ => None,
+        };
+        if event.is_none() {
+            let events = self.scope.events.iter().map(String::as_str);
+            let near = match &inner[0].kind {
+                ExpressionKind::Name(name) => nearest(name, events.clone()),
+                _ => None,
+            };
+            let listed: Vec<String> = events.map(|event| format!("`{event}`")).collect();
+            let help = match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if listed.is_empty() => "the scenario has no `[[events]]`".to_owned(),
+                None => format!("events: {}", listed.join(", ")),
+            };
+            self.report(
+                Diagnostic::error(
+                    "model::unknown-name",
+                    format!("`{}` is no name of an event", inner[0]),
+                    Some(inner[0].span.clone()),
+                )
+                .with_label("no such event")
+                .with_help(help),
+            );
+        }
+        let Some(count) = inner.get(1) else {
+            return event.map(|event| (event, 0));
+        };
+        let number = Context {
+            what: "the count of `event_time`",
+            states: false,
+            time: false,
+        };
+        let node = self.lower(count, number)?;
+        // the largest count of which every smaller one is a whole double, too
+        let whole = self
+            .graph
+            .constant_value(node)
+            .filter(|k| (1.0..=9.0e15).contains(k) && k.fract() == 0.0);
+        let Some(whole) = whole else {
+            self.report(
+                Diagnostic::error(
+                    "model::event",
+                    "the count of `event_time` must be a whole number, at least 1",
+                    Some(count.span.clone()),
+                )
+                .with_help("1 is the first time that the event happens"),
+            );
+            return None;
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a whole number from 1 to 9e15"
+        )]
+        let before = whole as usize - 1;
+        event.map(|event| (event, before))
     }
 
     /// Makes observables usable as names; returns those to remove again.
@@ -175,7 +260,7 @@ impl Lowering<'_> {
         let node = self.lower(expression, number)?;
         let [start, end] = samples.span;
         match self.graph.constant_value(node) {
-            Some(time) if (start..=end).contains(&time) => Some(When::At(time)),
+            Some(time) if (start.min(end)..=start.max(end)).contains(&time) => Some(When::At(time)),
             Some(time) => {
                 self.report(
                     Diagnostic::error(

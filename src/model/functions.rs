@@ -19,6 +19,8 @@ pub enum Arity {
     Exactly(usize),
     /// so many or more
     AtLeast(usize),
+    /// from so many to so many
+    Between(usize, usize),
 }
 
 impl Arity {
@@ -27,13 +29,15 @@ impl Arity {
         match self {
             Self::Exactly(n) => count == n,
             Self::AtLeast(n) => count >= n,
+            Self::Between(least, most) => (least..=most).contains(&count),
         }
     }
-    /// In words: `2 arguments`, `1 argument`, `at least 2 arguments`.
+    /// In words: `2 arguments`, `1 argument`, `at least 2 arguments`, `1 to 2 arguments`.
     pub fn words(self) -> String {
         let (prefix, n) = match self {
             Self::Exactly(n) => ("", n),
             Self::AtLeast(n) => ("at least ", n),
+            Self::Between(least, most) => return format!("{least} to {most} arguments"),
         };
         format!("{prefix}{n} argument{}", if n == 1 { "" } else { "s" })
     }

@@ -30,6 +30,10 @@ pub const PARAMETERS: u16 = 2;
 pub const FIRST_EXTRA: u16 = 3;
 /// A second extra vector: the cotangent w where `FIRST_EXTRA` holds v.
 pub const SECOND_EXTRA: u16 = 4;
+/// A third extra vector: integrals over a run, for a functional.
+pub const THIRD_EXTRA: u16 = 5;
+/// A fourth extra vector: times of events, for a functional.
+pub const FOURTH_EXTRA: u16 = 6;
 
 /// Functions of one argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

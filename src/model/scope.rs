@@ -45,6 +45,8 @@ pub(super) struct Scope {
     pub(super) names: HashMap<String, Binding>,
     /// observables: usable in functionals only, where no other name is the same
     pub(super) observables: HashMap<String, NodeId>,
+    /// names of the events, in order
+    pub(super) events: Vec<String>,
     pub(super) functions: HashMap<String, Arc<UserFunction>>,
     /// functions that call themselves: reported, never expanded
     pub(super) recursive: HashSet<String>,

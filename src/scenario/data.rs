@@ -374,10 +374,11 @@ impl Csv {
         [start, end]: [f64; 2],
     ) -> Diagnostic {
         let span = self.cell(row, column);
-        let (side, limit, key) = if time < start {
-            ("before the start", start, "start")
-        } else {
-            ("after the end", end, "end")
+        let (side, limit, key) = match (time < start && time < end, end < start) {
+            (true, false) => ("before the start", start, "start"),
+            (false, false) => ("after the end", end, "end"),
+            (true, true) => ("before the end", end, "end"),
+            (false, true) => ("after the start", start, "start"),
         };
         let message = format!(
             "{}: the time {time} is {side}, {limit}",

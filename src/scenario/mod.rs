@@ -3,8 +3,10 @@
 mod data;
 pub mod names;
 mod overrides;
+mod read_events;
 mod read_expectations;
 mod read_experiments;
+mod read_mass;
 mod read_model;
 mod read_observables;
 mod read_parameters;

@@ -48,7 +48,15 @@ pub const FUNCTIONS: &[&str] = &[
 ];
 
 /// Functionals over a run, which a user's function may not hide.
-pub const FUNCTIONALS: &[&str] = &["final", "initial", "at", "objective", "delay"];
+pub const FUNCTIONALS: &[&str] = &[
+    "final",
+    "initial",
+    "at",
+    "objective",
+    "integral",
+    "event_time",
+    "delay",
+];
 
 /// Why a text cannot be a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -275,7 +275,7 @@ fn settable(root: &DeTable<'_>) -> Vec<String> {
     for table in TABLES.iter().filter(|table| !table.path.is_empty()) {
         if table.path.contains([':'])
             || table.path.starts_with("experiments")
-            || table.path == "expect"
+            || matches!(table.path, "expect" | "events")
         {
             continue;
         }

@@ -278,6 +278,11 @@ impl Context<'_> {
         let mut findings = rows.findings;
         if findings.is_empty() {
             let [start, end] = self.time;
+            let (first, last) = if end < start {
+                (end, start)
+            } else {
+                (start, end)
+            };
             let mut latest = f64::NEG_INFINITY;
             for (&at, &place) in times.iter().zip(&rows.places) {
                 if at.is_nan() {
@@ -287,7 +292,7 @@ impl Context<'_> {
                         findings.push(|| csv.not_ascending(place, time, at, latest, false));
                     }
                     // written so that an end that was itself wrong finds nothing
-                    if at < start || at > end {
+                    if at < first || at > last {
                         findings.push(|| csv.outside(place, time, at, self.time));
                     }
                     latest = at;

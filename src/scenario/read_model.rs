@@ -36,11 +36,13 @@ pub(super) fn states(
         .into_iter()
         .map(|(name, value)| {
             let mut unit = None;
+            let mut discrete = false;
             let initial = if value.get_ref().is_table() {
                 reader
                     .section("states.*", &name.text, value)
                     .and_then(|section| {
                         unit = reader.text(&section, "unit");
+                        discrete = reader.boolean(&section, "discrete").unwrap_or(false);
                         reader.expression_of(&section, "initial")
                     })
                     .unwrap_or_else(|| nothing(&name))
@@ -50,6 +52,7 @@ pub(super) fn states(
             State {
                 name,
                 initial,
+                discrete,
                 unit,
             }
         })
@@ -154,7 +157,8 @@ fn arguments_of(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Vec<Name>
     arguments
 }
 
-/// The equations in the order of the states; `NaN` stands for one that is missing, which is reported.
+/// The equations in the order of the states: 0 for a discrete one, which has none; `NaN` stands for one that is
+/// missing, which is reported.
 pub(super) fn equations(
     reader: &mut Reader<'_>,
     top: &Section<'_, '_>,
@@ -164,6 +168,7 @@ pub(super) fn equations(
     let mut equations: Vec<Option<Expression>> = vec![None; states.len()];
     let without: Vec<&str> = states
         .iter()
+        .filter(|state| !state.discrete)
         .map(|state| state.name.text.as_str())
         .filter(|name| {
             !entries
@@ -176,6 +181,17 @@ pub(super) fn equations(
         let name: &str = key.get_ref();
         let expression = reader.expression(name, value);
         if let Some(index) = states.iter().position(|state| state.name.text == name) {
+            if states[index].discrete {
+                let diagnostic = reader.error(
+                    "scenario::discrete",
+                    format!("the discrete state `{name}` has an equation"),
+                    key.span(),
+                );
+                diagnostic.label = "discrete".to_owned();
+                diagnostic.help = Some(format!(
+                    "remove the equation, as events alone change a discrete state; or remove `discrete = true` of `{name}`"
+                ));
+            }
             equations[index] = Some(expression);
             continue;
         }
@@ -207,6 +223,12 @@ pub(super) fn equations(
         .iter()
         .zip(equations)
         .map(|(state, equation)| {
+            if state.discrete {
+                return Expression {
+                    kind: ExpressionKind::Number(0.0),
+                    span: state.name.span.clone(),
+                };
+            }
             equation.unwrap_or_else(|| {
                 let name = shorten(&state.name.text);
                 if table_there && !mistyped.contains(&state.name.text.as_str()) {

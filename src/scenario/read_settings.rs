@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use toml::de::DeValue;
 
 use super::types::{
-    AbsoluteTolerance, FitAlgorithm, FitSettings, GradientMethod, GradientSettings, SolverMethod,
-    SolverSettings, State,
+    AbsoluteTolerance, FitAlgorithm, FitSettings, GradientMethod, GradientSettings, LinearSolver,
+    SolverMethod, SolverSettings, State,
 };
 use super::values::{Reader, Section, did_you_mean, in_order, list, shorten};
 
@@ -51,22 +51,6 @@ pub(super) fn header(reader: &mut Reader<'_>, top: &Section<'_, '_>) -> Header {
         }
     }
     header.unit = reader.text(&time, "unit");
-    if header.end <= header.start
-        && let Some(end) = time.get("end")
-    {
-        let diagnostic = reader.error(
-            "scenario::time-span",
-            format!(
-                "the end, {}, is not after the start, {}",
-                header.end, header.start
-            ),
-            end.span(),
-        );
-        diagnostic.label = "not after the start".to_owned();
-        diagnostic.help = Some(format!("write an `end` above {}", header.start));
-        // no time is outside a span that is itself wrong
-        header.end = f64::NAN;
-    }
     header
 }
 
@@ -82,13 +66,29 @@ pub(super) fn solver(
     else {
         return settings;
     };
-    settings.method = match reader.choice(&section, "method") {
-        Some("tsit5") => SolverMethod::Tsit5,
-        Some("rodas5p") => SolverMethod::Rodas5p,
-        Some("ode_solvers.dopri5") => SolverMethod::OdeSolversDopri5,
-        Some("ode_solvers.dop853") => SolverMethod::OdeSolversDop853,
-        _ => SolverMethod::Auto,
-    };
+    if let Some(word) = reader.choice(&section, "method")
+        && let Some(&method) = SolverMethod::ALL
+            .iter()
+            .find(|method| method.name() == word)
+    {
+        settings.method = method;
+    }
+    settings.step = reader.positive(&section, "step");
+    if settings.method.needs_step()
+        && section.get("step").is_none()
+        && !section.mistyped("step")
+        && let Some(value) = section.get("method")
+    {
+        let name = settings.method.name();
+        let diagnostic = reader.error(
+            "scenario::missing",
+            format!("`{name}` has no error estimate to choose steps by, and `[solver]` no `step`"),
+            value.span(),
+        );
+        diagnostic.label = "takes steps of a given size".to_owned();
+        diagnostic.help =
+            Some("add `step = ...`, the size of every step, to `[solver]`".to_owned());
+    }
     if let Some(rtol) = reader.positive(&section, "rtol") {
         if rtol < 1.0 {
             settings.rtol = rtol;
@@ -127,6 +127,17 @@ pub(super) fn solver(
     settings.max_step = reader.positive(&section, "max_step");
     if let Some(steps) = reader.whole(&section, "max_steps", 1) {
         settings.max_steps = usize::try_from(steps).unwrap_or(usize::MAX);
+    }
+    settings.linear_solver = match reader.choice(&section, "linear_solver") {
+        Some("dense") => LinearSolver::Dense,
+        Some("banded") => LinearSolver::Banded,
+        Some("sparse") => LinearSolver::Sparse,
+        Some("gmres") => LinearSolver::Gmres,
+        _ => LinearSolver::Auto,
+    };
+    settings.stop_times = reader.expressions(&section, "stop_times");
+    if let Some(limit) = reader.whole(&section, "event_limit", 1) {
+        settings.event_limit = usize::try_from(limit).unwrap_or(usize::MAX);
     }
     settings
 }

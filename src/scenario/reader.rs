@@ -16,8 +16,8 @@ use super::source::{Role, Sources, open};
 use super::types::{Name, Scenario};
 use super::values::{Reader, Section, Value, shorten};
 use super::{
-    read_expectations, read_experiments, read_model, read_observables, read_parameters,
-    read_settings, read_signals, schema,
+    read_events, read_expectations, read_experiments, read_mass, read_model, read_observables,
+    read_parameters, read_settings, read_signals, schema,
 };
 use crate::diagnostic::{Diagnostic, Severity, SourceFile};
 
@@ -247,6 +247,10 @@ impl Names {
     pub fn has(&self, name: &str) -> bool {
         self.known.contains_key(name)
     }
+    /// What a name is, with its article.
+    pub fn what(&self, name: &str) -> Option<&'static str> {
+        self.known.get(name).map(|(what, _)| *what)
+    }
     /// All names in the order declared.
     pub fn all(&self) -> impl Iterator<Item = &str> {
         self.order.iter().map(String::as_str)
@@ -290,6 +294,9 @@ impl Reader<'_> {
         let signals = read_signals::read(self, &top, &mut names);
         let functions = read_model::functions(self, &top, &mut names);
         let equations = read_model::equations(self, &top, &states);
+        let events = read_events::read(self, &top, header.start, &states, &names);
+        let mass = read_mass::mass(self, &top, &states);
+        let invariants = read_mass::invariants(self, &top);
         let observables = read_observables::read(self, &top, &states, &names);
         let solver = read_settings::solver(self, &top, &states);
         let gradient = read_settings::gradient(self, &top);
@@ -312,6 +319,9 @@ impl Reader<'_> {
             equations,
             functions,
             signals,
+            events,
+            mass,
+            invariants,
             observables,
             experiments,
             solver,

@@ -5,6 +5,8 @@
 //! and `signals.*:sine` for the keys of one kind of signal. Keys that later versions deliver are listed too
 //! ([`Kind::Later`], `later` of [`Kind::Choice`]), so that a scenario which uses one is told so by name.
 
+mod events;
+mod solver;
 mod tables;
 
 pub use tables::TABLES;
@@ -22,6 +24,8 @@ pub enum Kind {
     Boolean,
     /// a number, or text holding an expression
     Expression,
+    /// several of them in an array, or one alone
+    Expressions,
     /// one of some words
     Choice {
         /// words understood
@@ -42,6 +46,8 @@ pub enum Kind {
     Named(&'static str, &'static str),
     /// a table of expressions the user names
     NamedExpressions,
+    /// a table of rows by state, each a table of expressions by state
+    Rows,
     /// a table of values the user names: text or a number
     NamedTexts,
     /// `[[key]]`: several tables with the keys of the table of this path
@@ -59,6 +65,7 @@ impl Kind {
             Self::Text => "a string".into(),
             Self::Boolean => "true or false".into(),
             Self::Expression => "a number or an expression in quotes".into(),
+            Self::Expressions => "a number or an expression in quotes, or an array of such".into(),
             Self::Choice { now, .. } => format!(
                 "one of {}",
                 now.iter()
@@ -72,6 +79,7 @@ impl Kind {
             Self::Table(_) => "a table".into(),
             Self::Named(..) => "a table of names".into(),
             Self::NamedExpressions => "a table of names and expressions".into(),
+            Self::Rows => "a table of rows, such as `y1 = { y1 = 1.0, y2 = \"c\" }`".into(),
             Self::NamedTexts => "a table of names and values".into(),
             Self::List(_) => "an array of tables".into(),
             Self::Later => "not offered by this version".into(),
@@ -86,6 +94,7 @@ impl Kind {
                 | Self::Text
                 | Self::Boolean
                 | Self::Expression
+                | Self::Expressions
                 | Self::Choice { .. }
                 | Self::NumberByState
         )

@@ -2,12 +2,17 @@
 //!
 //! Expressions are syntax trees with their places; names inside them are resolved by [`crate::model`].
 
-use std::collections::BTreeMap;
+mod hybrid;
+mod solver;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::diagnostic::{SourceFile, Span};
 use crate::model::Expression;
+
+pub use hybrid::{Direction, Event, EventTrigger, Invariant, MassRow};
+pub use solver::{AbsoluteTolerance, LinearSolver, SolverMethod, SolverSettings};
 
 /// A name and where it was given.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +34,7 @@ pub struct Scenario {
     pub title: String,
     /// `[scenario] time.start`
     pub start: f64,
-    /// `[scenario] time.end`
+    /// `[scenario] time.end`; before the start where the run goes against time
     pub end: f64,
     /// unit of time, for axes
     pub time_unit: Option<String>,
@@ -39,12 +44,18 @@ pub struct Scenario {
     pub states: Vec<State>,
     /// `[definitions]` in file order
     pub definitions: Vec<Definition>,
-    /// `[equations]`, one a state, in the order of `states`
+    /// `[equations]`, one a state, in the order of `states`; 0 for a discrete state
     pub equations: Vec<Expression>,
     /// `[functions]`
     pub functions: Vec<UserFunction>,
     /// `[signals]`
     pub signals: Vec<Signal>,
+    /// `[[events]]` in file order
+    pub events: Vec<Event>,
+    /// `[mass]`, where the file has it: rows that are not dx/dt = f
+    pub mass: Option<Vec<MassRow>>,
+    /// `[invariants]`
+    pub invariants: Vec<Invariant>,
     /// `[observables]`; where the file has none, one a state with no noise
     pub observables: Vec<Observable>,
     /// `[[experiments]]`; a file without has one, named "", with the `[data]` table's data
@@ -132,6 +143,8 @@ pub struct State {
     pub name: Name,
     /// initial value: an expression of parameters
     pub initial: Expression,
+    /// `discrete = true`: no equation, events alone change it
+    pub discrete: bool,
     /// unit text
     pub unit: Option<String>,
 }
@@ -306,60 +319,6 @@ pub struct DataSet {
     pub values: Vec<Vec<f64>>,
     /// `sigmas[observable][row]` where the observable's sigma is a column, else empty
     pub sigmas: Vec<Vec<f64>>,
-}
-
-/// `[solver]`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SolverSettings {
-    /// method's name
-    pub method: SolverMethod,
-    /// relative tolerance
-    pub rtol: f64,
-    /// absolute tolerance
-    pub atol: AbsoluteTolerance,
-    /// first step, if given
-    pub first_step: Option<f64>,
-    /// largest step, if given
-    pub max_step: Option<f64>,
-    /// limit of steps
-    pub max_steps: usize,
-}
-
-impl Default for SolverSettings {
-    fn default() -> Self {
-        Self {
-            method: SolverMethod::Auto,
-            rtol: 1e-6,
-            atol: AbsoluteTolerance::Uniform(1e-8),
-            first_step: None,
-            max_step: None,
-            max_steps: 100_000,
-        }
-    }
-}
-
-/// Solver methods by their names in scenarios.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[expect(
-    missing_docs,
-    reason = "named as in scenarios: auto, tsit5, rodas5p, ode_solvers.dopri5, ode_solvers.dop853"
-)]
-pub enum SolverMethod {
-    #[default]
-    Auto,
-    Tsit5,
-    Rodas5p,
-    OdeSolversDopri5,
-    OdeSolversDop853,
-}
-
-/// `atol`: a number, or a table by state.
-#[derive(Debug, Clone, PartialEq)]
-pub enum AbsoluteTolerance {
-    /// the same for all
-    Uniform(f64),
-    /// by state name; a state not named takes 1e-8
-    ByState(BTreeMap<String, f64>),
 }
 
 /// `[gradient]`.

@@ -522,6 +522,24 @@ impl Reader<'_> {
         section.get(key).map(|value| self.expression(key, value))
     }
 
+    /// The expressions of a section's key: an array of them, or one alone.
+    pub fn expressions(&mut self, section: &Section<'_, '_>, key: &str) -> Vec<Expression> {
+        match section.get(key).map(|value| (value, value.get_ref())) {
+            None => Vec::new(),
+            Some((_, DeValue::Array(items))) => items
+                .iter()
+                .map(|item| self.expression(key, item))
+                .collect(),
+            Some((value, DeValue::Integer(_) | DeValue::Float(_) | DeValue::String(_))) => {
+                vec![self.expression(key, value)]
+            }
+            Some((value, _)) => {
+                self.wrong_type(key, &Kind::Expressions.words(), value);
+                Vec::new()
+            }
+        }
+    }
+
     /// A name the user gives, with a report where it cannot be one.
     pub fn name(&mut self, what: &str, key: &KeyText<'_>) -> Name {
         let text = key.get_ref().to_string();

@@ -83,6 +83,11 @@ impl FunctionalStudy {
             .map_err(|e| broken(e.to_string()))?;
         let mut model = study.equations.model().clone();
         let functional = model::functional(&mut model, expression)?;
+        if !functional.integrals.is_empty() || !functional.event_times.is_empty() {
+            return Err(broken(
+                "`integral` and `event_time` cannot be evaluated yet".to_owned(),
+            ));
+        }
         let mut times = Vec::new();
         for (when, _) in &functional.samples {
             let t = match *when {

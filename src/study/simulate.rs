@@ -40,7 +40,7 @@ pub fn simulate(
     let peer = match study.scenario.solver.method {
         SolverMethod::OdeSolversDopri5 => Some((peers::Peer::Dopri5, "ode_solvers.dopri5")),
         SolverMethod::OdeSolversDop853 => Some((peers::Peer::Dop853, "ode_solvers.dop853")),
-        SolverMethod::Auto | SolverMethod::Tsit5 | SolverMethod::Rodas5p => None,
+        _ => None,
     };
     let (values, statistics, method, choice) = if let Some((peer, name)) = peer {
         let solution = run

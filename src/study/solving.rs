@@ -92,6 +92,10 @@ impl Solving {
                 "the solvers of `ode_solvers` serve `simulate` only: choose `tsit5` or `rodas5p` for gradients and fits".into(),
             )),
             SolverMethod::Auto => Self::by_trial(study, options),
+            method => Err(StudyError::Unsupported(format!(
+                "`{}` cannot be run yet: choose `tsit5` or `rodas5p`",
+                method.name()
+            ))),
         }
     }
 

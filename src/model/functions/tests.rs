@@ -45,7 +45,7 @@ fn the_table_is_consistent() {
     }
     for f in FUNCTIONS {
         assert!(f.doc.starts_with(&format!("{}(", f.name)), "{}", f.doc);
-        let (Arity::Exactly(n) | Arity::AtLeast(n)) = f.arity;
+        let (Arity::Exactly(n) | Arity::AtLeast(n) | Arity::Between(n, _)) = f.arity;
         assert!(n > 0 && !f.arity.allows(n - 1) && f.arity.allows(n));
         assert_eq!(f.arity.allows(n + 1), matches!(f.arity, Arity::AtLeast(_)));
         // each takes as many as it says, without panic
@@ -62,7 +62,7 @@ fn the_table_is_consistent() {
 fn derivatives_agree_with_differences() {
     let mut compared = 0;
     for f in FUNCTIONS {
-        let (Arity::Exactly(n) | Arity::AtLeast(n)) = f.arity;
+        let (Arity::Exactly(n) | Arity::AtLeast(n) | Arity::Between(n, _)) = f.arity;
         for at in [0.35, 0.8, 1.7, -0.45, -2.3] {
             let mut x = vec![0.6; n];
             x[0] = at;

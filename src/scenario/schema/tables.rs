@@ -1,8 +1,15 @@
 //! The tables and keys themselves.
 
+use super::events::EVENT_KEYS;
+use super::solver::SOLVER_KEYS;
 use super::{Key, Kind, REQUIRED, Table};
 
-const fn key(name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
+pub(super) const fn key(
+    name: &'static str,
+    kind: Kind,
+    default: &'static str,
+    doc: &'static str,
+) -> Key {
     Key {
         name,
         kind,
@@ -51,7 +58,7 @@ pub const TABLES: &[Table] = &[
                 "equations",
                 Kind::NamedExpressions,
                 REQUIRED,
-                "the time derivative of every state",
+                "the time derivative of every state that is not discrete",
             ),
             key(
                 "functions",
@@ -64,6 +71,24 @@ pub const TABLES: &[Table] = &[
                 Kind::Named("signals.*", "expression"),
                 "",
                 "functions of time, usable as names in expressions",
+            ),
+            key(
+                "events",
+                Kind::List("events"),
+                "",
+                "jumps of states, at known times or where an expression crosses zero",
+            ),
+            key(
+                "mass",
+                Kind::Rows,
+                "",
+                "rows of the mass matrix M in M x' = f, by state: `y1 = { y1 = 1.0, y2 = \"c\" }`; an empty row is algebraic, 0 = f",
+            ),
+            key(
+                "invariants",
+                Kind::NamedExpressions,
+                "",
+                "expressions that an exact solution keeps constant; their drift is reported",
             ),
             key(
                 "observables",
@@ -107,9 +132,6 @@ pub const TABLES: &[Table] = &[
                 "",
                 "values the scenario must reproduce",
             ),
-            later("events", "jumps of states"),
-            later("mass", "mass matrix"),
-            later("invariants", "conserved quantities"),
             later("history", "values before the start"),
             later("controllers", "controllers"),
             later("tune", "control tuning"),
@@ -148,7 +170,12 @@ pub const TABLES: &[Table] = &[
                 REQUIRED,
                 "time of the initial values",
             ),
-            key("end", Kind::Number, REQUIRED, "last time, after the start"),
+            key(
+                "end",
+                Kind::Number,
+                REQUIRED,
+                "last time; before the start, the run goes against time",
+            ),
             UNIT,
         ],
     },
@@ -229,8 +256,13 @@ pub const TABLES: &[Table] = &[
                 REQUIRED,
                 "initial value, an expression of parameters",
             ),
+            key(
+                "discrete",
+                Kind::Boolean,
+                "false",
+                "whether it has no equation, and events alone change it",
+            ),
             UNIT,
-            later("discrete", "discrete states"),
             later("over", "array states"),
         ],
     },
@@ -376,6 +408,11 @@ pub const TABLES: &[Table] = &[
         ],
     },
     Table {
+        path: "events",
+        words: "an event",
+        keys: EVENT_KEYS,
+    },
+    Table {
         path: "observables.*",
         words: "an observable",
         keys: &[
@@ -461,38 +498,7 @@ pub const TABLES: &[Table] = &[
     Table {
         path: "solver",
         words: "`[solver]`",
-        keys: &[
-            key(
-                "method",
-                Kind::Choice {
-                    now: &[
-                        "auto",
-                        "tsit5",
-                        "rodas5p",
-                        "ode_solvers.dopri5",
-                        "ode_solvers.dop853",
-                    ],
-                    later: &["dopri5", "vern7", "kencarp4", "bdf", "verlet"],
-                },
-                "auto",
-                "the solver",
-            ),
-            key("rtol", Kind::Number, "1e-6", "relative tolerance"),
-            key(
-                "atol",
-                Kind::NumberByState,
-                "1e-8",
-                "absolute tolerance, one for all or by state",
-            ),
-            key(
-                "first_step",
-                Kind::Number,
-                "chosen automatically",
-                "first step",
-            ),
-            key("max_step", Kind::Number, "no limit", "largest step"),
-            key("max_steps", Kind::Whole, "100000", "limit of steps"),
-        ],
+        keys: SOLVER_KEYS,
     },
     Table {
         path: "gradient",
