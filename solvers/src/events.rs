@@ -62,6 +62,10 @@ pub trait Hybrid<S: Scalar> {
         let _ = (root, t, x);
         true
     }
+    /// Announces the smooth stretch that what follows lies on, by its middle ([`crate::System::enter_stretch`]).
+    fn enter_stretch(&mut self, middle: f64) {
+        let _ = middle;
+    }
     /// These roots crossed at time t: changes `x` in place.
     fn at_roots(&mut self, t: S, roots: &[usize], x: &mut [S]) -> Action;
     /// The solve has come to `times[stop]` (0 is its start): changes `x` in place where a time event is due.

@@ -142,19 +142,51 @@ impl<S: Scalar, M> Integrator<S, M> {
         M: Method<S, F>,
         R: Recorder<S> + ?Sized,
     {
+        self.replay_hybrid(system, x, times, mesh, options, recorder, &mut NoEvents)
+    }
+
+    /// As [`Integrator::replay`], with the time events of `hybrid` ([`Hybrid::at_stop`]). A mesh through root
+    /// events cannot be followed: their steps end where the states say.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "those of `run_hybrid` and the mesh"
+    )]
+    pub fn replay_hybrid<F, R, H>(
+        &mut self,
+        system: &mut F,
+        x: &mut [S],
+        times: &[S],
+        mesh: &Mesh,
+        options: &Options,
+        recorder: &mut R,
+        hybrid: &mut H,
+    ) -> Result<Statistics, SolveError>
+    where
+        F: System<S> + ?Sized,
+        M: Method<S, F>,
+        R: Recorder<S> + ?Sized,
+        H: Hybrid<S> + ?Sized,
+    {
+        if hybrid.roots() > 0 {
+            return Err(invalid("a mesh through root events cannot be followed"));
+        }
         check_options(options, system.dim())?;
         self.check_shapes(system, x, times)?;
         M::check(system)?;
         recorder.started(times, x)?;
         let mut statistics = Statistics::default();
         let mut steps = mesh.steps.iter().peekable();
-        for ends in times.windows(2) {
-            let (start, end) = (ends[0], ends[1]);
+        for (stop, &end) in times.iter().enumerate() {
+            if stop > 0 && hybrid.at_stop(stop - 1, times[stop - 1], x) == Action::Terminate {
+                return Ok(statistics);
+            }
+            let start = if stop > 0 { times[stop - 1] } else { end };
             if start.value() == end.value() {
                 continue;
             }
             let middle = middle(start, end);
             system.enter_stretch(middle);
+            hybrid.enter_stretch(middle);
             self.method.restart(system, start, x, &mut statistics);
             let mut t = start;
             let mut restarted = true;
@@ -197,6 +229,9 @@ impl<S: Scalar, M> Integrator<S, M> {
         }
         if steps.next().is_some() {
             return Err(invalid("the mesh has more stretches than the times"));
+        }
+        if let Some(&end) = times.last() {
+            hybrid.at_stop(times.len() - 1, end, x);
         }
         Ok(statistics)
     }
@@ -248,6 +283,7 @@ impl<S: Scalar, M> Integrator<S, M> {
         let options = drive.options;
         let middle = middle(start, end);
         system.enter_stretch(middle);
+        hybrid.enter_stretch(middle);
         let mut t = start;
         if hybrid.roots() > 0 && self.settle(hybrid, t, x, drive, recorder)? {
             return Ok(true);

@@ -51,11 +51,15 @@ pub fn run(arguments: &GradientArguments) -> Result<(), Failure> {
         Some(GradientChoice::All) => &ALL,
     };
     let p = study.values();
-    let results: Vec<Gradient> = methods
-        .iter()
-        .map(|&method| gradient(&study, &solving, of, method, &p, &variables))
-        .collect::<Result<_, _>>()
-        .map_err(work)?;
+    let mut results: Vec<Gradient> = Vec::new();
+    for &method in methods {
+        match gradient(&study, &solving, of, method, &p, &variables) {
+            Ok(result) => results.push(result),
+            // of all methods, those that there are
+            Err(StudyError::Unsupported(why)) if methods.len() > 1 => eprintln!("note: {why}"),
+            Err(error) => return Err(work(error)),
+        }
+    }
     if arguments.common.json {
         print_json(&document(&study, &solving, &variables, &results))
     } else {

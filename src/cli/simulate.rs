@@ -134,6 +134,9 @@ fn statistics(result: &Simulation) -> Value {
         "rhs_evaluations": s.rhs_evaluations,
         "jacobians": s.jacobians,
         "factorizations": s.factorizations,
+        "newton_iterations": s.newton_iterations,
+        "newton_failures": s.newton_failures,
+        "events": s.events,
     })
 }
 
@@ -152,7 +155,93 @@ fn document(study: &Study, result: &Simulation) -> Value {
         .zip(&result.observables)
         .map(|(o, v)| (o.name.text.clone(), json!(v)))
         .collect();
-    json!({ "t": result.t, "states": states, "observables": observables, "events": [], "statistics": statistics(result) })
+    let events: Vec<Value> = result
+        .events
+        .iter()
+        .map(|e| {
+            json!({
+                "t": e.t,
+                "name": study.scenario.events[e.event].name.text,
+                "before": e.before,
+                "after": e.after,
+            })
+        })
+        .collect();
+    let invariants: Map<String, Value> = result
+        .invariants
+        .iter()
+        .map(|d| {
+            let drift = json!({
+                "initial": d.initial,
+                "final": d.last,
+                "largest_drift": d.largest,
+                "relative_drift": d.relative(),
+            });
+            (d.name.clone(), drift)
+        })
+        .collect();
+    json!({
+        "t": result.t,
+        "states": states,
+        "observables": observables,
+        "events": events,
+        "ended_by": result.ended_by.map(|k| events[k]["name"].clone()),
+        "invariants": invariants,
+        "statistics": statistics(result),
+    })
+}
+
+/// The end of the run, which a terminal event may have brought forward.
+fn end_text(end: f64, result: &Simulation) -> String {
+    match result.ended_by {
+        Some(k) => significant(result.events[k].t, DIGITS),
+        None => end.to_string(),
+    }
+}
+
+/// Events listed one by one.
+const LISTED: usize = 12;
+
+/// What happened on the way: every event where they are few, else how often each.
+fn happenings_text(study: &Study, result: &Simulation) -> String {
+    let name = |event: usize| study.scenario.events[event].name.text.as_str();
+    let mut text = String::new();
+    if result.events.len() <= LISTED {
+        for e in &result.events {
+            let ends = if result
+                .ended_by
+                .is_some_and(|k| std::ptr::eq(e, &result.events[k]))
+            {
+                ", which ends the run"
+            } else {
+                ""
+            };
+            text += &format!(
+                "event {} at t = {}{ends}\n",
+                name(e.event),
+                significant(e.t, DIGITS)
+            );
+        }
+        return text;
+    }
+    for event in 0..study.scenario.events.len() {
+        let times: Vec<f64> = result
+            .events
+            .iter()
+            .filter(|e| e.event == event)
+            .map(|e| e.t)
+            .collect();
+        if let (Some(&first), Some(&last)) = (times.first(), times.last()) {
+            text += &format!(
+                "event {}: {} times, from t = {} to {}\n",
+                name(event),
+                times.len(),
+                significant(first, DIGITS),
+                significant(last, DIGITS)
+            );
+        }
+    }
+    text
 }
 
 fn summary(study: &Study, result: &Simulation, arguments: &SimulateArguments) -> String {
@@ -170,7 +259,7 @@ fn summary(study: &Study, result: &Simulation, arguments: &SimulateArguments) ->
         "{:width$}  {:>16}  {:>16}\n",
         "state",
         format!("t = {}", scenario.start),
-        format!("t = {}", scenario.end)
+        format!("t = {}", end_text(scenario.end, result))
     );
     for (state, values) in scenario.states.iter().zip(&result.states) {
         let (first, last) = (
@@ -191,6 +280,16 @@ fn summary(study: &Study, result: &Simulation, arguments: &SimulateArguments) ->
         "\n{} ({}): {} steps, {} rejected, {} evaluations of the equations\n",
         result.method, result.choice, s.steps, s.rejected, s.rhs_evaluations
     );
+    text += &happenings_text(study, result);
+    for drift in &result.invariants {
+        text += &format!(
+            "invariant {}: {} at the start, strays by {:.1e} ({:.1e} of it)\n",
+            drift.name,
+            significant(drift.initial, DIGITS),
+            drift.largest,
+            drift.relative()
+        );
+    }
     for path in [&arguments.csv, &arguments.plot].into_iter().flatten() {
         text += &format!("wrote {}\n", path.display());
     }

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use costate_adjoint::{AdjointImplicitSystem, AdjointSystem};
-use costate_solvers::{ImplicitSystem, Pattern, System};
+use costate_solvers::{ImplicitSystem, LinearSolver, Mass, Pattern, System};
 
-use super::derived::{ModelScalar, Workspace};
+use super::derived::{Derived, ModelScalar, Workspace};
 use super::error::{CallError, CompileError};
 use super::rhs::RightHandSide;
 
@@ -22,6 +22,9 @@ pub struct ModelSystem<S: ModelScalar> {
     middle: f64,
     workspace: Workspace<S>,
     pattern: Arc<Pattern>,
+    /// M and the function of p that its values are
+    mass: Option<(Mass<S>, Arc<Derived>)>,
+    linear_solver: LinearSolver,
 }
 
 impl<S: ModelScalar> ModelSystem<S> {
@@ -33,6 +36,8 @@ impl<S: ModelScalar> ModelSystem<S> {
             middle: 0.0,
             workspace: Workspace::default(),
             pattern: Arc::new(Pattern::from_entries(sizes.states, sizes.states, &[])),
+            mass: None,
+            linear_solver: LinearSolver::Auto,
             rhs,
         }
     }
@@ -46,6 +51,24 @@ impl<S: ModelScalar> ModelSystem<S> {
         })
     }
 
+    /// The same with a mass matrix: `values` gives its entries, in the order of `pattern`, from p.
+    #[must_use]
+    pub fn with_mass(mut self, pattern: &Pattern, values: &Arc<Derived>) -> Self {
+        let mass = Mass {
+            pattern: pattern.clone(),
+            values: vec![S::from(0.0); pattern.non_zeros()],
+        };
+        self.mass = Some((mass, Arc::clone(values)));
+        self
+    }
+
+    /// The same with its linear systems solved in a given way.
+    #[must_use]
+    pub fn with_linear_solver(mut self, choice: LinearSolver) -> Self {
+        self.linear_solver = choice;
+        self
+    }
+
     /// Sets p; a length other than the model's is an error and changes nothing.
     pub fn set_parameters(&mut self, p: &[S]) -> Result<(), CallError> {
         if p.len() != self.parameters.len() {
@@ -56,6 +79,10 @@ impl<S: ModelScalar> ModelSystem<S> {
             });
         }
         self.parameters.copy_from_slice(p);
+        if let Some((mass, values)) = &mut self.mass {
+            let time = [S::from(0.0); 2];
+            values.evaluate(&time, &[], p, &mut mass.values, &mut self.workspace)?;
+        }
         Ok(())
     }
 
@@ -99,6 +126,14 @@ impl<S: ModelScalar> System<S> for ModelSystem<S> {
 impl<S: ModelScalar> ImplicitSystem<S> for ModelSystem<S> {
     fn pattern(&self) -> &Pattern {
         &self.pattern
+    }
+
+    fn mass(&self) -> Option<&Mass<S>> {
+        self.mass.as_ref().map(|(mass, _)| mass)
+    }
+
+    fn linear_solver(&self) -> LinearSolver {
+        self.linear_solver
     }
 
     #[inline]

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use costate_solvers::{Direction, LinearSolver, Pattern};
+
 use crate::compile::{Backend, CompileError, Derived, RightHandSide, Sizes};
 use crate::model::graph::{InputId, PARAMETERS, STATES};
-use crate::model::{Graph, Model, NodeId, Op};
+use crate::model::{Graph, Model, NodeId, Op, TriggerModel};
+use crate::scenario;
 
 /// Every function of a model that a study calls. Shared by threads.
 #[derive(Debug)]
@@ -20,8 +23,46 @@ pub struct Equations {
     pub initial: Vec<Derived>,
     /// the experiment's parameters, of the scenario's; `None` where it overrides none
     pub own: Vec<Option<Derived>>,
-    /// times of the stops, then their periods (1 where there is none), of the experiment's parameters
-    pub stops: Derived,
+    /// numbers that the times of stops and of time events are made of, of the experiment's parameters
+    pub moments: Derived,
+    /// what those times are
+    pub moment_sources: Vec<MomentSource>,
+    /// what events do
+    pub events: Events,
+    /// the mass matrix: its pattern and values
+    pub mass: Option<(Pattern, Arc<Derived>)>,
+    /// how linear systems are solved
+    pub linear_solver: LinearSolver,
+    /// invariants in the order of the model
+    pub invariants: Derived,
+}
+
+/// A time at which steps end, or a series of them: `moments[at] + k moments[period]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MomentSource {
+    /// the first, by its place among the moments
+    pub at: usize,
+    /// the time between two, likewise
+    pub period: Option<usize>,
+    /// the event that happens then; `None`: f is not smooth there
+    pub event: Option<usize>,
+}
+
+/// The events of a model, compiled.
+#[derive(Debug)]
+pub struct Events {
+    /// event of each root function
+    pub of_root: Vec<usize>,
+    /// which crossings of it count
+    pub directions: Vec<Direction>,
+    /// the root functions
+    pub roots: Derived,
+    /// by event: its guard
+    pub guards: Vec<Option<Derived>>,
+    /// by event: the states it sets and their values
+    pub resets: Vec<Option<(Vec<usize>, Derived)>>,
+    /// by event: whether it ends the run
+    pub terminal: Vec<bool>,
 }
 
 /// Observables that are states.
@@ -62,8 +103,8 @@ impl Equations {
         let outputs: Vec<NodeId> = observables
             .chain(model.observables.iter().map(|o| o.sigma.unwrap_or(one)))
             .collect();
-        let periods = model.stops.iter().map(|s| s.period.unwrap_or(one));
-        let stops: Vec<NodeId> = model.stops.iter().map(|s| s.at).chain(periods).collect();
+        let (moments, moment_sources) = moments(&model);
+        let invariants: Vec<NodeId> = model.invariants.iter().map(|&(_, node)| node).collect();
         let graph = Arc::new(model.graph.clone());
         let sizes = Sizes {
             states: model.states.len(),
@@ -94,7 +135,22 @@ impl Equations {
                 .iter()
                 .map(|e| own(&e.parameters))
                 .collect::<Result<_, _>>()?,
-            stops: derived(stops)?,
+            moments: derived(moments)?,
+            moment_sources,
+            events: Events::new(&model, &derived)?,
+            mass: match &model.mass {
+                None => None,
+                Some(entries) => {
+                    let mut entries = entries.clone();
+                    entries.sort_unstable_by_key(|e| (e.column, e.row));
+                    let places: Vec<_> = entries.iter().map(|e| (e.row, e.column)).collect();
+                    let n = model.states.len();
+                    let values = derived(entries.iter().map(|e| e.node).collect())?;
+                    Some((Pattern::from_entries(n, n, &places), Arc::new(values)))
+                }
+            },
+            linear_solver: LinearSolver::Auto,
+            invariants: derived(invariants)?,
             model,
         })
     }
@@ -121,11 +177,84 @@ impl Equations {
 
     /// Whether a stop time depends on a parameter.
     pub fn stops_move(&self) -> bool {
-        let moves = |node: NodeId| !matches!(self.model.graph.op(node), Op::Constant(_));
-        self.model
-            .stops
-            .iter()
-            .any(|s| moves(s.at) || s.period.is_some_and(moves))
+        let moves = |&node: &NodeId| !matches!(self.model.graph.op(node), Op::Constant(_));
+        moments(&self.model).0.iter().any(moves)
+    }
+
+    /// Whether events change states or end runs.
+    pub fn hybrid(&self) -> bool {
+        !self.model.events.is_empty()
+    }
+
+    /// Whether an event happens where the states say, not at a time known beforehand.
+    pub fn has_roots(&self) -> bool {
+        !self.events.of_root.is_empty()
+    }
+}
+
+/// Nodes of the times of stops and time events, and what each is.
+fn moments(model: &Model) -> (Vec<NodeId>, Vec<MomentSource>) {
+    let mut nodes = Vec::new();
+    let mut sources = Vec::new();
+    let mut push = |at: NodeId, period: Option<NodeId>, event| {
+        nodes.push(at);
+        let at = nodes.len() - 1;
+        nodes.extend(period);
+        sources.push(MomentSource {
+            at,
+            period: period.map(|_| at + 1),
+            event,
+        });
+    };
+    for stop in &model.stops {
+        push(stop.at, stop.period, None);
+    }
+    for (event, m) in model.events.iter().enumerate() {
+        match &m.trigger {
+            TriggerModel::Root { .. } => {}
+            TriggerModel::Times { at } => at.iter().for_each(|&at| push(at, None, Some(event))),
+            TriggerModel::Every { every, first } => push(*first, Some(*every), Some(event)),
+        }
+    }
+    (nodes, sources)
+}
+
+impl Events {
+    fn new(
+        model: &Model,
+        derived: &dyn Fn(Vec<NodeId>) -> Result<Derived, CompileError>,
+    ) -> Result<Self, CompileError> {
+        let mut of_root = Vec::new();
+        let mut directions = Vec::new();
+        let mut roots = Vec::new();
+        let mut guards = Vec::new();
+        let mut resets = Vec::new();
+        for (index, event) in model.events.iter().enumerate() {
+            if let TriggerModel::Root { node, direction } = event.trigger {
+                of_root.push(index);
+                roots.push(node);
+                directions.push(match direction {
+                    scenario::Direction::Rising => Direction::Rising,
+                    scenario::Direction::Falling => Direction::Falling,
+                    scenario::Direction::Both => Direction::Both,
+                });
+            }
+            guards.push(event.guard.map(|node| derived(vec![node])).transpose()?);
+            let (states, values): (Vec<_>, Vec<_>) = event.set.iter().copied().unzip();
+            resets.push(if states.is_empty() {
+                None
+            } else {
+                Some((states, derived(values)?))
+            });
+        }
+        Ok(Self {
+            of_root,
+            directions,
+            roots: derived(roots)?,
+            guards,
+            resets,
+            terminal: model.events.iter().map(|e| e.terminal).collect(),
+        })
     }
 }
 

@@ -10,12 +10,14 @@ use crate::compile::{CallError, CompileError};
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum StudyError {
     /// A solve ended early.
-    #[error("{}", describe_solve(.error, .states, .experiment))]
+    #[error("{}", describe_solve(.error, .states, .events, .experiment))]
     Solve {
         /// the solver's account
         error: SolveError,
         /// names of the states, to name the one at fault
         states: Vec<String>,
+        /// names of the events with root functions, likewise
+        events: Vec<String>,
         /// the experiment; empty where there is one only
         experiment: String,
     },
@@ -68,6 +70,30 @@ pub enum StudyError {
         /// what befell the first
         reason: String,
     },
+    /// A terminal event ended a run before a time that is to be read.
+    #[error("the terminal event `{event}` ended the run at t = {t}, before t = {wanted}, which is to be read{}", in_experiment(.experiment))]
+    EndedEarly {
+        /// the event
+        event: String,
+        /// when
+        t: f64,
+        /// the time to be read
+        wanted: f64,
+        /// the experiment; empty where there is one only
+        experiment: String,
+    },
+    /// An event that a functional asks for did not happen.
+    #[error("event `{event}` happened {happened} time(s), and `event_time` asks for number {wanted}{}", in_experiment(.experiment))]
+    NoSuchHappening {
+        /// the event
+        event: String,
+        /// how often it happened
+        happened: usize,
+        /// which was asked for, counted from 1
+        wanted: usize,
+        /// the experiment; empty where there is one only
+        experiment: String,
+    },
     /// What was asked cannot be combined.
     #[error("{0}")]
     Unsupported(String),
@@ -76,7 +102,25 @@ pub enum StudyError {
     Interrupted,
 }
 
-fn describe_solve(error: &SolveError, states: &[String], experiment: &str) -> String {
+fn in_experiment(experiment: &str) -> String {
+    if experiment.is_empty() {
+        String::new()
+    } else {
+        format!(" (experiment `{experiment}`)")
+    }
+}
+
+fn describe_solve(
+    error: &SolveError,
+    states: &[String],
+    events: &[String],
+    experiment: &str,
+) -> String {
+    let event_name = |i: &usize| {
+        events
+            .get(*i)
+            .map_or_else(|| format!("number {}", i + 1), |e| format!("`{e}`"))
+    };
     let name = |i: &usize| {
         states
             .get(*i)
@@ -143,6 +187,22 @@ fn describe_solve(error: &SolveError, states: &[String], experiment: &str) -> St
             "the initial values do not satisfy the algebraic equation of {} at t = {t} (it is off by {residual:.3e}), and \
              no values near them were found that do. Give initial values closer to consistent ones",
             name(state)
+        ),
+        SolveError::Zeno { t, event, events } => format!(
+            "events accumulate at t = {t}: after {events} of them, event {} happens ever faster, without end before that \
+             time. Give it a guard (`only_if`) that stops it, end the run there by `terminal = true`, or model what \
+             follows by a discrete state",
+            event_name(event)
+        ),
+        SolveError::TooManyEvents { t, limit, event } => format!(
+            "{limit} events had happened by t = {t}, the last of them {}. If so many are meant, raise \
+             `solver.event_limit`",
+            event_name(event)
+        ),
+        SolveError::EventAlwaysZero { event } => format!(
+            "the expression `when` of event {} is zero along the whole run, so that it never crosses zero. Look for a \
+             name that is 0 throughout, or a difference of a quantity with itself",
+            event_name(event)
         ),
         SolveError::Stiff { t, .. } => {
             format!("the system is stiff at t = {t}: try the solver `rodas5p`")

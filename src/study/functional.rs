@@ -1,4 +1,5 @@
-//! Functionals of a trajectory (`final(x)`, `at(x, 3)`, `objective()`, arithmetic of them): value and gradient.
+//! Functionals of a trajectory (`final(x)`, `at(x, 3)`, `integral(x)`, `event_time(e)`, `objective()`, arithmetic
+//! of them): value and gradient.
 //!
 //! A functional F = root(p, v_1, ..., v_k, objective) reads v_j = g_j(t_j, x(t_j), p). Its gradient runs through
 //! dual numbers, or backward: root's, then each g_j's vector-Jacobian product, then the solve's.
@@ -8,8 +9,9 @@ use std::sync::Arc;
 use costate_adjoint::sweep::{Seeds, TimeBars};
 use costate_adjoint::{Dual, Tape};
 use costate_solvers::record::{Mesh, Samples};
-use costate_solvers::{NoRecord, Recorder, Scalar};
+use costate_solvers::{NoRecord, Options, Recorder, Scalar, Tolerance};
 
+use super::equations::Equations;
 use super::error::StudyError;
 use super::objective::Objective;
 use super::reverse::Reverse;
@@ -18,9 +20,9 @@ use super::variable::Variable;
 use super::{Solving, Study};
 use crate::compile::{Function, ModelScalar, Output, Scratch};
 use crate::diagnostic::{Diagnostic, SourceFile};
-use crate::model::graph::{FIRST_EXTRA, InputId, PARAMETERS, SECOND_EXTRA, STATES};
-use crate::model::{self, Expression, NodeId, Op, When};
-use crate::scenario::GradientMethod;
+use crate::model::graph::{FIRST_EXTRA, InputId, PARAMETERS, SECOND_EXTRA, STATES, THIRD_EXTRA};
+use crate::model::{self, Expression, MassEntry, Model, NodeId, Op, When};
+use crate::scenario::{AbsoluteTolerance, GradientMethod};
 
 /// Directions of a chunk of dual numbers: functionals are evaluated a few times only, one width serves.
 const WIDTH: usize = 4;
@@ -33,6 +35,15 @@ pub struct FunctionalStudy {
     times: Vec<f64>,
     /// for each value: its time's index
     sample_of: Vec<usize>,
+    /// for each value: whether it is read where the run ends, be it by a terminal event
+    at_end: Vec<bool>,
+    /// the run must be solved to its end
+    to_end: bool,
+    /// the study's equations, with a state for each integral behind the others
+    equations: Arc<Equations>,
+    integrals: usize,
+    /// (event, how many of its happenings come before)
+    event_times: Vec<(usize, usize)>,
     uses_objective: bool,
     /// v_j = g_j(t, x, p), one function each
     values: Vec<Function>,
@@ -48,6 +59,8 @@ pub struct FunctionalStudy {
 struct Reading<S> {
     parameters: Vec<S>,
     values: Vec<S>,
+    integrals: Vec<S>,
+    event_times: Vec<S>,
 }
 
 impl FunctionalStudy {
@@ -83,11 +96,17 @@ impl FunctionalStudy {
             .map_err(|e| broken(e.to_string()))?;
         let mut model = study.equations.model().clone();
         let functional = model::functional(&mut model, expression)?;
-        if !functional.integrals.is_empty() || !functional.event_times.is_empty() {
-            return Err(broken(
-                "`integral` and `event_time` cannot be evaluated yet".to_owned(),
-            ));
-        }
+        let integrals = functional.integrals.len();
+        let equations = if integrals == 0 {
+            Arc::clone(&study.equations)
+        } else {
+            let with_quadratures = with_quadratures(&model, &functional.integrals);
+            let mut equations = Equations::new(with_quadratures, study.backend)
+                .map_err(|e| broken(e.to_string()))?;
+            equations.linear_solver = study.equations.linear_solver;
+            Arc::new(equations)
+        };
+        let (start, end) = (study.scenario.start, study.scenario.end);
         let mut times = Vec::new();
         for (when, _) in &functional.samples {
             let t = match *when {
@@ -95,8 +114,7 @@ impl FunctionalStudy {
                 When::Final => study.scenario.end,
                 When::At(t) => t,
             };
-            if !(study.scenario.start..=study.scenario.end).contains(&t) {
-                let (start, end) = (study.scenario.start, study.scenario.end);
+            if !(start.min(end)..=start.max(end)).contains(&t) {
                 return Err(broken(format!(
                     "time {t} lies outside the scenario's span {start} to {end}"
                 )));
@@ -106,6 +124,9 @@ impl FunctionalStudy {
         let mut distinct = times.clone();
         distinct.sort_by(f64::total_cmp);
         distinct.dedup();
+        if end < start {
+            distinct.reverse();
+        }
         let sample_of = times
             .iter()
             .map(|t| distinct.iter().position(|d| d == t).unwrap_or(0))
@@ -140,6 +161,7 @@ impl FunctionalStudy {
         let mut wrt = parameters;
         wrt.extend((0..count).map(|j| input(graph, FIRST_EXTRA, j)));
         wrt.push(input(graph, SECOND_EXTRA, 0));
+        wrt.extend((0..integrals).map(|j| input(graph, THIRD_EXTRA, j)));
         let one = graph.intern(Op::Constant(1f64.to_bits()));
         let bars = model::vjp(graph, &[functional.root], &[one], &wrt);
         let root = compile(graph, &[Output::store(vec![functional.root])])?;
@@ -148,6 +170,15 @@ impl FunctionalStudy {
             experiment,
             times: distinct,
             sample_of,
+            at_end: functional
+                .samples
+                .iter()
+                .map(|(when, _)| *when == When::Final)
+                .collect(),
+            to_end: integrals > 0 || !functional.event_times.is_empty(),
+            equations,
+            integrals,
+            event_times: functional.event_times,
             uses_objective: functional.uses_objective,
             values,
             values_vjp,
@@ -191,7 +222,7 @@ impl FunctionalStudy {
                 _ => objective.gradient_dual(p, variables, &mut part)?,
             };
             let bars = self.root_bars(&reading, value)?;
-            let slope = bars.last().copied().unwrap_or(0.0);
+            let slope = bars[reading.parameters.len() + reading.values.len()];
             for (g, part) in gradient.iter_mut().zip(part) {
                 *g += slope * part;
             }
@@ -223,36 +254,91 @@ impl FunctionalStudy {
         mesh: Option<&Mesh>,
     ) -> Result<(Run<S>, Samples<S>, Reading<S>), StudyError> {
         let fail = |error: RunError| study.run_error(error, self.experiment);
-        let mut run = Run::<S>::new(&study.equations);
+        let mut run = Run::<S>::new(&self.equations);
         let start = study.scenario.start;
-        let end = self.times.last().copied().unwrap_or(start);
+        let end = match self.times.last() {
+            _ if self.to_end => study.scenario.end,
+            Some(&last) => last,
+            None => start,
+        };
+        let options = &self.options(study, solving);
         run.prepare(self.experiment, p, start, end).map_err(fail)?;
         increment(&mut run.x);
         let times = self.times.iter().map(|&t| S::from(t)).collect();
         let mut samples = Samples::new(times).map_err(|e| fail(e.into()))?;
         match mesh {
             Some(mesh) => run
-                .replay(solving.stepper, &solving.options, mesh, &mut samples)
+                .replay(solving.stepper, options, mesh, &mut samples)
                 .map_err(fail)?,
             None => run
-                .solve(
-                    solving.stepper,
-                    &solving.options,
-                    None,
-                    (&mut samples, record),
-                )
+                .solve(solving.stepper, options, None, (&mut samples, record))
                 .map_err(fail)?,
         };
         let mut values = vec![S::from(0.0); self.values.len()];
         let mut registers = Vec::new();
-        for ((value, function), &sample) in values.iter_mut().zip(&self.values).zip(&self.sample_of)
-        {
-            let t = S::from(self.times[sample]);
-            let inputs = [&[t, t][..], samples.state(sample), &run.parameters];
+        for (j, (value, function)) in values.iter_mut().zip(&self.values).enumerate() {
+            let sample = self.sample_of[j];
+            let ended = run.log.ended.filter(|_| samples.len() <= sample);
+            let (t, state) = match ended {
+                None => (S::from(self.times[sample]), samples.state(sample)),
+                Some(ended) if self.at_end[j] => (ended.t, run.x.as_slice()),
+                Some(ended) => {
+                    return Err(StudyError::EndedEarly {
+                        event: study.scenario.events[ended.event].name.text.clone(),
+                        t: ended.t.value(),
+                        wanted: self.times[sample],
+                        experiment: study.experiment_name(self.experiment),
+                    });
+                }
+            };
+            let inputs = [&[t, t][..], state, &run.parameters];
             function.evaluate(&inputs, &mut [std::slice::from_mut(value)], &mut registers)?;
         }
-        let parameters = run.parameters.clone();
-        Ok((run, samples, Reading { parameters, values }))
+        let n = run.x.len();
+        let reading = Reading {
+            parameters: run.parameters.clone(),
+            values,
+            integrals: run.x[n - self.integrals..].to_vec(),
+            event_times: self.happenings(study, &run)?,
+        };
+        Ok((run, samples, reading))
+    }
+
+    /// The options with a tolerance for each integral, too.
+    fn options(&self, study: &Study, solving: &Solving) -> Options {
+        let mut options = solving.options.clone();
+        if let Tolerance::PerState(atol) = &mut options.atol {
+            let default = match study.scenario.solver.atol {
+                AbsoluteTolerance::Uniform(atol) => atol,
+                AbsoluteTolerance::ByState(_) => 1e-8,
+            };
+            atol.resize(self.equations.states(), default);
+        }
+        options
+    }
+
+    /// The times of events that are read.
+    fn happenings<S: ModelScalar>(
+        &self,
+        study: &Study,
+        run: &Run<S>,
+    ) -> Result<Vec<S>, StudyError> {
+        let times_of = |event: usize| {
+            let all = run.log.happenings.iter();
+            all.filter(move |h| h.event == event).map(|h| h.t)
+        };
+        self.event_times
+            .iter()
+            .map(|&(event, before)| {
+                let found = times_of(event).nth(before);
+                found.ok_or_else(|| StudyError::NoSuchHappening {
+                    event: study.scenario.events[event].name.text.clone(),
+                    happened: times_of(event).count(),
+                    wanted: before + 1,
+                    experiment: study.experiment_name(self.experiment),
+                })
+            })
+            .collect()
     }
 
     fn evaluate_root<S: Scalar>(
@@ -267,6 +353,8 @@ impl FunctionalStudy {
             &reading.parameters,
             &reading.values,
             &[objective],
+            &reading.integrals,
+            &reading.event_times,
         ];
         self.root.evaluate(
             &inputs,
@@ -278,13 +366,16 @@ impl FunctionalStudy {
 
     /// Derivatives of root with respect to the experiment's parameters, the values and the objective.
     fn root_bars(&self, reading: &Reading<f64>, objective: f64) -> Result<Vec<f64>, StudyError> {
-        let mut bars = vec![0.0; reading.parameters.len() + reading.values.len() + 1];
+        let count = reading.parameters.len() + reading.values.len() + 1 + self.integrals;
+        let mut bars = vec![0.0; count];
         let inputs = [
             &[][..],
             &[],
             &reading.parameters,
             &reading.values,
             &[objective],
+            &reading.integrals,
+            &reading.event_times,
         ];
         self.root_gradient
             .call(&inputs, &mut [&mut bars], &mut Scratch::default())?;
@@ -333,7 +424,8 @@ impl FunctionalStudy {
         variables: &[Variable],
         gradient: &mut [f64],
     ) -> Result<f64, StudyError> {
-        let n = study.scenario.states.len();
+        solving.adjoint(study)?;
+        let n = self.equations.states();
         let mut tape = Tape::new();
         let (mut run, samples, reading) = self.read(study, solving, p, |_| {}, &mut tape, None)?;
         let objective = self.objective(study, solving, p)?;
@@ -352,10 +444,13 @@ impl FunctionalStudy {
             let x_bar = &mut sample_bars[sample * n..(sample + 1) * n];
             function.call(&inputs, &mut [x_bar, &mut own], &mut scratch)?;
         }
+        let mut final_bar = vec![0.0; n];
+        let integrals = bars.len() - self.integrals;
+        final_bar[n - self.integrals..].copy_from_slice(&bars[integrals..]);
         let seeds = Seeds {
             samples: samples.places(),
             sample_bars: &sample_bars,
-            final_bar: &[],
+            final_bar: &final_bar,
         };
         let mut x0 = vec![0.0; n];
         let moving = study.moving_stops && !run.stop_of.is_empty();
@@ -406,6 +501,8 @@ impl FunctionalStudy {
         let mut mesh = Mesh::default();
         let (run, _, reading) = self.read(study, solving, p, |_| {}, &mut mesh, None)?;
         let value = self.evaluate_root(&reading, self.objective(study, solving, p)?)?;
+        // steps that end where the states say cannot be frozen: the solve is repeated
+        let frozen = (!study.equations.has_roots()).then_some(&mesh);
         for (g, &variable) in gradient.iter_mut().zip(variables) {
             let at = |delta: f64| -> Result<f64, StudyError> {
                 let mut moved = p.to_vec();
@@ -420,7 +517,7 @@ impl FunctionalStudy {
                     }
                 };
                 let reading = self
-                    .read(study, solving, &moved, add, &mut NoRecord, Some(&mesh))?
+                    .read(study, solving, &moved, add, &mut NoRecord, frozen)?
                     .2;
                 self.evaluate_root(&reading, self.objective(study, solving, &moved)?)
             };
@@ -434,4 +531,29 @@ impl FunctionalStudy {
         }
         Ok(value)
     }
+}
+
+/// The model with a state q_k for each integral: q_k' = its integrand, q_k = 0 at the start. So quadratures share
+/// the solver's error control and every kind of derivative.
+fn with_quadratures(model: &Model, integrands: &[NodeId]) -> Model {
+    let mut model = model.clone();
+    let zero = model.graph.intern(Op::Constant(0f64.to_bits()));
+    let one = model.graph.intern(Op::Constant(1f64.to_bits()));
+    for (k, &integrand) in integrands.iter().enumerate() {
+        let state = model.states.len();
+        model.states.push(format!("integral {}", k + 1));
+        model.rhs.push(integrand);
+        model.discrete.push(false);
+        for experiment in &mut model.experiments {
+            experiment.initial.push(zero);
+        }
+        if let Some(mass) = &mut model.mass {
+            mass.push(MassEntry {
+                row: state,
+                column: state,
+                node: one,
+            });
+        }
+    }
+    model
 }

@@ -6,10 +6,10 @@ use super::error::StudyError;
 use super::functional::FunctionalStudy;
 use super::lane::chunk_width;
 use super::objective::Objective;
-use super::run::Stepper;
 use super::variable::Variable;
 use super::{Solving, Study};
 use crate::scenario::GradientMethod;
+use crate::scenario::SolverMethod;
 
 /// Most evaluations timed, and the time after which no more are begun.
 const REPEATS: usize = 51;
@@ -48,10 +48,15 @@ pub struct Gradient {
 /// Fitted to times of the gallery and of POLLU (`costate gradient SCENARIO --wrt ... --method all`): 0.19 to 0.5 a
 /// direction, 1.7 to 2.6 for the adjoint of tsit5, 1.3 for that of rodas5p. The choice depends on counts alone, so that
 /// the same scenario gives the same bits on every machine.
-pub fn choose(method: GradientMethod, stepper: Stepper, variables: usize) -> GradientMethod {
-    let adjoint = match stepper {
-        Stepper::Tsit5 => 2.0,
-        Stepper::Rodas5p => 1.3,
+pub fn choose(
+    method: GradientMethod,
+    adjoint: Option<SolverMethod>,
+    variables: usize,
+) -> GradientMethod {
+    let adjoint = match adjoint {
+        Some(SolverMethod::Tsit5) => 2.0,
+        Some(_) => 1.3,
+        None => f64::INFINITY,
     };
     match method {
         GradientMethod::Auto if dual_cost(variables) < adjoint => GradientMethod::Dual,
@@ -83,7 +88,7 @@ pub fn gradient(
     p: &[f64],
     variables: &[Variable],
 ) -> Result<Gradient, StudyError> {
-    let method = choose(method, solving.stepper, variables.len());
+    let method = choose(method, solving.adjoint(study).ok(), variables.len());
     let mut gradient = vec![0.0; variables.len()];
     let mut evaluate: Evaluation<'_> = match of {
         GradientOf::Data => {
@@ -128,14 +133,18 @@ mod tests {
     #[test]
     fn auto_takes_dual_numbers_for_few_directions_only() {
         let auto = |stepper, m| choose(GradientMethod::Auto, stepper, m);
-        assert_eq!(auto(Stepper::Tsit5, 1), GradientMethod::Dual);
-        assert_eq!(auto(Stepper::Tsit5, 2), GradientMethod::Dual);
-        assert_eq!(auto(Stepper::Tsit5, 4), GradientMethod::Adjoint);
-        assert_eq!(auto(Stepper::Tsit5, 30), GradientMethod::Adjoint);
-        assert_eq!(auto(Stepper::Rodas5p, 1), GradientMethod::Dual);
-        assert_eq!(auto(Stepper::Rodas5p, 2), GradientMethod::Adjoint);
+        assert_eq!(auto(Some(SolverMethod::Tsit5), 1), GradientMethod::Dual);
+        assert_eq!(auto(Some(SolverMethod::Tsit5), 2), GradientMethod::Dual);
+        assert_eq!(auto(Some(SolverMethod::Tsit5), 4), GradientMethod::Adjoint);
+        assert_eq!(auto(Some(SolverMethod::Tsit5), 30), GradientMethod::Adjoint);
+        assert_eq!(auto(Some(SolverMethod::Rodas5p), 1), GradientMethod::Dual);
         assert_eq!(
-            choose(GradientMethod::Dual, Stepper::Rodas5p, 30),
+            auto(Some(SolverMethod::Rodas5p), 2),
+            GradientMethod::Adjoint
+        );
+        assert_eq!(auto(None, 30), GradientMethod::Dual);
+        assert_eq!(
+            choose(GradientMethod::Dual, Some(SolverMethod::Rodas5p), 30),
             GradientMethod::Dual
         );
     }

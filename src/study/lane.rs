@@ -61,9 +61,24 @@ impl<S: ModelScalar> Lane<S> {
             .map_err(fail)?;
         increment(&mut self.run.x);
         let samples = &mut self.samples[experiment];
-        self.run
-            .solve(solving.stepper, &solving.options, stop, (samples, also))
-            .map_err(fail)
+        let statistics = self
+            .run
+            .solve(
+                solving.stepper,
+                &solving.options,
+                stop,
+                (&mut *samples, also),
+            )
+            .map_err(fail)?;
+        match (&self.run.log.ended, samples.times().get(samples.len())) {
+            (Some(ended), Some(wanted)) => Err(StudyError::EndedEarly {
+                event: study.scenario.events[ended.event].name.text.clone(),
+                t: ended.t.value(),
+                wanted: wanted.value(),
+                experiment: study.experiment_name(experiment),
+            }),
+            _ => Ok(statistics),
+        }
     }
 
     /// Calls `each(measurement, y, sigma)` over an experiment's measurements after `solve`.
@@ -259,4 +274,7 @@ pub(super) fn add(total: &mut Statistics, one: Statistics) {
     total.rhs_evaluations += one.rhs_evaluations;
     total.jacobians += one.jacobians;
     total.factorizations += one.factorizations;
+    total.newton_iterations += one.newton_iterations;
+    total.newton_failures += one.newton_failures;
+    total.events += one.events;
 }

@@ -3,12 +3,14 @@
 //! A [`Study`] is a scenario with its compiled model and the plan of its data. [`Objective`] is the one thing
 //! that fits and gradients share; studies never see a solver's insides and solvers never see a study.
 
+mod any_solver;
 mod check;
 mod equations;
 mod error;
 mod fit;
 mod functional;
 mod gradient;
+mod hybrid;
 mod information;
 mod lane;
 mod noise;
@@ -25,7 +27,7 @@ mod variable;
 use std::path::Path;
 use std::sync::Arc;
 
-use costate_solvers::SolveError;
+use costate_solvers::{LinearSolver, SolveError};
 
 pub use check::{ExpectationResult, check_expectations};
 pub use equations::Equations;
@@ -33,10 +35,11 @@ pub use error::StudyError;
 pub use fit::{Fit, FitProgress, StartReport, fit};
 pub use functional::FunctionalStudy;
 pub use gradient::{Gradient, GradientOf, gradient};
+pub use hybrid::{EventLog, Happening};
 pub use objective::{Objective, Prediction};
 pub use plan::{ExperimentPlan, Measurement};
-pub use run::{Run, RunError, Stepper};
-pub use simulate::{Simulation, simulate};
+pub use run::{Run, RunError};
+pub use simulate::{Drift, SimulatedEvent, Simulation, simulate, simulate_by};
 pub use solving::{Choice, Solving};
 pub use variable::Variable;
 
@@ -112,7 +115,13 @@ impl Study {
         }
     }
 
-    fn new(scenario: Scenario, equations: Equations, backend: Backend) -> Self {
+    fn new(scenario: Scenario, mut equations: Equations, backend: Backend) -> Self {
+        equations.linear_solver = match scenario.solver.linear_solver {
+            scenario::LinearSolver::Dense => LinearSolver::Dense,
+            scenario::LinearSolver::Banded => LinearSolver::Banded,
+            scenario::LinearSolver::Sparse => LinearSolver::Sparse,
+            scenario::LinearSolver::Auto | scenario::LinearSolver::Gmres => LinearSolver::Auto,
+        };
         Self {
             plans: scenario
                 .experiments
@@ -150,6 +159,14 @@ impl Study {
             })
     }
 
+    /// The name of an experiment; empty where there is one only.
+    pub(crate) fn experiment_name(&self, experiment: usize) -> String {
+        self.scenario
+            .experiments
+            .get(experiment)
+            .map_or_else(String::new, |e| e.name.clone())
+    }
+
     pub(crate) fn run_error(&self, error: impl Into<RunError>, experiment: usize) -> StudyError {
         match error.into() {
             RunError::Solve(SolveError::Stopped { .. }) => StudyError::Interrupted,
@@ -161,12 +178,18 @@ impl Study {
                     .iter()
                     .map(|s| s.name.text.clone())
                     .collect(),
-                experiment: self
-                    .scenario
-                    .experiments
-                    .get(experiment)
-                    .map_or_else(String::new, |e| e.name.clone()),
+                events: self
+                    .equations
+                    .events
+                    .of_root
+                    .iter()
+                    .map(|&event| self.scenario.events[event].name.text.clone())
+                    .collect(),
+                experiment: self.experiment_name(experiment),
             },
+            error @ (RunError::NoSuchSolver(_) | RunError::NoMass(_)) => {
+                StudyError::Unsupported(error.to_string())
+            }
             RunError::Compile(error) => StudyError::Compile(error),
             RunError::Call(error) => StudyError::Call(error),
         }

@@ -109,6 +109,7 @@ impl<'a> Objective<'a> {
         gradient: &mut [f64],
     ) -> Result<f64, StudyError> {
         let study = self.study;
+        self.solving.adjoint(study)?;
         let (n, count) = (
             study.scenario.states.len(),
             study.scenario.observables.len(),
@@ -364,6 +365,22 @@ impl<'a> Objective<'a> {
             let Some(&end) = plan.times.last() else {
                 continue;
             };
+            if study.equations.has_roots() {
+                // steps that end where the states say cannot be frozen: the solve is repeated
+                let add = |x: &mut [f64]| {
+                    if let Some((i, delta)) = increment {
+                        x[i] += delta;
+                    }
+                };
+                let (solving, stop) = (&self.solving, self.stop);
+                self.plain
+                    .solve(study, experiment, solving, stop, add, NoRecord)?;
+                self.plain.observe(study, experiment, |index, y, sigma| {
+                    total += checked_share(study, experiment, index, y, sigma)?;
+                    Ok(())
+                })?;
+                continue;
+            }
             let Lane {
                 run,
                 samples,

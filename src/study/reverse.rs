@@ -1,12 +1,12 @@
-//! The discrete adjoint of either method behind one door.
+//! The discrete adjoints behind one door.
 
 use costate_adjoint::sweep::{Seeds, TimeBars};
 use costate_adjoint::{Rodas5PAdjoint, Tape, Tsit5Adjoint};
 use costate_solvers::System as _;
 
 use super::error::StudyError;
-use super::run::Stepper;
 use crate::compile::ModelSystem;
+use crate::scenario::SolverMethod;
 
 /// Workspaces of the backward sweeps.
 pub struct Reverse {
@@ -31,7 +31,7 @@ impl Reverse {
     )]
     pub fn sweep(
         &mut self,
-        stepper: Stepper,
+        stepper: SolverMethod,
         system: &mut ModelSystem<f64>,
         tape: &Tape,
         seeds: &Seeds<'_>,
@@ -40,10 +40,10 @@ impl Reverse {
         bars: Option<TimeBars<'_>>,
     ) -> Result<(), StudyError> {
         match stepper {
-            Stepper::Tsit5 => self
+            SolverMethod::Tsit5 => self
                 .explicit
                 .sweep(system, tape, seeds, x0_bar, p_bar, bars)?,
-            Stepper::Rodas5p => {
+            _ => {
                 let implicit = self
                     .implicit
                     .get_or_insert_with(|| Rodas5PAdjoint::new(system.dim()));

@@ -11,27 +11,11 @@ use costate_solvers::{Integrator, Options, Recorder, SolveError, Statistics};
 
 use thiserror::Error;
 
+use super::any_solver::{AnySolver, any_solver};
 use super::equations::Equations;
+use super::hybrid::{EventLog, Handler};
 use crate::compile::{CallError, CompileError, ModelScalar, ModelSystem, Workspace};
-
-/// A one-step method of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Stepper {
-    /// explicit, for non-stiff systems
-    Tsit5,
-    /// linearly implicit, for stiff ones
-    Rodas5p,
-}
-
-impl Stepper {
-    /// Its name in scenarios.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Tsit5 => "tsit5",
-            Self::Rodas5p => "rodas5p",
-        }
-    }
-}
+use crate::scenario::SolverMethod;
 
 /// Why a run ended early; a study adds the names.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -45,25 +29,49 @@ pub enum RunError {
     /// arrays did not fit a function
     #[error(transparent)]
     Call(#[from] CallError),
+    /// a method that takes no part in studies
+    #[error("`{0}` is no solver of this kind of study")]
+    NoSuchSolver(&'static str),
+    /// a mass matrix, and a method for x' = f
+    #[error("`{0}` solves x' = f only, and the scenario has a [mass] table")]
+    NoMass(&'static str),
 }
 
 /// A reusable solve: a system with its integrator and buffers.
 pub struct Run<S: ModelScalar> {
     equations: Arc<Equations>,
     workspace: Workspace<S>,
+    /// Tsit5 and Rodas5P without events: the hot path of fits, compiled for each recorder
     explicit: Option<Explicit<S>>,
     implicit: Option<Implicit<S>>,
+    /// any other method, and every method where there are events
+    other: Option<Other<S>>,
     /// the experiment's parameters
     pub parameters: Vec<S>,
     /// initial states, then final ones
     pub x: Vec<S>,
     /// start, stop times, end
     pub times: Vec<S>,
-    /// for each inner entry of `times`, the model's stop it came from and its repeat
+    /// for each inner entry of `times`, the source it came from and its repeat
     pub stop_of: Vec<(usize, f64)>,
-    stops: Vec<S>,
+    /// what happened on the last solve
+    pub log: EventLog<S>,
+    /// (index of `times`, event) of the time events
+    due: Vec<(usize, usize)>,
+    moments: Vec<S>,
+    between: Vec<Moment<S>>,
+    reset: Vec<S>,
     /// where cotangents of states go that nobody reads
     unread: Vec<f64>,
+}
+
+/// A time that steps end on.
+#[derive(Debug, Clone, Copy)]
+struct Moment<S> {
+    at: S,
+    source: usize,
+    repeat: f64,
+    event: Option<usize>,
 }
 
 impl<S: ModelScalar> Run<S> {
@@ -72,12 +80,17 @@ impl<S: ModelScalar> Run<S> {
         Self {
             explicit: None,
             implicit: None,
+            other: None,
             workspace: Workspace::default(),
             parameters: vec![S::from(0.0); equations.parameters()],
             x: vec![S::from(0.0); equations.states()],
             times: Vec::new(),
             stop_of: Vec::new(),
-            stops: vec![S::from(0.0); 2 * equations.model().stops.len()],
+            log: EventLog::default(),
+            due: Vec::new(),
+            moments: vec![S::from(0.0); equations.moments.len()],
+            between: Vec::new(),
+            reset: Vec::new(),
             unread: vec![0.0; equations.states()],
             equations: Arc::clone(equations),
         }
@@ -112,92 +125,195 @@ impl<S: ModelScalar> Run<S> {
         )?;
         self.times.clear();
         self.stop_of.clear();
+        self.due.clear();
         self.times.push(S::from(start));
-        if !self.stops.is_empty() {
-            self.equations.stops.evaluate(
+        if !self.moments.is_empty() {
+            self.equations.moments.evaluate(
                 &time,
                 &[],
                 &self.parameters,
-                &mut self.stops,
+                &mut self.moments,
                 &mut self.workspace,
             )?;
-            let count = self.equations.model().stops.len();
-            for k in 0..count {
-                let at = self.stops[k];
-                if self.equations.model().stops[k].period.is_none() {
-                    push_between(&mut self.times, &mut self.stop_of, at, (k, 0.0), start, end);
-                    continue;
-                }
-                let period = self.stops[count + k];
-                let length = period.value();
-                if !(length > 0.0 && at.value().is_finite()) {
-                    continue;
-                }
-                let last = ((end - at.value()) / length).floor();
-                let mut repeat = ((start - at.value()) / length).ceil().max(0.0);
-                // More repeats than this could not be stepped through anyway.
-                while repeat <= last && self.times.len() < 10_000_000 {
-                    push_between(
-                        &mut self.times,
-                        &mut self.stop_of,
-                        at + period * repeat,
-                        (k, repeat),
-                        start,
-                        end,
-                    );
-                    repeat += 1.0;
-                }
-            }
-            sort_stops(&mut self.times, &mut self.stop_of);
+            self.schedule(start, end);
         }
         self.times.push(S::from(end));
+        let last = self.times.len() - 1;
+        for (index, _) in self
+            .due
+            .iter_mut()
+            .filter(|(index, _)| *index == usize::MAX)
+        {
+            *index = last;
+        }
         Ok(())
+    }
+
+    /// Puts the stops and time events between start and end into `times`, in order.
+    fn schedule(&mut self, start: f64, end: f64) {
+        let sign = if end < start { -1.0 } else { 1.0 };
+        let (first, last) = (start.min(end), start.max(end));
+        self.between.clear();
+        for (source, m) in self.equations.moment_sources.iter().enumerate() {
+            let mut push = |at: S, repeat: f64| {
+                // a jump of f at the start or the end has no step on one of its sides
+                let inside = at.value() > first && at.value() < last;
+                let at_ends = at.value() == first || at.value() == last;
+                if inside || at_ends && m.event.is_some() {
+                    self.between.push(Moment {
+                        at,
+                        source,
+                        repeat,
+                        event: m.event,
+                    });
+                }
+            };
+            let at = self.moments[m.at];
+            let Some(period) = m.period else {
+                push(at, 0.0);
+                continue;
+            };
+            let period = self.moments[period];
+            let length = period.value();
+            if !(length > 0.0 && at.value().is_finite()) {
+                continue;
+            }
+            let until = ((last - at.value()) / length * (1.0 + f64::EPSILON)).floor();
+            let mut repeat = ((first - at.value()) / length).ceil().max(0.0);
+            // More repeats than this could not be stepped through anyway.
+            while repeat <= until && repeat < 1e7 {
+                push(at + period * repeat, repeat);
+                repeat += 1.0;
+            }
+        }
+        // events at one instant keep the order of the file
+        let key = |m: &Moment<S>| (m.at.value() * sign, m.event.is_none());
+        let ordered = |a: &Moment<S>, b: &Moment<S>| {
+            let ((ta, na), (tb, nb)) = (key(a), key(b));
+            ta.total_cmp(&tb)
+                .then(na.cmp(&nb))
+                .then(a.event.cmp(&b.event))
+        };
+        if !self.between.is_sorted_by(|a, b| ordered(a, b).is_le()) {
+            self.between.sort_by(ordered);
+        }
+        for m in &self.between {
+            let t = m.at.value();
+            if let Some(event) = m.event
+                && (t == start || t == end)
+            {
+                let index = if t == start { 0 } else { usize::MAX };
+                self.due.push((index, event));
+                continue;
+            }
+            let repeated = self.times.last().is_some_and(|last| last.value() == t);
+            if repeated && m.event.is_none() {
+                continue;
+            }
+            self.times.push(m.at);
+            self.stop_of.push((m.source, m.repeat));
+            if let Some(event) = m.event {
+                self.due.push((self.times.len() - 1, event));
+            }
+        }
+    }
+
+    /// When the last solve ended: at the last of `times`, or at a terminal event.
+    pub fn end(&self) -> S {
+        match (&self.log.ended, self.times.last()) {
+            (Some(ended), _) => ended.t,
+            (None, Some(&t)) => t,
+            (None, None) => S::from(f64::NAN),
+        }
     }
 
     /// Solves over the prepared times; `x` becomes the final state.
     pub fn solve<R: Recorder<S>>(
         &mut self,
-        stepper: Stepper,
+        method: SolverMethod,
         options: &Options,
         stop: Option<&AtomicBool>,
         recorder: R,
     ) -> Result<Statistics, RunError> {
         let never = AtomicBool::new(false);
         let mut recorder = (StopFlag(stop.unwrap_or(&never)), recorder);
-        match stepper {
-            Stepper::Tsit5 => {
+        self.log.clear();
+        match method {
+            SolverMethod::Tsit5 if !self.equations.hybrid() => {
                 let (system, integrator) = explicit(&mut self.explicit, &self.equations);
                 system.set_parameters(&self.parameters)?;
                 Ok(integrator.run(system, &mut self.x, &self.times, options, &mut recorder)?)
             }
-            Stepper::Rodas5p => {
+            SolverMethod::Rodas5p if !self.equations.hybrid() => {
                 let (system, integrator) = implicit(&mut self.implicit, &self.equations)?;
                 system.set_parameters(&self.parameters)?;
                 Ok(integrator.run(system, &mut self.x, &self.times, options, &mut recorder)?)
             }
+            _ => self.by_any(method, |any, x, times, handler| {
+                any.run(x, times, options, &mut recorder, handler)
+            }),
         }
     }
 
     /// Follows the steps of an earlier solve over the prepared times.
     pub fn replay<R: Recorder<S>>(
         &mut self,
-        stepper: Stepper,
+        method: SolverMethod,
         options: &Options,
         mesh: &Mesh,
         mut recorder: R,
     ) -> Result<Statistics, RunError> {
         let recorder = &mut recorder;
-        match stepper {
-            Stepper::Tsit5 => {
+        self.log.clear();
+        match method {
+            SolverMethod::Tsit5 if !self.equations.hybrid() => {
                 let (system, integrator) = explicit(&mut self.explicit, &self.equations);
                 system.set_parameters(&self.parameters)?;
                 Ok(integrator.replay(system, &mut self.x, &self.times, mesh, options, recorder)?)
             }
-            Stepper::Rodas5p => {
+            SolverMethod::Rodas5p if !self.equations.hybrid() => {
                 let (system, integrator) = implicit(&mut self.implicit, &self.equations)?;
                 system.set_parameters(&self.parameters)?;
                 Ok(integrator.replay(system, &mut self.x, &self.times, mesh, options, recorder)?)
             }
+            _ => self.by_any(method, |any, x, times, handler| {
+                any.replay(x, times, mesh, options, recorder, handler)
+            }),
+        }
+    }
+
+    /// Works with the solver of any method, events handled.
+    fn by_any(
+        &mut self,
+        method: SolverMethod,
+        work: impl FnOnce(
+            &mut dyn AnySolver<S>,
+            &mut [S],
+            &[S],
+            &mut Handler<'_, S>,
+        ) -> Result<Statistics, SolveError>,
+    ) -> Result<Statistics, RunError> {
+        if self.other.as_ref().is_none_or(|(made, _)| *made != method) {
+            self.other = Some((method, any_solver(method, &self.equations)?));
+        }
+        let Some((_, any)) = &mut self.other else {
+            return Err(RunError::NoSuchSolver(method.name()));
+        };
+        any.set_parameters(&self.parameters)?;
+        let mut handler = Handler {
+            equations: &self.equations,
+            parameters: &self.parameters,
+            workspace: &mut self.workspace,
+            due: &self.due,
+            values: &mut self.reset,
+            log: &mut self.log,
+            middle: f64::NAN,
+            failed: None,
+        };
+        let done = work(any.as_mut(), &mut self.x, &self.times, &mut handler);
+        match handler.failed {
+            Some(failed) => Err(failed),
+            None => Ok(done?),
         }
     }
 
@@ -226,11 +342,23 @@ impl<S: ModelScalar> Run<S> {
 }
 
 impl Run<f64> {
-    /// The system that the last solve of `stepper` stepped, at the prepared parameters.
-    pub fn system(&mut self, stepper: Stepper) -> Result<&mut ModelSystem<f64>, RunError> {
-        Ok(match stepper {
-            Stepper::Tsit5 => explicit(&mut self.explicit, &self.equations).0,
-            Stepper::Rodas5p => implicit(&mut self.implicit, &self.equations)?.0,
+    /// Writes the invariants at (t, x).
+    pub fn invariants(&mut self, t: f64, x: &[f64], values: &mut [f64]) -> Result<(), RunError> {
+        let time = [t; 2];
+        Ok(self.equations.invariants.evaluate(
+            &time,
+            x,
+            &self.parameters,
+            values,
+            &mut self.workspace,
+        )?)
+    }
+
+    /// The system that the last solve by `method` stepped, at the prepared parameters.
+    pub fn system(&mut self, method: SolverMethod) -> Result<&mut ModelSystem<f64>, RunError> {
+        Ok(match method {
+            SolverMethod::Tsit5 => explicit(&mut self.explicit, &self.equations).0,
+            _ => implicit(&mut self.implicit, &self.equations)?.0,
         })
     }
 
@@ -306,17 +434,19 @@ impl Run<f64> {
             workspace,
         )?;
         if let Some(time_bars) = time_bars {
-            self.stops.fill(0.0);
-            let count = self.stops.len() / 2;
-            for (&(stop, repeat), bar) in self.stop_of.iter().zip(&time_bars[1..]) {
-                self.stops[stop] += bar;
-                self.stops[count + stop] += repeat * bar;
+            self.moments.fill(0.0);
+            for (&(source, repeat), bar) in self.stop_of.iter().zip(&time_bars[1..]) {
+                let source = self.equations.moment_sources[source];
+                self.moments[source.at] += bar;
+                if let Some(period) = source.period {
+                    self.moments[period] += repeat * bar;
+                }
             }
-            self.equations.stops.vjp(
+            self.equations.moments.vjp(
                 &time,
                 &[],
                 &self.parameters,
-                &self.stops,
+                &self.moments,
                 none,
                 own_bar,
                 workspace,
@@ -336,7 +466,20 @@ impl Run<f64> {
 
 type Explicit<S> = (ModelSystem<S>, Integrator<S, Tsit5<S>>);
 type Parts<'a, S, M> = (&'a mut ModelSystem<S>, &'a mut Integrator<S, M>);
+type Other<S> = (SolverMethod, Box<dyn AnySolver<S>>);
 type Implicit<S> = (ModelSystem<S>, Integrator<S, Rodas5P<S>>);
+
+/// The equations with their Jacobian and mass matrix.
+pub(super) fn implicit_system<S: ModelScalar>(
+    equations: &Equations,
+) -> Result<ModelSystem<S>, RunError> {
+    let system = ModelSystem::implicit(Arc::clone(&equations.rhs))?
+        .with_linear_solver(equations.linear_solver);
+    Ok(match &equations.mass {
+        None => system,
+        Some((pattern, values)) => system.with_mass(pattern, values),
+    })
+}
 
 fn explicit<'a, S: ModelScalar>(
     slot: &'a mut Option<Explicit<S>>,
@@ -357,45 +500,10 @@ fn implicit<'a, S: ModelScalar>(
     let (system, integrator) = match slot {
         Some(both) => both,
         None => {
-            let system = ModelSystem::implicit(Arc::clone(&equations.rhs))?;
+            let system = implicit_system(equations)?;
             let integrator = Integrator::new(&system);
             slot.insert((system, integrator))
         }
     };
     Ok((system, integrator))
-}
-
-fn push_between<S: ModelScalar>(
-    times: &mut Vec<S>,
-    stop_of: &mut Vec<(usize, f64)>,
-    at: S,
-    k: (usize, f64),
-    start: f64,
-    end: f64,
-) {
-    if at.value() > start && at.value() < end {
-        times.push(at);
-        stop_of.push(k);
-    }
-}
-
-/// Sorts the stops in `times[1..]` with their origins; of several at one instant the first is kept.
-fn sort_stops<S: ModelScalar>(times: &mut Vec<S>, stop_of: &mut Vec<(usize, f64)>) {
-    let ordered = times[1..].windows(2).all(|w| w[0].value() < w[1].value());
-    if ordered {
-        return;
-    }
-    let mut both: Vec<(S, (usize, f64))> = times[1..]
-        .iter()
-        .copied()
-        .zip(stop_of.iter().copied())
-        .collect();
-    both.sort_by(|a, b| a.0.value().total_cmp(&b.0.value()));
-    both.dedup_by(|later, earlier| later.0.value() == earlier.0.value());
-    times.truncate(1);
-    stop_of.clear();
-    for (at, k) in both {
-        times.push(at);
-        stop_of.push(k);
-    }
 }

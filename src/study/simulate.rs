@@ -1,4 +1,4 @@
-//! Solve one experiment and read states and observables at given times.
+//! Solve one experiment and read states and observables at given times, with the events on the way.
 
 use costate_solvers::record::Samples;
 use costate_solvers::{Statistics, peers};
@@ -11,12 +11,18 @@ use crate::scenario::SolverMethod;
 /// A trajectory at output times.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Simulation {
-    /// output times
+    /// output times; the time of a jump stands twice, before it and after it
     pub t: Vec<f64>,
     /// `states[i][k]`: state i at time k
     pub states: Vec<Vec<f64>>,
     /// `observables[i][k]`: observable i at time k
     pub observables: Vec<Vec<f64>>,
+    /// what happened on the way, in order
+    pub events: Vec<SimulatedEvent>,
+    /// the terminal event that ended the run early, by its place in `events`
+    pub ended_by: Option<usize>,
+    /// how far each invariant strayed
+    pub invariants: Vec<Drift>,
     /// what the solve counted
     pub statistics: Statistics,
     /// the method that solved
@@ -25,68 +31,230 @@ pub struct Simulation {
     pub choice: Choice,
 }
 
-/// Solves experiment `experiment` at natural parameters `p` and reads it at `times` (ascending, inside the
-/// scenario's span).
+/// An event that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SimulatedEvent {
+    /// when
+    pub t: f64,
+    /// the event, by its place in the scenario
+    pub event: usize,
+    /// states before it
+    pub before: Vec<f64>,
+    /// states after it
+    pub after: Vec<f64>,
+}
+
+/// An invariant along a run, over the output times.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drift {
+    /// its name
+    pub name: String,
+    /// its value at the start
+    pub initial: f64,
+    /// its value at the end
+    pub last: f64,
+    /// its largest distance from the start's value
+    pub largest: f64,
+}
+
+impl Drift {
+    /// The largest distance relative to the start's value (absolute where that is 0).
+    pub fn relative(&self) -> f64 {
+        if self.initial == 0.0 {
+            self.largest
+        } else {
+            self.largest / self.initial.abs()
+        }
+    }
+}
+
+/// Solves experiment `experiment` at natural parameters `p` and reads it at `times` (in the order of the run,
+/// inside the scenario's span).
 pub fn simulate(
     study: &Study,
     experiment: usize,
     p: &[f64],
     times: &[f64],
 ) -> Result<Simulation, StudyError> {
+    match peer(study.scenario.solver.method) {
+        Some(peer) => simulate_by_peer(study, experiment, p, times, peer),
+        None => simulate_by(study, &Solving::choose(study)?, experiment, p, times),
+    }
+}
+
+/// The same by a method of ours chosen before.
+pub fn simulate_by(
+    study: &Study,
+    solving: &Solving,
+    experiment: usize,
+    p: &[f64],
+    times: &[f64],
+) -> Result<Simulation, StudyError> {
     let fail = |error: RunError| study.run_error(error, experiment);
-    let (start, end) = (study.scenario.start, study.scenario.end);
-    let mut run = Run::<f64>::new(&study.equations);
-    run.prepare(experiment, p, start, end).map_err(fail)?;
-    let peer = match study.scenario.solver.method {
-        SolverMethod::OdeSolversDopri5 => Some((peers::Peer::Dopri5, "ode_solvers.dopri5")),
-        SolverMethod::OdeSolversDop853 => Some((peers::Peer::Dop853, "ode_solvers.dop853")),
+    let mut run = prepared(study, experiment, p)?;
+    run.log.keeps_states = true;
+    let mut samples = Samples::new(times.to_vec()).map_err(|e| fail(e.into()))?;
+    let statistics = run
+        .solve(solving.stepper, &solving.options, None, &mut samples)
+        .map_err(fail)?;
+    let n = study.scenario.states.len();
+    let events: Vec<SimulatedEvent> = run
+        .log
+        .happenings
+        .iter()
+        .zip(run.log.states.chunks_exact((2 * n).max(1)))
+        .map(|(h, states)| SimulatedEvent {
+            t: h.t,
+            event: h.event,
+            before: states[..n].to_vec(),
+            after: states[n..].to_vec(),
+        })
+        .collect();
+    let sampled = times[..samples.len()]
+        .iter()
+        .zip(samples.values().chunks_exact(n.max(1)));
+    let rows = rows(sampled, &events);
+    let ended_by = run.log.ended.map(|_| events.len().saturating_sub(1));
+    let mut simulation = read(study, &mut run, experiment, &rows)?;
+    simulation.events = events;
+    simulation.ended_by = ended_by;
+    simulation.statistics = statistics;
+    simulation.method = solving.stepper.name();
+    simulation.choice = solving.choice;
+    Ok(simulation)
+}
+
+fn simulate_by_peer(
+    study: &Study,
+    experiment: usize,
+    p: &[f64],
+    times: &[f64],
+    peer: peers::Peer,
+) -> Result<Simulation, StudyError> {
+    let name = study.scenario.solver.method.name();
+    if study.equations.hybrid() || study.equations.mass.is_some() {
+        return Err(StudyError::Unsupported(format!(
+            "`{name}` knows neither events nor mass matrices: choose a method of ours"
+        )));
+    }
+    let fail = |error: RunError| study.run_error(error, experiment);
+    let mut run = prepared(study, experiment, p)?;
+    let solution = run
+        .solve_by_peer(peer, times, &Solving::options(study))
+        .map_err(fail)?;
+    let rows: Vec<(f64, &[f64])> = times
+        .iter()
+        .copied()
+        .zip(solution.samples.iter().map(Vec::as_slice))
+        .collect();
+    let mut simulation = read(study, &mut run, experiment, &rows)?;
+    simulation.statistics = solution.statistics;
+    simulation.method = name;
+    Ok(simulation)
+}
+
+/// The solver of the crate `ode_solvers` that a method's name stands for.
+fn peer(method: SolverMethod) -> Option<peers::Peer> {
+    match method {
+        SolverMethod::OdeSolversDopri5 => Some(peers::Peer::Dopri5),
+        SolverMethod::OdeSolversDop853 => Some(peers::Peer::Dop853),
         _ => None,
+    }
+}
+
+fn prepared(study: &Study, experiment: usize, p: &[f64]) -> Result<Run<f64>, StudyError> {
+    let mut run = Run::<f64>::new(&study.equations);
+    run.prepare(experiment, p, study.scenario.start, study.scenario.end)
+        .map_err(|error| study.run_error(error, experiment))?;
+    Ok(run)
+}
+
+/// The samples with two rows more for each instant of events, before and after; a sample at such an instant, which
+/// would repeat one of them, is left out.
+fn rows<'a>(
+    sampled: impl Iterator<Item = (&'a f64, &'a [f64])>,
+    events: &'a [SimulatedEvent],
+) -> Vec<(f64, &'a [f64])> {
+    let mut rows = Vec::new();
+    let mut instants = events.chunk_by(|a, b| a.t == b.t).peekable();
+    let push_instant = |rows: &mut Vec<(f64, &'a [f64])>, instant: &'a [SimulatedEvent]| {
+        if let (Some(first), Some(last)) = (instant.first(), instant.last()) {
+            rows.push((first.t, first.before.as_slice()));
+            rows.push((last.t, last.after.as_slice()));
+        }
     };
-    let (values, statistics, method, choice) = if let Some((peer, name)) = peer {
-        let solution = run
-            .solve_by_peer(peer, times, &Solving::options(study))
-            .map_err(fail)?;
-        (
-            solution.samples.concat(),
-            solution.statistics,
-            name,
-            Choice::Named,
-        )
-    } else {
-        let solving = Solving::choose(study)?;
-        let mut samples = Samples::new(times.to_vec()).map_err(|e| fail(e.into()))?;
-        let statistics = run
-            .solve(solving.stepper, &solving.options, None, &mut samples)
-            .map_err(fail)?;
-        (
-            samples.values().to_vec(),
-            statistics,
-            solving.stepper.name(),
-            solving.choice,
-        )
+    let forward = match (events.first(), events.last()) {
+        (Some(first), Some(last)) => last.t >= first.t,
+        _ => true,
     };
+    let mut previous = None;
+    for (&t, state) in sampled {
+        let backward = previous.map_or(!forward, |p| t < p);
+        previous = Some(t);
+        while let Some(instant) = instants.next_if(|i| {
+            let at = i[0].t;
+            if backward { at >= t } else { at <= t }
+        }) {
+            push_instant(&mut rows, instant);
+        }
+        if rows.last().is_none_or(|&(last, _)| last != t) {
+            rows.push((t, state));
+        }
+    }
+    for instant in instants {
+        push_instant(&mut rows, instant);
+    }
+    rows
+}
+
+/// Observables and invariants along rows of (t, states).
+fn read(
+    study: &Study,
+    run: &mut Run<f64>,
+    experiment: usize,
+    rows: &[(f64, &[f64])],
+) -> Result<Simulation, StudyError> {
     let (n, count) = (
         study.scenario.states.len(),
         study.scenario.observables.len(),
     );
     let mut outputs = vec![0.0; 2 * count];
-    let mut observables = vec![Vec::with_capacity(times.len()); count];
-    for (k, &t) in times.iter().enumerate() {
-        run.observe(t, &values[k * n..(k + 1) * n], &mut outputs)
-            .map_err(fail)?;
+    let mut observables = vec![Vec::with_capacity(rows.len()); count];
+    let mut invariants: Vec<Drift> = Vec::new();
+    let mut values = vec![0.0; study.scenario.invariants.len()];
+    for &(t, state) in rows {
+        run.observe(t, state, &mut outputs)
+            .map_err(|error| study.run_error(error, experiment))?;
         for (column, &y) in observables.iter_mut().zip(&outputs) {
             column.push(y);
         }
+        run.invariants(t, state, &mut values)
+            .map_err(|error| study.run_error(error, experiment))?;
+        if invariants.is_empty() {
+            let names = study.scenario.invariants.iter().map(|i| &i.name.text);
+            invariants.extend(names.zip(&values).map(|(name, &value)| Drift {
+                name: name.clone(),
+                initial: value,
+                last: value,
+                largest: 0.0,
+            }));
+        }
+        for (drift, &value) in invariants.iter_mut().zip(&values) {
+            drift.last = value;
+            drift.largest = drift.largest.max((value - drift.initial).abs());
+        }
     }
-    let states = (0..n)
-        .map(|i| (0..times.len()).map(|k| values[k * n + i]).collect())
-        .collect();
     Ok(Simulation {
-        t: times.to_vec(),
-        states,
+        t: rows.iter().map(|&(t, _)| t).collect(),
+        states: (0..n)
+            .map(|i| rows.iter().map(|(_, x)| x[i]).collect())
+            .collect(),
         observables,
-        statistics,
-        method,
-        choice,
+        events: Vec::new(),
+        ended_by: None,
+        invariants,
+        statistics: Statistics::default(),
+        method: "",
+        choice: Choice::Named,
     })
 }

@@ -4,14 +4,14 @@ use costate_solvers::{NoRecord, Options, SolveError, Tolerance};
 
 use super::Study;
 use super::error::StudyError;
-use super::run::{Run, RunError, Stepper};
+use super::run::{Run, RunError};
 use crate::scenario::{AbsoluteTolerance, SolverMethod};
 
 /// A method of ours with its options, chosen once for a study.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Solving {
     /// the method
-    pub stepper: Stepper,
+    pub stepper: SolverMethod,
     /// tolerances and limits
     pub options: Options,
     /// who chose
@@ -23,6 +23,10 @@ pub struct Solving {
 pub enum Choice {
     /// named in the scenario or on the command line
     Named,
+    /// `auto`: the scenario has a mass matrix
+    Mass,
+    /// `auto`: the scenario gives the steps
+    FixedStep,
     /// `auto`: no stiffness met by the explicit method
     NonStiff,
     /// `auto`: the explicit method met stiffness
@@ -43,6 +47,8 @@ impl std::fmt::Display for Choice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Named => write!(f, "as named"),
+            Self::Mass => write!(f, "chosen: the scenario has a mass matrix"),
+            Self::FixedStep => write!(f, "chosen: steps of a given size"),
             Self::NonStiff => write!(f, "chosen: no stiffness was met"),
             Self::Stiff {
                 t,
@@ -77,6 +83,8 @@ impl Solving {
             first_step: settings.first_step,
             max_step: settings.max_step.unwrap_or(f64::INFINITY),
             max_steps: settings.max_steps,
+            max_events: settings.event_limit,
+            step: settings.step,
             ..Options::default()
         }
     }
@@ -85,18 +93,44 @@ impl Solving {
     /// the file's values finds fit: tsit5 with Hairer's stiffness test on, and rodas5p where it gives up.
     pub fn choose(study: &Study) -> Result<Self, StudyError> {
         let options = Self::options(study);
+        let named = |stepper, choice| Self {
+            stepper,
+            options: options.clone(),
+            choice,
+        };
         match study.scenario.solver.method {
-            SolverMethod::Tsit5 => Ok(Self { stepper: Stepper::Tsit5, options, choice: Choice::Named }),
-            SolverMethod::Rodas5p => Ok(Self { stepper: Stepper::Rodas5p, options, choice: Choice::Named }),
-            SolverMethod::OdeSolversDopri5 | SolverMethod::OdeSolversDop853 => Err(StudyError::Unsupported(
-                "the solvers of `ode_solvers` serve `simulate` only: choose `tsit5` or `rodas5p` for gradients and fits".into(),
-            )),
+            SolverMethod::OdeSolversDopri5 | SolverMethod::OdeSolversDop853 => {
+                Err(StudyError::Unsupported(
+                    "the solvers of `ode_solvers` serve `simulate` only: choose `tsit5` or `rodas5p` for gradients and fits"
+                        .into(),
+                ))
+            }
+            SolverMethod::Auto if study.equations.mass.is_some() => {
+                Ok(named(SolverMethod::Rodas5p, Choice::Mass))
+            }
+            SolverMethod::Auto if options.step.is_some() => {
+                Ok(named(SolverMethod::Tsit5, Choice::FixedStep))
+            }
             SolverMethod::Auto => Self::by_trial(study, options),
-            method => Err(StudyError::Unsupported(format!(
-                "`{}` cannot be run yet: choose `tsit5` or `rodas5p`",
-                method.name()
-            ))),
+            method => Ok(named(method, Choice::Named)),
         }
+    }
+
+    /// The method whose discrete adjoint can be swept: that of tsit5 or rodas5p, for systems without events and
+    /// without a mass matrix.
+    pub fn adjoint(&self, study: &Study) -> Result<SolverMethod, StudyError> {
+        let why = if study.equations.hybrid() {
+            "through events".to_owned()
+        } else if study.equations.mass.is_some() {
+            "of systems with a mass matrix".to_owned()
+        } else if matches!(self.stepper, SolverMethod::Tsit5 | SolverMethod::Rodas5p) {
+            return Ok(self.stepper);
+        } else {
+            format!("of `{}`", self.stepper.name())
+        };
+        Err(StudyError::Unsupported(format!(
+            "there is no discrete adjoint {why}: take the gradient by `dual`"
+        )))
     }
 
     fn by_trial(study: &Study, options: Options) -> Result<Self, StudyError> {
@@ -109,13 +143,13 @@ impl Solving {
             max_steps: options.max_steps.min(20_000),
             ..options.clone()
         };
-        let (stepper, choice) = match run.solve(Stepper::Tsit5, &trial, None, NoRecord) {
-            Ok(_) => (Stepper::Tsit5, Choice::NonStiff),
+        let (stepper, choice) = match run.solve(SolverMethod::Tsit5, &trial, None, NoRecord) {
+            Ok(_) => (SolverMethod::Tsit5, Choice::NonStiff),
             Err(RunError::Solve(SolveError::Stiff {
                 t,
                 step_times_eigenvalue,
             })) => (
-                Stepper::Rodas5p,
+                SolverMethod::Rodas5p,
                 Choice::Stiff {
                     t,
                     step_times_eigenvalue,
@@ -123,9 +157,9 @@ impl Solving {
             ),
             Err(RunError::Solve(
                 SolveError::TooManySteps { t, .. } | SolveError::StepSizeTooSmall { t, .. },
-            )) => (Stepper::Rodas5p, Choice::ExplicitFailed { t }),
+            )) => (SolverMethod::Rodas5p, Choice::ExplicitFailed { t }),
             // Not the method's fault: the solve itself will say it again, with its place.
-            Err(_) => (Stepper::Tsit5, Choice::NonStiff),
+            Err(_) => (SolverMethod::Tsit5, Choice::NonStiff),
         };
         Ok(Self {
             stepper,
