@@ -146,10 +146,10 @@ const CASES: &[Case] = &[
         &["scenario.toml:15:", "date.csv", "data.csv"],
     ),
     case(
-        "end before start",
+        "an end before the start, and data after it",
         ("end = 4.0", "end = -4.0"),
         2,
-        &["scenario.toml:3:"],
+        &["data.csv:", "after the start", "scenario.time.start"],
     ),
     case(
         "no such method",
@@ -165,9 +165,9 @@ const CASES: &[Case] = &[
     ),
     case(
         "a feature of a later version",
-        ("[data]", "[mass]\namount = {}\n[data]"),
+        ("[data]", "[mechanics]\nkinetic = \"1\"\n[data]"),
         2,
-        &["mass"],
+        &["mechanics"],
     ),
     case(
         "division by zero at t0",

@@ -73,10 +73,10 @@ impl Lowering<'_> {
             .collect();
         // no derivative runs through a guard: a comparison in it is as smooth as any
         let rough = self.nonsmooth.len();
-        let guard = match &event.only_if {
-            Some(guard) => Some(self.lower(guard, Context::ANY)),
-            None => None,
-        };
+        let guard = event
+            .only_if
+            .as_ref()
+            .map(|guard| self.lower(guard, Context::ANY));
         self.nonsmooth.truncate(rough);
         Some(EventModel {
             name: event.name.text.clone(),
