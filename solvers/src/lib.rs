@@ -60,7 +60,7 @@ pub mod system;
 pub use error::SolveError;
 pub use explicit::Tsit5;
 pub use integrate::{Integrator, integrate, replay};
-pub use linalg::DenseLu;
+pub use linalg::{Coloring, DenseLu, IterationMatrix, LinearSolver};
 pub use method::{Method, Recorder, StepView};
 pub use options::{ErrorNorm, Options, Statistics, Tolerance};
 pub use record::{Mesh, MeshStep, NoRecord, Place, Samples, StopFlag, Trajectory};

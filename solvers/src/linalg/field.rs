@@ -168,14 +168,21 @@ mod tests {
             Complex::new(-3e-200, 1e-200),
         ] {
             let one = z * z.reciprocal();
-            assert!((one - Complex::new(1.0, 0.0)).norm() < 4.0 * f64::EPSILON, "{z}: {one}");
+            assert!(
+                (one - Complex::new(1.0, 0.0)).norm() < 4.0 * f64::EPSILON,
+                "{z}: {one}"
+            );
         }
         assert!(!Complex::new(0.0, 0.0).reciprocal().is_finite());
     }
 
     #[test]
     fn complex_products_are_those_of_the_field() {
-        let (a, x, f) = (Complex::new(1.0, 2.0), Complex::new(-3.0, 0.5), Complex::new(0.25, -1.5));
+        let (a, x, f) = (
+            Complex::new(1.0, 2.0),
+            Complex::new(-3.0, 0.5),
+            Complex::new(0.25, -1.5),
+        );
         assert_eq!(a.minus_product(x, f), a - x * f);
         assert_eq!(x.times(f), x * f);
         assert_eq!(Over::<Complex<f64>>::component(a, 0), a);

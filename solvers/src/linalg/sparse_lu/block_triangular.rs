@@ -95,7 +95,17 @@ mod tests {
     #[test]
     fn finds_two_cycles_and_a_bridge() {
         // 0 <-> 1, 2 <-> 3, and column 2 has an entry in row 0: block {0, 1} comes first
-        let entries = [(0, 0), (1, 0), (0, 1), (1, 1), (2, 2), (3, 2), (2, 3), (3, 3), (0, 2)];
+        let entries = [
+            (0, 0),
+            (1, 0),
+            (0, 1),
+            (1, 1),
+            (2, 2),
+            (3, 2),
+            (2, 3),
+            (3, 3),
+            (0, 2),
+        ];
         let pattern = Pattern::from_entries(4, 4, &entries);
         let mut blocks = block_triangular(&pattern, &[0, 1, 2, 3]);
         assert_eq!(blocks.starts, [0, 2, 4]);
@@ -107,7 +117,9 @@ mod tests {
     #[test]
     fn a_long_chain_is_blocks_of_one() {
         let n = 200_000;
-        let entries: Vec<_> = (0..n).flat_map(|j| [(j, j), ((j + 1).min(n - 1), j)]).collect();
+        let entries: Vec<_> = (0..n)
+            .flat_map(|j| [(j, j), ((j + 1).min(n - 1), j)])
+            .collect();
         let identity: Vec<u32> = (0..n as u32).collect();
         let blocks = block_triangular(&Pattern::from_entries(n, n, &entries), &identity);
         assert_eq!(blocks.starts.len(), n + 1);

@@ -53,9 +53,8 @@ pub fn maximum_transversal(pattern: &Pattern) -> Option<Vec<u32>> {
             if let Some(p) = found {
                 break Some(pattern.rows[p]);
             }
-            let deeper = (next[j]..end).find(|&p| {
-                visited[column_of[pattern.rows[p]] as usize] != root as u32
-            });
+            let deeper = (next[j]..end)
+                .find(|&p| visited[column_of[pattern.rows[p]] as usize] != root as u32);
             next[j] = deeper.map_or(end, |p| p + 1);
             match deeper {
                 Some(p) => {

@@ -300,7 +300,16 @@ mod tests {
 
     #[test]
     fn scales_are_powers_of_two() {
-        for size in [1.0, 1.5, 3.0, 1e-300, 1e300, f64::MIN_POSITIVE, 5e-324, f64::MAX] {
+        for size in [
+            1.0,
+            1.5,
+            3.0,
+            1e-300,
+            1e300,
+            f64::MIN_POSITIVE,
+            5e-324,
+            f64::MAX,
+        ] {
             let scale = inverse_power_of_two(size);
             assert_eq!(scale.to_bits() << 12, 0, "{size}");
             assert!(scale.is_normal() && size * scale < 4.0, "{size} {scale}");

@@ -120,17 +120,14 @@ impl<T: Field> Numbers<T> {
                 let mut found = Largest(0);
                 for segment in &structure.segments[structure.column_segments(k)] {
                     let source = &structure.supernodes[segment.supernode as usize];
-                    let (from, to, width) = (
-                        segment.first as usize,
-                        source.end as usize,
-                        source.width(),
-                    );
-                    let skip = width - (to - from);
-                    let column = &mut x[from..to];
+                    let width = source.width();
+                    let range = segment.rows();
+                    let skip = width - range.len();
+                    let (u, rest) = upper.split_at_mut(range.len());
+                    upper = rest;
+                    let column = &mut x[range];
                     let block = &blocks[source.diagonal..source.diagonal + width * width];
                     solve_unit_lower(column, block, width, skip);
-                    let (u, rest) = upper.split_at_mut(to - from);
-                    upper = rest;
                     for (u, x) in u.iter_mut().zip(column) {
                         found.see(*x);
                         *u = std::mem::replace(x, zero);

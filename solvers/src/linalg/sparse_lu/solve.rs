@@ -134,8 +134,7 @@ fn backward<T: Field>(
             }
             let mut upper = &numbers.upper[structure.upper_starts[k]..];
             for segment in &structure.segments[structure.column_segments(k)] {
-                let source = &structure.supernodes[segment.supernode as usize];
-                let range = segment.first as usize..source.end as usize;
+                let range = segment.rows();
                 let (u, rest) = upper.split_at(range.len());
                 upper = rest;
                 for (y, &u) in y[range].iter_mut().zip(u) {
@@ -161,8 +160,7 @@ fn forward_transposed<T: Field>(
             let mut sum = y[k];
             let mut upper = &numbers.upper[structure.upper_starts[k]..];
             for segment in &structure.segments[structure.column_segments(k)] {
-                let source = &structure.supernodes[segment.supernode as usize];
-                let range = segment.first as usize..source.end as usize;
+                let range = segment.rows();
                 let (u, rest) = upper.split_at(range.len());
                 upper = rest;
                 for (&y, &u) in y[range].iter().zip(u) {

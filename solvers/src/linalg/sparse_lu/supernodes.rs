@@ -64,6 +64,15 @@ impl Supernode {
 pub struct Segment {
     pub supernode: u32,
     pub first: u32,
+    pub end: u32,
+}
+
+impl Segment {
+    /// The rows.
+    #[inline]
+    pub fn rows(&self) -> std::ops::Range<usize> {
+        self.first as usize..self.end as usize
+    }
 }
 
 /// Where every number of the factors lies.
@@ -124,14 +133,18 @@ impl Structure {
                 let supernode = of_column[row as usize];
                 if supernode != own && supernode != last {
                     last = supernode;
+                    let end = structure.supernodes[supernode as usize].end;
                     structure.segments.push(Segment {
                         supernode,
                         first: row,
+                        end,
                     });
-                    length += (structure.supernodes[supernode as usize].end - row) as usize;
+                    length += (end - row) as usize;
                 }
             }
-            structure.segment_starts.push(structure.segments.len() as u32);
+            structure
+                .segment_starts
+                .push(structure.segments.len() as u32);
             structure.upper_starts.push(length);
         }
         structure
@@ -181,15 +194,13 @@ fn unite(left: &[u32], right: &[u32], k: u32, out: &mut Vec<u32>) {
     out.extend(right);
 }
 
-/// Whether a supernode of this width may store so many entries of L for so many that are not zero: all
-/// where it is narrow, few zeros where it is wide.
+/// Whether a supernode of this width may store so many entries of L for so many that are not zero: the
+/// wider it is, the fewer zeros in a hundred are worth it.
 fn worthwhile(width: usize, stored: usize, own: usize) -> bool {
-    let zeros = stored - own;
-    match width {
-        0..=4 => zeros <= RELAX[0] * stored / 100,
-        5..=12 => zeros <= RELAX[1] * stored / 100,
-        _ => zeros <= RELAX[2] * stored / 100,
-    }
+    let percent = match width {
+        0..=4 => 20,
+        5..=12 => 10,
+        _ => 5,
+    };
+    100 * (stored - own) <= percent * stored
 }
-
-const RELAX: [usize; 3] = [0, 0, 0];
