@@ -62,7 +62,7 @@ pub use error::SolveError;
 pub use events::{Action, Direction, Hybrid, NoEvents};
 pub use explicit::Tsit5;
 pub use integrate::{Integrator, integrate, replay};
-pub use linalg::{DenseLu, IterationMatrix, LinearSolver};
+pub use linalg::{Coloring, DenseLu, IterationMatrix, LinearSolver};
 pub use method::{Method, Outcome, Recorder, StepView};
 pub use options::{ErrorNorm, Options, Statistics, Tolerance};
 pub use record::{Mesh, MeshStep, NoRecord, Place, Samples, StopFlag, Trajectory};

@@ -1,140 +1,240 @@
-//! W = shift M - J, the matrix that implicit methods factor.
+//! The matrix of implicit methods, W = shift M - J, factored by what suits its pattern.
+//!
+//! shift is 1 / (h gamma), M the mass matrix (the identity for x' = f), J = df/dx. Only values change
+//! from step to step, so that everything that follows from the patterns is done once: the union of both,
+//! the choice of a factorization, where each non-zero of J and M goes.
+//!
+//! [`LinearSolver::Auto`] chooses by size and pattern; see [`choose`]'s thresholds.
 
-use nalgebra::Complex;
-
-use super::field::Field;
-use crate::scalar::Scalar;
+use crate::linalg::{BandedLu, DenseLu, Field, Over, SparseLu};
 use crate::system::Pattern;
 
-/// How iteration matrices are factored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// How the linear systems of an implicit method are solved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum LinearSolver {
-    /// chosen from size and pattern
+    /// by size and pattern
     #[default]
     Auto,
-    /// dense LU with partial pivoting
+    /// [`DenseLu`]: few states, or a full Jacobian
     Dense,
-    /// banded LU with partial pivoting
+    /// [`BandedLu`]: a narrow band about the diagonal
     Banded,
-    /// sparse LU
+    /// [`SparseLu`]: everything else
     Sparse,
 }
 
-/// W = shift M - J, assembled and factored.
-#[derive(Debug, Clone)]
+/// W = shift M - J and its factors; see the module.
+#[derive(Debug, Clone, PartialEq)]
 pub struct IterationMatrix<T = f64> {
+    factors: Factors<T>,
+    /// where each non-zero of J goes in the entries of the factorization's matrix
+    jacobian_places: Vec<u32>,
+    /// where each non-zero of M does, or each one of the identity
+    mass_places: Vec<u32>,
+    /// M is the identity
+    identity: bool,
     n: usize,
-    pattern: Pattern,
-    mass: Option<Pattern>,
-    entries: Vec<T>,
-    pivots: Vec<usize>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Factors<T> {
+    Dense(DenseLu<T>),
+    Banded(BandedLu<T>),
+    Sparse {
+        lu: Box<SparseLu<T>>,
+        values: Vec<T>,
+    },
 }
 
 impl<T: Field> IterationMatrix<T> {
-    /// For a Jacobian of the given pattern and a mass matrix of the given pattern (`None`: identity).
+    /// Room for J of the given square pattern and M of the other (`None`: the identity).
     pub fn new(pattern: &Pattern, mass: Option<&Pattern>, choice: LinearSolver) -> Self {
-        let _ = choice;
-        let n = pattern.height;
+        let n = pattern.columns();
+        let identity = Pattern::from_entries(n, n, &(0..n).map(|k| (k, k)).collect::<Vec<_>>());
+        let mass_pattern = mass.unwrap_or(&identity);
+        let union = unite(pattern, mass_pattern);
+        let band = Band::of(&union);
+        let factors = match choice {
+            LinearSolver::Auto => choose(n, union.non_zeros(), band),
+            chosen => chosen,
+        };
+        let factors = match factors {
+            LinearSolver::Banded => Factors::Banded(BandedLu::new(n, band.lower, band.upper)),
+            LinearSolver::Sparse => Factors::Sparse {
+                lu: Box::new(SparseLu::new(&union)),
+                values: vec![T::from(0.0); union.non_zeros()],
+            },
+            LinearSolver::Dense | LinearSolver::Auto => Factors::Dense(DenseLu::new(n)),
+        };
+        let places = |part: &Pattern| {
+            let mut places = Vec::with_capacity(part.non_zeros());
+            for column in 0..n {
+                for &row in &part.rows[part.starts[column]..part.starts[column + 1]] {
+                    places.push(match &factors {
+                        Factors::Dense(_) => row + column * n,
+                        Factors::Banded(lu) => lu.place(row, column).unwrap_or(0),
+                        Factors::Sparse { .. } => {
+                            let start = union.starts[column];
+                            let rows = &union.rows[start..union.starts[column + 1]];
+                            start + rows.partition_point(|&other| other < row)
+                        }
+                    } as u32);
+                }
+            }
+            places
+        };
         Self {
+            jacobian_places: places(pattern),
+            mass_places: places(mass_pattern),
+            identity: mass.is_none(),
+            factors,
             n,
-            pattern: pattern.clone(),
-            mass: mass.cloned(),
-            entries: vec![T::from(0.0); n * n],
-            pivots: (0..n).collect(),
+        }
+    }
+    /// Number of rows.
+    pub fn dim(&self) -> usize {
+        self.n
+    }
+    /// The factorization in use: never [`LinearSolver::Auto`].
+    pub fn kind(&self) -> LinearSolver {
+        match &self.factors {
+            Factors::Dense(_) => LinearSolver::Dense,
+            Factors::Banded(_) => LinearSolver::Banded,
+            Factors::Sparse { .. } => LinearSolver::Sparse,
+        }
+    }
+    /// Numbers stored for the factors (0 for sparse ones before the first factorization).
+    pub fn factor_non_zeros(&self) -> usize {
+        match &self.factors {
+            Factors::Dense(lu) => lu.dim() * lu.dim(),
+            Factors::Banded(lu) => lu.factor_non_zeros(),
+            Factors::Sparse { lu, .. } => lu.factor_non_zeros(),
         }
     }
 
-    /// Factors W from the k-th non-zeros of J and the values of M, each in its pattern's order. `false`: W is
-    /// singular or not finite, and no solve is to be made.
+    /// Factors W = shift M - J, with `jacobian(k)` the k-th non-zero of J in its pattern's order and `mass`
+    /// the non-zeros of M likewise, `None` if and only if the pattern of M was. `false`: singular or not
+    /// finite, and no solve is to be made.
+    ///
+    /// Allocates nothing after the first call, except where the sparse factorization must choose new pivots
+    /// (see [`SparseLu::refactor`]).
     #[must_use = "a singular matrix must not be solved with"]
+    #[inline]
     pub fn factor(
         &mut self,
         shift: T,
         jacobian: impl Fn(usize) -> f64,
         mass: Option<&[f64]>,
     ) -> bool {
-        let n = self.n;
-        self.entries.fill(T::from(0.0));
-        for column in 0..n {
-            for k in self.pattern.starts[column]..self.pattern.starts[column + 1] {
-                self.entries[self.pattern.rows[k] + column * n] = -T::from(jacobian(k));
-            }
-            match (&self.mass, mass) {
-                (Some(pattern), Some(values)) => {
-                    let range = pattern.starts[column]..pattern.starts[column + 1];
-                    for (&row, &value) in pattern.rows[range.clone()].iter().zip(&values[range]) {
-                        let entry = &mut self.entries[row + column * n];
-                        *entry = *entry + shift * T::from(value);
-                    }
+        if mass.is_none() != self.identity {
+            return false;
+        }
+        let entries = match &mut self.factors {
+            Factors::Dense(lu) => lu.entries_mut(),
+            Factors::Banded(lu) => lu.entries_mut(),
+            Factors::Sparse { values, .. } => &mut values[..],
+        };
+        entries.fill(T::from(0.0));
+        for (k, &place) in self.jacobian_places.iter().enumerate() {
+            entries[place as usize] = T::from(-jacobian(k));
+        }
+        match mass {
+            None => {
+                for &place in &self.mass_places {
+                    entries[place as usize] += shift;
                 }
-                _ => {
-                    let entry = &mut self.entries[column + column * n];
-                    *entry = *entry + shift;
+            }
+            Some(mass) => {
+                for (&m, &place) in mass.iter().zip(&self.mass_places) {
+                    entries[place as usize] += shift.scaled(m);
                 }
             }
         }
-        for k in 0..n {
-            let mut pivot = k;
-            for row in k + 1..n {
-                if self.entries[row + k * n].magnitude() > self.entries[pivot + k * n].magnitude() {
-                    pivot = row;
-                }
-            }
-            let value = self.entries[pivot + k * n];
-            if !value.is_finite() || value.magnitude() == 0.0 {
-                return false;
-            }
-            self.pivots[k] = pivot;
-            for j in 0..n {
-                self.entries.swap(k + j * n, pivot + j * n);
-            }
-            for row in k + 1..n {
-                let l = self.entries[row + k * n] / value;
-                self.entries[row + k * n] = l;
-                for j in k + 1..n {
-                    self.entries[row + j * n] =
-                        self.entries[row + j * n] - l * self.entries[k + j * n];
-                }
-            }
+        match &mut self.factors {
+            Factors::Dense(lu) => lu.factor(),
+            Factors::Banded(lu) => lu.factor(),
+            Factors::Sparse { lu, values } => lu.refactor(values),
         }
-        self.entries.iter().all(|e| e.is_finite())
     }
-}
 
-impl IterationMatrix<f64> {
-    /// Solves W x = b in place.
-    pub fn solve<S: Scalar>(&mut self, b: &mut [S]) {
-        let n = self.n;
-        for k in 0..n {
-            b.swap(k, self.pivots[k]);
-            for row in k + 1..n {
-                b[row] -= b[k] * self.entries[row + k * n];
-            }
+    /// Solves W x = b in place. (Mutable, because the sparse factors keep the scratch they need.)
+    #[inline]
+    pub fn solve<S: Over<T>>(&mut self, b: &mut [S]) {
+        match &mut self.factors {
+            Factors::Dense(lu) => lu.solve(b),
+            Factors::Banded(lu) => lu.solve(b),
+            Factors::Sparse { lu, .. } => lu.solve(b),
         }
-        for k in (0..n).rev() {
-            b[k] = b[k] / self.entries[k + k * n];
-            for row in 0..k {
-                b[row] -= b[k] * self.entries[row + k * n];
-            }
+    }
+
+    /// Solves W^T x = b in place (transposed, not conjugated).
+    #[inline]
+    pub fn solve_transposed<S: Over<T>>(&mut self, b: &mut [S]) {
+        match &mut self.factors {
+            Factors::Dense(lu) => lu.solve_transposed(b),
+            Factors::Banded(lu) => lu.solve_transposed(b),
+            Factors::Sparse { lu, .. } => lu.solve_transposed(b),
         }
     }
 }
 
-impl IterationMatrix<Complex<f64>> {
-    /// Solves W x = b in place.
-    pub fn solve(&mut self, b: &mut [Complex<f64>]) {
-        let n = self.n;
-        for k in 0..n {
-            b.swap(k, self.pivots[k]);
-            for row in k + 1..n {
-                b[row] -= b[k] * self.entries[row + k * n];
+/// Diagonals that are not empty, below and above the main one.
+#[derive(Debug, Clone, Copy)]
+struct Band {
+    lower: usize,
+    upper: usize,
+}
+
+impl Band {
+    fn of(pattern: &Pattern) -> Self {
+        let mut band = Self { lower: 0, upper: 0 };
+        for column in 0..pattern.columns() {
+            for &row in &pattern.rows[pattern.starts[column]..pattern.starts[column + 1]] {
+                band.lower = band.lower.max(row.saturating_sub(column));
+                band.upper = band.upper.max(column.saturating_sub(row));
             }
         }
-        for k in (0..n).rev() {
-            b[k] /= self.entries[k + k * n];
-            for row in 0..k {
-                b[row] -= b[k] * self.entries[row + k * n];
+        band
+    }
+}
+
+/// The non-zeros of either of two square patterns of one size.
+fn unite(left: &Pattern, right: &Pattern) -> Pattern {
+    let mut rows = Vec::with_capacity(left.non_zeros() + right.non_zeros());
+    let mut starts = vec![0];
+    for column in 0..left.columns() {
+        let first = rows.len();
+        for part in [left, right] {
+            if column < part.columns() {
+                rows.extend_from_slice(&part.rows[part.starts[column]..part.starts[column + 1]]);
             }
         }
+        rows[first..].sort_unstable();
+        let mut kept = first;
+        for i in first..rows.len() {
+            if i == first || rows[i] != rows[kept - 1] {
+                rows[kept] = rows[i];
+                kept += 1;
+            }
+        }
+        rows.truncate(kept);
+        starts.push(kept);
+    }
+    Pattern {
+        height: left.height,
+        starts,
+        rows,
+    }
+}
+
+/// The choice of [`LinearSolver::Auto`].
+fn choose(n: usize, non_zeros: usize, band: Band) -> LinearSolver {
+    let _ = non_zeros;
+    if n <= 16 {
+        LinearSolver::Dense
+    } else if band.lower + band.upper <= 8 {
+        LinearSolver::Banded
+    } else {
+        LinearSolver::Sparse
     }
 }

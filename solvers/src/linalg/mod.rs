@@ -1,9 +1,26 @@
 //! Linear algebra for the implicit methods.
+//!
+//! [`IterationMatrix`] is the one they use: W = shift M - J over [`DenseLu`], [`BandedLu`] or [`SparseLu`],
+//! each of which can be used by itself, over the real or the complex field ([`Field`]), for right-hand sides
+//! over any scalar ([`Over`]). [`Gmres`] solves without a matrix, preconditioned by [`Ilu0`] or
+//! [`BlockJacobi`]; [`Coloring`] says how few products give a sparse Jacobian.
 
+pub mod banded_lu;
+pub mod block_jacobi;
+pub mod coloring;
 pub mod dense_lu;
 pub mod field;
+pub mod gmres;
+pub mod ilu0;
 pub mod iteration_matrix;
+pub mod sparse_lu;
 
+pub use banded_lu::BandedLu;
+pub use block_jacobi::BlockJacobi;
+pub use coloring::Coloring;
 pub use dense_lu::DenseLu;
-pub use field::Field;
+pub use field::{Field, Over};
+pub use gmres::{Gmres, GmresOptions, GmresOutcome};
+pub use ilu0::Ilu0;
 pub use iteration_matrix::{IterationMatrix, LinearSolver};
+pub use sparse_lu::SparseLu;
