@@ -155,6 +155,9 @@ pub struct SimulateArguments {
     /// Experiment to simulate; the first where absent
     #[arg(long, value_name = "NAME")]
     pub experiment: Option<String>,
+    /// Solve again by an independent method at a tighter tolerance, and say how many digits agree
+    #[arg(long)]
+    pub verify: bool,
 }
 
 /// Arguments of `gradient`.

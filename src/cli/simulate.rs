@@ -5,7 +5,7 @@ use std::path::Path;
 use costate::report::figure::Figure;
 use costate::report::table::significant;
 use costate::report::write_atomically;
-use costate::study::{Simulation, Study, StudyError, simulate};
+use costate::study::{Simulation, Solving, Study, StudyError, Verification, simulate_by, verify};
 use serde_json::{Map, Value, json};
 
 use super::arguments::SimulateArguments;
@@ -26,11 +26,18 @@ pub fn run(arguments: &SimulateArguments) -> Result<(), Failure> {
         .experiment(arguments.experiment.as_deref())
         .map_err(|e| Failure::Usage(Some(e.to_string())))?;
     let times = equidistant(study.scenario.start, study.scenario.end, arguments.points);
-    let result =
-        simulate(&study, experiment, &study.values(), &times).map_err(|error| match error {
-            StudyError::Unsupported(_) => Failure::Usage(Some(error.to_string())),
-            other => Failure::Work(other.to_string()),
-        })?;
+    let fail = |error| match error {
+        StudyError::Unsupported(_) => Failure::Usage(Some(error.to_string())),
+        other => Failure::Work(other.to_string()),
+    };
+    let solving = Solving::for_simulation(&study).map_err(fail)?;
+    let p = study.values();
+    let result = simulate_by(&study, &solving, experiment, &p, &times).map_err(fail)?;
+    let verification = if arguments.verify {
+        Some(verify(&study, &solving, experiment, &p, &times, &result).map_err(fail)?)
+    } else {
+        None
+    };
     if let Some(path) = &arguments.csv {
         write_atomically(path, csv_text(&study, &result).as_bytes())
             .map_err(|e| Failure::Work(e.to_string()))?;
@@ -43,9 +50,9 @@ pub fn run(arguments: &SimulateArguments) -> Result<(), Failure> {
         write_figure(&figure, path)?;
     }
     if arguments.common.json {
-        print_json(&document(&study, &result))
+        print_json(&document(&study, &result, verification.as_ref()))
     } else {
-        print_text(&summary(&study, &result, arguments))
+        print_text(&summary(&study, &result, verification.as_ref(), arguments))
     }
 }
 
@@ -140,7 +147,7 @@ fn statistics(result: &Simulation) -> Value {
     })
 }
 
-fn document(study: &Study, result: &Simulation) -> Value {
+fn document(study: &Study, result: &Simulation, verification: Option<&Verification>) -> Value {
     let states: Map<String, Value> = study
         .scenario
         .states
@@ -180,6 +187,23 @@ fn document(study: &Study, result: &Simulation) -> Value {
             (d.name.clone(), drift)
         })
         .collect();
+    let verification = verification.map(|v| {
+        let states: Map<String, Value> = study
+            .scenario
+            .states
+            .iter()
+            .zip(&v.states)
+            .map(|(s, a)| {
+                let agreement =
+                    json!({ "digits": a.digits(), "difference": a.difference, "t": a.t });
+                (s.name.text.clone(), agreement)
+            })
+            .collect();
+        let events = v
+            .events
+            .map(|e| json!({ "counts": e.counts, "difference": e.difference, "digits": e.digits }));
+        json!({ "method": v.method, "rtol": v.rtol, "states": states, "events": events })
+    });
     json!({
         "t": result.t,
         "states": states,
@@ -188,6 +212,7 @@ fn document(study: &Study, result: &Simulation) -> Value {
         "ended_by": result.ended_by.map(|k| events[k]["name"].clone()),
         "invariants": invariants,
         "statistics": statistics(result),
+        "verification": verification,
     })
 }
 
@@ -244,7 +269,43 @@ fn happenings_text(study: &Study, result: &Simulation) -> String {
     text
 }
 
-fn summary(study: &Study, result: &Simulation, arguments: &SimulateArguments) -> String {
+/// How far the second solve agrees, state by state.
+fn verification_text(study: &Study, v: &Verification) -> String {
+    let names = study.scenario.states.iter().map(|s| s.name.text.as_str());
+    let width = names.clone().map(|n| n.chars().count()).max().unwrap_or(0);
+    let width = width.max("state".len());
+    let mut text = format!(
+        "\nverified by {} at rtol = {:.0e}, over the output times:\n{:width$}  {:>6}  {:>10}  at t\n",
+        v.method, v.rtol, "state", "digits", "differs by"
+    );
+    for (name, a) in names.zip(&v.states) {
+        text += &format!(
+            "{name:width$}  {:>6.1}  {:>10.1e}  {}\n",
+            a.digits(),
+            a.difference,
+            significant(a.t, 6)
+        );
+    }
+    if let Some(e) = v.events {
+        let [first, second] = e.counts;
+        if first == second {
+            text += &format!(
+                "events: {first} in both, times agree to {:.1} digits\n",
+                e.digits
+            );
+        } else {
+            text += &format!("events: {first} here, {second} there: the two solves DISAGREE\n");
+        }
+    }
+    text
+}
+
+fn summary(
+    study: &Study,
+    result: &Simulation,
+    verification: Option<&Verification>,
+    arguments: &SimulateArguments,
+) -> String {
     let scenario = &study.scenario;
     let s = result.statistics;
     let mut text = format!("{}\n\n", scenario.title);
@@ -289,6 +350,9 @@ fn summary(study: &Study, result: &Simulation, arguments: &SimulateArguments) ->
             drift.largest,
             drift.relative()
         );
+    }
+    if let Some(verification) = verification {
+        text += &verification_text(study, verification);
     }
     for path in [&arguments.csv, &arguments.plot].into_iter().flatten() {
         text += &format!("wrote {}\n", path.display());

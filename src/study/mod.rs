@@ -23,6 +23,7 @@ mod scaling;
 mod simulate;
 mod solving;
 mod variable;
+mod verify;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -42,6 +43,7 @@ pub use run::{Run, RunError};
 pub use simulate::{Drift, SimulatedEvent, Simulation, simulate, simulate_by};
 pub use solving::{Choice, Solving};
 pub use variable::Variable;
+pub use verify::{Agreement, EventAgreement, Verification, verify};
 
 use crate::compile::Backend;
 use crate::diagnostic::{Diagnostic, Severity};

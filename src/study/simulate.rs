@@ -76,13 +76,16 @@ pub fn simulate(
     p: &[f64],
     times: &[f64],
 ) -> Result<Simulation, StudyError> {
-    match peer(study.scenario.solver.method) {
-        Some(peer) => simulate_by_peer(study, experiment, p, times, peer),
-        None => simulate_by(study, &Solving::choose(study)?, experiment, p, times),
-    }
+    simulate_by(
+        study,
+        &Solving::for_simulation(study)?,
+        experiment,
+        p,
+        times,
+    )
 }
 
-/// The same by a method of ours chosen before.
+/// The same by a method chosen before.
 pub fn simulate_by(
     study: &Study,
     solving: &Solving,
@@ -90,6 +93,9 @@ pub fn simulate_by(
     p: &[f64],
     times: &[f64],
 ) -> Result<Simulation, StudyError> {
+    if let Some(peer) = peer(solving.stepper) {
+        return simulate_by_peer(study, solving, experiment, p, times, peer);
+    }
     let fail = |error: RunError| study.run_error(error, experiment);
     let mut run = prepared(study, experiment, p)?;
     run.log.keeps_states = true;
@@ -126,12 +132,13 @@ pub fn simulate_by(
 
 fn simulate_by_peer(
     study: &Study,
+    solving: &Solving,
     experiment: usize,
     p: &[f64],
     times: &[f64],
     peer: peers::Peer,
 ) -> Result<Simulation, StudyError> {
-    let name = study.scenario.solver.method.name();
+    let name = solving.stepper.name();
     if study.equations.hybrid() || study.equations.mass.is_some() {
         return Err(StudyError::Unsupported(format!(
             "`{name}` knows neither events nor mass matrices: choose a method of ours"
@@ -140,7 +147,7 @@ fn simulate_by_peer(
     let fail = |error: RunError| study.run_error(error, experiment);
     let mut run = prepared(study, experiment, p)?;
     let solution = run
-        .solve_by_peer(peer, times, &Solving::options(study))
+        .solve_by_peer(peer, times, &solving.options)
         .map_err(fail)?;
     let rows: Vec<(f64, &[f64])> = times
         .iter()

@@ -116,6 +116,20 @@ impl Solving {
         }
     }
 
+    /// As [`Solving::choose`], the solvers of `ode_solvers` allowed.
+    pub fn for_simulation(study: &Study) -> Result<Self, StudyError> {
+        match study.scenario.solver.method {
+            method @ (SolverMethod::OdeSolversDopri5 | SolverMethod::OdeSolversDop853) => {
+                Ok(Self {
+                    stepper: method,
+                    options: Self::options(study),
+                    choice: Choice::Named,
+                })
+            }
+            _ => Self::choose(study),
+        }
+    }
+
     /// The method whose discrete adjoint can be swept: that of tsit5 or rodas5p, for systems without events and
     /// without a mass matrix.
     pub fn adjoint(&self, study: &Study) -> Result<SolverMethod, StudyError> {
