@@ -375,6 +375,11 @@ impl<S: Scalar> Recorder<S> for Trajectory<S> {
     }
     fn accepted<F: ?Sized, M: Method<S, F>>(&mut self, step: &StepView<'_, S>) -> bool {
         self.stages_per_step = M::STAGES;
+        if step.restarted {
+            // a jump, or the search for consistent states, may have moved it
+            let start = self.states.len() - self.n;
+            self.states[start..].copy_from_slice(step.x);
+        }
         self.steps.push(TrajectoryStep {
             t: step.t,
             h: step.h,

@@ -144,6 +144,10 @@ fn describe_solve(error: &SolveError, states: &[String], experiment: &str) -> St
              no values near them were found that do. Give initial values closer to consistent ones",
             name(state)
         ),
+        SolveError::HighIndex { t } => format!(
+            "the algebraic equations do not determine the algebraic states at t = {t} (the index of the system is above \
+             1). Differentiate the constraints with respect to time until they do, and give those equations in their place"
+        ),
         SolveError::Stiff { t, .. } => {
             format!("the system is stiff at t = {t}: try the solver `rodas5p`")
         }

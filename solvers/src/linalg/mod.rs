@@ -3,6 +3,7 @@
 pub mod dense_lu;
 pub mod field;
 pub mod iteration_matrix;
+pub(crate) mod null_space;
 
 pub use dense_lu::DenseLu;
 pub use field::Field;
