@@ -35,7 +35,7 @@ use crate::system::{ImplicitSystem, Mass, Pattern};
 
 /// Corrections below this part of the tolerance leave the states as they are.
 const TOLERATED: f64 = 0.1;
-/// Newton's method ends with corrections of this part of the tolerance: one more would be rounding.
+/// Newton's method ends with a correction below this part of the tolerance: one more would be rounding.
 const CONVERGED: f64 = 1e-9;
 const MOST_ITERATIONS: usize = 50;
 const LEAST_DAMPING: f64 = 1.0 / 1024.0;
@@ -213,6 +213,10 @@ impl<S: Scalar> Consistent<S> {
             self.weigh(x, options);
             let next = self.correct();
             if next <= CONVERGED {
+                for (z, &c) in self.z.iter_mut().zip(&self.correction) {
+                    *z = S::from(z.value() - c);
+                }
+                self.place(x);
                 return Ok(());
             }
             let stalled = next > 0.5 * size;

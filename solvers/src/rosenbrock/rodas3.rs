@@ -8,6 +8,10 @@
 //! order conditions up to order 3 and the condition of order 2 on algebraic states, sum b_i omega_ij alpha_j^2 =
 //! theta^2 with omega the inverse of beta.
 //!
+//! A curiosity with consequences: the method integrates x' = -x^2 exactly and its error estimate is 0 there, so that
+//! its steps on the slow tail of second-order kinetics grow past what any polynomial can follow inside of them. Where
+//! such values matter, give their times as stop times.
+//!
 //! Cost of an accepted step: one J and f_t, one LU, three f and four solves; one solve more where somebody reads
 //! inside it.
 //!

@@ -253,11 +253,15 @@ fn achieved<M: Method<f64, Dae>>(
     mut dae: Dae,
     start: &[f64],
     rows: &[(f64, Vec<f64>)],
-    rtol: f64,
-    atol: f64,
+    (rtol, atol): (f64, f64),
+    stops: bool,
 ) -> f64 {
     let mut samples = Samples::new(rows.iter().map(|(t, _)| *t).collect()).expect("samples");
-    let end = rows.last().expect("a row").0;
+    let mut times = vec![0.0];
+    times.extend(rows.iter().map(|(t, _)| *t));
+    if !stops {
+        times.drain(1..rows.len());
+    }
     let mut x = start.to_vec();
     let options = Options {
         rtol,
@@ -265,7 +269,7 @@ fn achieved<M: Method<f64, Dae>>(
         ..Options::default()
     };
     Integrator::<f64, M>::new(&dae)
-        .run(&mut dae, &mut x, &[0.0, end], &options, &mut samples)
+        .run(&mut dae, &mut x, &times, &options, &mut samples)
         .expect("a solve");
     let mut worst: f64 = 0.0;
     for (k, (_, exact)) in rows.iter().enumerate() {
@@ -276,25 +280,25 @@ fn achieved<M: Method<f64, Dae>>(
     worst
 }
 
-/// Within 100 tolerances; Rodas3 is not for the tightest.
+/// Within 100 tolerances; Rodas3 is not for the tightest. It stops at the samples, as its steps on the tail of
+/// Robertson's reaction are too large to look inside (see its module).
 fn solves(dae: &Dae, start: &[f64], rows: &[(f64, Vec<f64>)], atol_by_rtol: f64) {
     let mut failures = Vec::new();
     for rtol in [1e-4, 1e-7, 1e-10] {
         let atol = atol_by_rtol * rtol;
         let mut errors = vec![
-            achieved::<Rodas5P<f64>>(dae.clone(), start, rows, rtol, atol),
-            achieved::<Rodas4<f64>>(dae.clone(), start, rows, rtol, atol),
+            achieved::<Rodas5P<f64>>(dae.clone(), start, rows, (rtol, atol), false),
+            achieved::<Rodas4<f64>>(dae.clone(), start, rows, (rtol, atol), false),
         ];
         if rtol > 1e-9 {
             errors.push(achieved::<Rodas3<f64>>(
                 dae.clone(),
                 start,
                 rows,
-                rtol,
-                atol,
+                (rtol, atol),
+                true,
             ));
         }
-        println!("{rtol:e}: {errors:?}");
         if errors.iter().any(|&e| e.is_nan() || e > 100.0) {
             failures.push((rtol, errors));
         }
