@@ -101,6 +101,13 @@ pub enum SolveError {
         /// which
         event: usize,
     },
+    /// The algebraic equations do not determine the algebraic states: a system of index above 1, as mechanical
+    /// systems with constraints on positions or velocities are.
+    #[error("the system has an index above 1 at t = {t}")]
+    HighIndex {
+        /// start time
+        t: f64,
+    },
     /// An explicit method met stiffness and was told to report it (`Options::stiffness_test`).
     #[error("the system is stiff at t = {t}")]
     Stiff {

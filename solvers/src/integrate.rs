@@ -187,6 +187,8 @@ impl<S: Scalar, M> Integrator<S, M> {
             let middle = middle(start, end);
             system.enter_stretch(middle);
             hybrid.enter_stretch(middle);
+            self.method
+                .initialize(system, start, x, options, &mut statistics)?;
             self.method.restart(system, start, x, &mut statistics);
             let mut t = start;
             let mut restarted = true;
@@ -425,6 +427,8 @@ impl<S: Scalar, M> Integrator<S, M> {
         M: Method<S, F>,
     {
         let options = drive.options;
+        self.method
+            .initialize(system, t, x, options, &mut drive.statistics)?;
         self.method.restart(system, t, x, &mut drive.statistics);
         let slope = self.method.slope();
         if let Some(state) = slope.iter().position(|v| !v.value().is_finite()) {
@@ -432,24 +436,28 @@ impl<S: Scalar, M> Integrator<S, M> {
         }
         drive.controller.restart();
         let span = (end.value() - t.value()).abs();
+        let limit = span.min(options.max_step);
         // After a stop time the last size is a better guess than the cautious first-step rule: where f
         // jumped, the error test corrects it at the price of a rejection.
         Ok(match (options.step, drive.proposal) {
             (Some(step), _) => even(step, span),
             (None, Some(h)) => h,
-            (None, None) => initial_step(
-                system,
-                t,
-                x,
-                slope,
-                drive.direction,
-                span.min(options.max_step),
-                M::ORDER,
-                options,
-                &mut self.x_new,
-                &mut self.scratch,
-                &mut drive.statistics,
-            ),
+            (None, None) => match self.method.first_step(x, limit, options) {
+                Some(h) => h,
+                None => initial_step(
+                    system,
+                    t,
+                    x,
+                    self.method.slope(),
+                    drive.direction,
+                    limit,
+                    M::ORDER,
+                    options,
+                    &mut self.x_new,
+                    &mut self.scratch,
+                    &mut drive.statistics,
+                ),
+            },
         })
     }
 
@@ -689,7 +697,7 @@ fn values<S: Scalar>(x: &[S]) -> Vec<f64> {
     x.iter().map(|v| v.value()).collect()
 }
 
-fn not_finite<S: Scalar>(t: S, state: usize, x: &[S]) -> SolveError {
+pub(crate) fn not_finite<S: Scalar>(t: S, state: usize, x: &[S]) -> SolveError {
     SolveError::NotFinite {
         t: t.value(),
         state,

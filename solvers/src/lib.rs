@@ -43,6 +43,7 @@
 //! # Ok::<(), costate_solvers::SolveError>(())
 //! ```
 
+pub mod consistent;
 pub mod control;
 pub mod error;
 pub mod events;
@@ -66,6 +67,6 @@ pub use linalg::{Coloring, DenseLu, IterationMatrix, LinearSolver};
 pub use method::{Method, Outcome, Recorder, StepView};
 pub use options::{ErrorNorm, Options, Statistics, Tolerance};
 pub use record::{Mesh, MeshStep, NoRecord, Place, Samples, StopFlag, Trajectory};
-pub use rosenbrock::Rodas5P;
+pub use rosenbrock::{Rodas3, Rodas4, Rodas5P, Rosenbrock};
 pub use scalar::{Comparison, Real, Scalar};
 pub use system::{ImplicitSystem, Mass, Pattern, System};

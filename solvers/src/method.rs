@@ -58,10 +58,29 @@ pub trait Method<S: Scalar, F: ?Sized> {
     }
     /// A workspace for n states and `non_zeros` entries of the Jacobian.
     fn new(system: &F) -> Self;
+    /// Makes the states at the start of a stretch consistent with the system's algebraic equations, where it has
+    /// any: called before `restart`, at the start and after every jump. States that are consistent stay as they are.
+    fn initialize(
+        &mut self,
+        system: &mut F,
+        t: S,
+        x: &mut [S],
+        options: &Options,
+        statistics: &mut Statistics,
+    ) -> Result<(), SolveError> {
+        let _ = (system, t, x, options, statistics);
+        Ok(())
+    }
     /// Forgets what was carried from the last step (FSAL stage): call at the start and after every jump.
     fn restart(&mut self, system: &mut F, t: S, x: &[S], statistics: &mut Statistics);
     /// f at the start of the step (valid after `restart` and `accept`).
     fn slope(&self) -> &[S];
+    /// Magnitude of a first step from `x`, at most `limit`, for systems whose f is not x' (those with a mass
+    /// matrix); asked after `restart`. `None` leaves it to [`crate::initial_step::initial_step`].
+    fn first_step(&mut self, x: &[S], limit: f64, options: &Options) -> Option<f64> {
+        let _ = (x, limit, options);
+        None
+    }
     /// Tries a step of size `h` (either sign) from (t, x) and leaves the result in `x_new`.
     #[expect(
         clippy::too_many_arguments,

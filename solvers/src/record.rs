@@ -382,6 +382,11 @@ impl<S: Scalar> Recorder<S> for Trajectory<S> {
     }
     fn accepted(&mut self, step: &StepView<'_, S>) -> bool {
         self.stages_per_step = step.stages.len() / step.x.len().max(1);
+        if step.restarted {
+            // a jump, or the search for consistent states, may have moved it
+            let start = self.states.len() - self.n;
+            self.states[start..].copy_from_slice(step.x);
+        }
         self.steps.push(TrajectoryStep {
             t: step.t,
             h: step.h,

@@ -1,5 +1,7 @@
 //! What a solver asks of a model.
 
+use crate::error::SolveError;
+use crate::integrate::invalid;
 use crate::linalg::LinearSolver;
 use crate::scalar::Scalar;
 
@@ -45,6 +47,35 @@ pub struct Mass<S> {
 }
 
 impl<S: Scalar> Mass<S> {
+    /// Whether this is an n by n matrix of finite entries, one for each place of its pattern.
+    pub fn check(&self, n: usize) -> Result<(), SolveError> {
+        let Pattern {
+            height,
+            starts,
+            rows,
+        } = &self.pattern;
+        if *height != n || starts.len() != n + 1 {
+            return Err(invalid(&format!(
+                "a mass matrix of {height} rows and {} columns for {n} states",
+                starts.len().saturating_sub(1)
+            )));
+        }
+        let ordered = starts.windows(2).all(|w| w[0] <= w[1]);
+        if !ordered || starts[0] != 0 || starts[n] != rows.len() || rows.iter().any(|&r| r >= n) {
+            return Err(invalid("the pattern of the mass matrix is not one"));
+        }
+        if self.values.len() != rows.len() {
+            return Err(invalid(&format!(
+                "{} values for a mass matrix of {} entries",
+                self.values.len(),
+                rows.len()
+            )));
+        }
+        if self.values.iter().any(|v| !v.value().is_finite()) {
+            return Err(invalid("an entry of the mass matrix is not finite"));
+        }
+        Ok(())
+    }
     /// out = M v
     pub fn multiply(&self, v: &[S], out: &mut [S]) {
         out.fill(S::from(0.0));

@@ -204,6 +204,10 @@ fn describe_solve(
              name that is 0 throughout, or a difference of a quantity with itself",
             event_name(event)
         ),
+        SolveError::HighIndex { t } => format!(
+            "the algebraic equations do not determine the algebraic states at t = {t} (the index of the system is above \
+             1). Differentiate the constraints with respect to time until they do, and give those equations in their place"
+        ),
         SolveError::Stiff { t, .. } => {
             format!("the system is stiff at t = {t}: try the solver `rodas5p`")
         }

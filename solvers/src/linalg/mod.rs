@@ -13,6 +13,7 @@ pub mod field;
 pub mod gmres;
 pub mod ilu0;
 pub mod iteration_matrix;
+pub(crate) mod null_space;
 pub mod sparse_lu;
 
 pub use banded_lu::BandedLu;

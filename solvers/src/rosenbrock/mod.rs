@@ -1,5 +1,42 @@
-//! Rosenbrock methods: linearly implicit, one LU a step and no iteration, for stiff systems.
+//! Rosenbrock methods: linearly implicit, one LU a step and no iteration, for stiff systems and for
+//! differential-algebraic ones of index 1.
+//!
+//! For M x' = f(t, x) with J = df/dx and f_t = df/dt at (t, x), a step solves s linear systems with one matrix,
+//!
+//! ```text
+//! W u_i = f(t + alpha_i h, x + sum_{j<i} a_ij u_j) + M sum_{j<i} (c_ij / h) u_j + h d_i f_t
+//! W = M / (h gamma) - J,         x_new = x + sum m_i u_i,         local error ~ u_s
+//! ```
+//!
+//! (the form without products with J; u has the units of x). J must be exact for the order to hold. The methods
+//! here are stiffly accurate, a_sj = m_j and m_s = 1: the last stage corrects a state of the embedded solution,
+//! and the algebraic equations hold at the end of a step to the order of u_s squared.
+//!
+//! | method | order | stages | f a step | dense output | use |
+//! |---|---|---|---|---|---|
+//! | [`Rodas3`] | 3(2) | 4 | 3 | 3, one more solve | rtol above 1e-4 |
+//! | [`Rodas4`] | 4(3) | 6 | 6 | 3 | rtol 1e-3 to 1e-6 |
+//! | [`Rodas5P`] | 5(4) | 8 | 8 | 4 | rtol below 1e-4 (the default) |
+//!
+//! A mass matrix M is constant and may be singular: a row of zeros makes its equation algebraic, 0 = f_i. The
+//! initial states are then made consistent first ([`crate::consistent`]). The error test counts algebraic states
+//! as it does the others.
+//!
+//! E. Hairer & G. Wanner, Solving Ordinary Differential Equations II, 2nd ed., IV.7 and VI.4,
+//! doi 10.1007/978-3-642-05221-7.
 
+pub mod rodas3;
+pub mod rodas4;
 pub mod rodas5p;
+mod stage_matrix;
+mod step;
+pub mod tableau;
 
-pub use rodas5p::Rodas5P;
+pub use step::Rosenbrock;
+
+/// Order 3(2) for loose tolerances; see [`rodas3`].
+pub type Rodas3<S> = Rosenbrock<S, rodas3::Coefficients>;
+/// Order 4(3); see [`rodas4`].
+pub type Rodas4<S> = Rosenbrock<S, rodas4::Coefficients>;
+/// Order 5(4), the default for stiff systems; see [`rodas5p`].
+pub type Rodas5P<S> = Rosenbrock<S, rodas5p::Coefficients>;

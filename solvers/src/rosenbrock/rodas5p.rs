@@ -1,39 +1,23 @@
 //! Rodas5P, the default for stiff systems: a stiffly accurate Rosenbrock-Wanner pair of orders 5(4).
 //!
-//! With J = df/dx and f_t = df/dt at (t, x), the step solves eight linear systems with one matrix,
-//!
-//! ```text
-//! W u_i = f(t + alpha_i h, x + sum_{j<i} a_ij u_j) + sum_{j<i} (c_ij / h) u_j + h d_i f_t
-//! W = I / (h gamma) - J,         x_new = x + sum m_i u_i,         local error ~ u_8
-//! ```
-//!
-//! (the form without products with J; u has the units of x). The method is L-stable; J must be exact for
-//! the order to hold. Dense output of order 4 needs no further evaluations:
-//! x(t + theta h) = x + sum b_i(theta) u_i, see [`dense_weights`].
+//! Eight stages of the scheme in [`super`]; L-stable and stiffly accurate, the order reduced little on stiff and
+//! differential-algebraic problems (the "P" is for Prothero and Robinson's). Dense output of order 4 needs no
+//! further evaluations.
 //!
 //! Cost of an accepted step: one J and f_t, one LU, eight f, eight solves. A rejected step keeps f, J and
 //! f_t and repeats the LU.
 //!
-//! Over dual numbers only W_0, the values of W, is factored. As W - W_0 is nilpotent, the iteration
-//! `W_0 u = r - (W - W_0) u` ends: it starts with the values of u, and each pass makes one more order of
-//! derivatives exact (one pass for dual numbers, two for duals over duals). So the tangents are the exact
-//! derivative of the discrete step.
+//! Stages ([`crate::Method::stages`]): u_1, ..., u_8, each n long, in this order.
 //!
-//! Stages ([`Method::stages`]): u_1, ..., u_8, each n long, in this order.
-//!
-//! Use it for stiff systems of up to a few hundred states and tolerances from 1e-2 to about 1e-10.
+//! Use it for stiff systems of up to a few hundred states and tolerances from 1e-4 to about 1e-10; `Rodas4` and
+//! `Rodas3` have cheaper steps where less is asked for.
 //!
 //! Source: G. Steinebach, Construction of Rosenbrock-Wanner method Rodas5P and numerical benchmarks within
 //! the Julia Differential Equations package, BIT 63:27 (2023), doi 10.1007/s10543-023-00967-x. The
 //! coefficients agree digit for digit in two independent public implementations (SciML's
 //! OrdinaryDiffEq.jl, and GridKit), and tests check their order conditions.
 
-use crate::control::error_test;
-use crate::linalg::DenseLu;
-use crate::method::{Method, Trial};
-use crate::options::{Options, Statistics};
-use crate::scalar::Scalar;
-use crate::system::{ImplicitSystem, Pattern};
+use super::tableau::Tableau;
 
 /// Number of stages.
 pub const STAGES: usize = 8;
@@ -182,7 +166,7 @@ pub const M: [f64; 8] = [
     1.0,
 ];
 
-/// Rows H_1, H_2, H_3 of the dense output; see [`dense_weights`].
+/// Rows H_1, H_2, H_3 of the dense output; see [`super::tableau::dense_weights`].
 pub const H: [[f64; 8]; 3] = [
     [
         25.948786856663858,
@@ -216,225 +200,19 @@ pub const H: [[f64; 8]; 3] = [
     ],
 ];
 
-/// Weights of the dense output,
-/// b_i(theta) = theta m_i + theta (1 - theta) (H_1i + theta (H_2i + theta H_3i)); b(1) = m.
-#[inline]
-pub fn dense_weights<S: Scalar>(theta: S) -> [S; 8] {
-    let bubble = theta * (-theta + 1.0);
-    std::array::from_fn(|i| {
-        let cubic = (theta * H[2][i] + H[1][i]) * theta + H[0][i];
-        theta * M[i] + bubble * cubic
-    })
-}
+/// The numbers above as a [`Tableau`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Coefficients;
 
-/// Workspace of the method for one system; see the module.
-#[derive(Debug, Clone)]
-pub struct Rodas5P<S> {
-    n: usize,
-    pattern: Pattern,
-    /// u_1, ..., u_8, stage-major
-    stages: Vec<S>,
-    slope: Vec<S>,
-    argument: Vec<S>,
-    /// f_t at (t, x)
-    time_slope: Vec<S>,
-    /// non-zeros of J at (t, x), in the pattern's order
-    jacobian: Vec<S>,
-    /// J and f_t belong to the current (t, x)
-    current: bool,
-    lu: DenseLu,
-    /// order of the derivatives that S carries: 0 for plain numbers
-    depth: usize,
-    /// values of the stage being solved, where S carries derivatives
-    values: Vec<f64>,
-    /// the stage being solved, likewise
-    guess: Vec<S>,
-}
-
-/// The order of the derivatives that S carries: the largest power of a number without value that is not 0.
-fn depth<S: Scalar>() -> usize {
-    let nilpotent = S::from_parts(|k| if k == 0 { 0.0 } else { 1.0 });
-    let mut power = nilpotent;
-    let mut depth = 0;
-    while (0..S::WIDTH).any(|k| power.part(k) != 0.0) {
-        depth += 1;
-        power *= nilpotent;
-    }
-    depth
-}
-
-impl<S: Scalar> Rodas5P<S> {
-    /// A workspace for `n` states and a Jacobian of the given pattern.
-    pub fn with_pattern(n: usize, pattern: &Pattern) -> Self {
-        let zeros = vec![S::from(0.0); n];
-        Self {
-            n,
-            pattern: pattern.clone(),
-            stages: vec![S::from(0.0); STAGES * n],
-            slope: zeros.clone(),
-            argument: zeros.clone(),
-            time_slope: zeros.clone(),
-            jacobian: vec![S::from(0.0); pattern.non_zeros()],
-            current: false,
-            lu: DenseLu::new(n),
-            depth: depth::<S>(),
-            values: vec![0.0; n],
-            guess: zeros,
-        }
-    }
-
-    /// Factors the values of W.
-    fn factor(&mut self, inverse_h_gamma: f64) -> bool {
-        let n = self.n;
-        let entries = self.lu.entries_mut();
-        entries.fill(0.0);
-        for column in 0..n {
-            for k in self.pattern.starts[column]..self.pattern.starts[column + 1] {
-                entries[self.pattern.rows[k] + column * n] = -self.jacobian[k].value();
-            }
-            entries[column + column * n] += inverse_h_gamma;
-        }
-        self.lu.factor()
-    }
-
-    /// Solves W u = r for stage `i`, whose r lies in its place in `stages`.
-    fn solve(&mut self, i: usize, inverse_h_gamma: S) {
-        let r = &mut self.stages[i * self.n..(i + 1) * self.n];
-        if self.depth == 0 {
-            self.lu.solve(r);
-            return;
-        }
-        for (v, r) in self.values.iter_mut().zip(r.iter()) {
-            *v = r.value();
-        }
-        self.lu.solve(&mut self.values);
-        for (g, &v) in self.guess.iter_mut().zip(&self.values) {
-            *g = S::from(v);
-        }
-        for _ in 0..self.depth {
-            // argument is free here; it becomes r - (W - W_0) guess, its values those of r
-            self.argument.copy_from_slice(r);
-            let diagonal = inverse_h_gamma - inverse_h_gamma.value();
-            for (column, &u) in self.guess.iter().enumerate() {
-                self.argument[column] -= diagonal * u;
-                let range = self.pattern.starts[column]..self.pattern.starts[column + 1];
-                let rows = &self.pattern.rows[range.clone()];
-                for (&row, &entry) in rows.iter().zip(&self.jacobian[range]) {
-                    self.argument[row] += (entry - entry.value()) * u;
-                }
-            }
-            self.lu.solve(&mut self.argument);
-            self.guess.copy_from_slice(&self.argument);
-        }
-        r.copy_from_slice(&self.guess);
-    }
-}
-
-impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Rodas5P<S> {
+impl Tableau for Coefficients {
     const ORDER: u32 = 5;
     const ERROR_ORDER: u32 = 4;
-    const STAGES: usize = STAGES;
-
-    fn new(system: &F) -> Self {
-        Self::with_pattern(system.dim(), system.pattern())
-    }
-
-    fn restart(&mut self, system: &mut F, t: S, x: &[S], statistics: &mut Statistics) {
-        system.rhs(t, x, &mut self.slope);
-        statistics.rhs_evaluations += 1;
-        self.current = false;
-    }
-
-    fn slope(&self) -> &[S] {
-        &self.slope
-    }
-
-    fn step(
-        &mut self,
-        system: &mut F,
-        t: S,
-        h: S,
-        x: &[S],
-        x_new: &mut [S],
-        options: &Options,
-        statistics: &mut Statistics,
-    ) -> Trial {
-        let n = self.n;
-        if !self.current {
-            system.jacobian(t, x, &mut self.jacobian);
-            system.time_derivative(t, x, &mut self.time_slope);
-            statistics.jacobians += 1;
-            self.current = true;
-        }
-        let inverse_h = S::from(1.0) / h;
-        let inverse_h_gamma = inverse_h / GAMMA;
-        statistics.factorizations += 1;
-        if !self.factor(inverse_h_gamma.value()) {
-            let bad = self.jacobian.iter().position(|j| !j.value().is_finite());
-            return match bad {
-                Some(k) => Trial::NotFinite {
-                    state: self.pattern.rows[k],
-                },
-                None => Trial::Singular,
-            };
-        }
-        for i in 0..STAGES {
-            let (earlier, rest) = self.stages.split_at_mut(i * n);
-            let u = &mut rest[..n];
-            if i == 0 {
-                u.copy_from_slice(&self.slope);
-            } else {
-                // x_new is free until the end: it holds the sum of the c_ij u_j
-                let outputs = self.argument.iter_mut().zip(x_new.iter_mut());
-                for (state, ((y, sum), &x)) in outputs.zip(x).enumerate() {
-                    *y = x;
-                    *sum = S::from(0.0);
-                    for (j, (&a, &c)) in A[i][..i].iter().zip(&C[i]).enumerate() {
-                        let v = earlier[j * n + state];
-                        *y = y.mul_add_f64(v, a);
-                        *sum = sum.mul_add_f64(v, c);
-                    }
-                }
-                system.rhs(t + h * ALPHA[i], &self.argument, u);
-                statistics.rhs_evaluations += 1;
-                for (r, &sum) in u.iter_mut().zip(x_new.iter()) {
-                    *r += sum * inverse_h;
-                }
-            }
-            if D[i] != 0.0 {
-                let weight = h * D[i];
-                for (r, &ft) in u.iter_mut().zip(&self.time_slope) {
-                    *r += ft * weight;
-                }
-            }
-            self.solve(i, inverse_h_gamma);
-        }
-        for (state, (y, &x)) in x_new.iter_mut().zip(x).enumerate() {
-            *y = x;
-            for (j, &m) in M.iter().enumerate() {
-                *y = y.mul_add_f64(self.stages[j * n + state], m);
-            }
-        }
-        let last = &self.stages[(STAGES - 1) * n..];
-        error_test(options, x, x_new, |i, part| last[i].part(part))
-    }
-
-    fn accept(&mut self, system: &mut F, t_new: S, x_new: &[S], statistics: &mut Statistics) {
-        self.restart(system, t_new, x_new, statistics);
-    }
-
-    fn stages(&self) -> &[S] {
-        &self.stages
-    }
-
-    fn interpolate(theta: S, _h: S, x: &[S], _x_new: &[S], stages: &[S], out: &mut [S]) {
-        let n = x.len();
-        let weights = dense_weights(theta);
-        for (state, (o, &x)) in out.iter_mut().zip(x).enumerate() {
-            *o = x;
-            for (j, &b) in weights.iter().enumerate() {
-                *o += stages[j * n + state] * b;
-            }
-        }
-    }
+    const GAMMA: f64 = GAMMA;
+    const ALPHA: &'static [f64] = &ALPHA;
+    const D: &'static [f64] = &D;
+    const A: &'static [&'static [f64]] = &[&A[0], &A[1], &A[2], &A[3], &A[4], &A[5], &A[6], &A[7]];
+    const C: &'static [&'static [f64]] = &[&C[0], &C[1], &C[2], &C[3], &C[4], &C[5], &C[6], &C[7]];
+    const M: &'static [f64] = &M;
+    const H: &'static [&'static [f64]] = &[&H[0], &H[1], &H[2]];
+    const DENSE_STAGE: bool = false;
 }

@@ -11,7 +11,7 @@ use crate::problems::{
 };
 
 /// Largest error of each state over the whole span in `steps` equal steps.
-fn uniform_errors<M: Method<f64, Problem>>(steps: usize) -> [f64; 3] {
+pub fn uniform_errors<M: Method<f64, Problem>>(steps: usize) -> [f64; 3] {
     let times = [0.0, 6.0];
     let mut x = separate_solution(times[0]);
     let mut problem = separate();
@@ -41,7 +41,7 @@ fn uniform_errors<M: Method<f64, Problem>>(steps: usize) -> [f64; 3] {
 
 /// The order seen in errors at h, h/2, h/4. The slope over one halving is p + O(h), so that the O(h) goes
 /// when two are extrapolated: Tsit5's own error constants are so small that higher terms show through.
-fn extrapolated_order(errors: [f64; 3]) -> f64 {
+pub fn extrapolated_order(errors: [f64; 3]) -> f64 {
     let [a, b, c] = errors;
     2.0 * (b / c).log2() - (a / b).log2()
 }
@@ -56,10 +56,10 @@ fn order<M: Method<f64, Problem>>() {
 }
 
 /// Step sizes for local errors: small enough for the theory, errors well above rounding.
-const SIZES: [f64; 3] = [0.04, 0.02, 0.01];
+pub const SIZES: [f64; 3] = [0.04, 0.02, 0.01];
 
 /// One step of size h from the exact state at t = 0.3: (error at theta, error estimate).
-fn single_step<M: Method<f64, Problem>>(h: f64, theta: f64) -> (f64, f64) {
+pub fn single_step<M: Method<f64, Problem>>(h: f64, theta: f64) -> (f64, f64) {
     let t = 0.3;
     let x = coupled_solution(t);
     let mut problem = coupled();
@@ -86,6 +86,7 @@ fn single_step<M: Method<f64, Problem>>(h: f64, theta: f64) -> (f64, f64) {
         panic!("{trial:?}")
     };
     method.accept(&mut problem, t + h, &x_new, &mut statistics);
+    method.densify(&mut problem, t, h, &x, &x_new, &mut statistics);
     let mut out = [0.0; 2];
     M::interpolate(theta, h, &x, &x_new, method.stages(), &mut out);
     let exact = coupled_solution(t + theta * h);
@@ -104,7 +105,7 @@ fn dense_output_order<M: Method<f64, Problem>>() {
     }
 }
 
-fn error_estimate_order<M: Method<f64, Problem>>() {
+pub fn error_estimate_order<M: Method<f64, Problem>>() {
     let observed = extrapolated_order(SIZES.map(|h| single_step::<M>(h, 1.0).1));
     let expected = f64::from(M::ERROR_ORDER) + 1.0;
     assert!((observed - expected).abs() < 0.15, "{observed}");
@@ -146,7 +147,7 @@ fn polynomial_exactness<M: Method<f64, Problem>>() {
 }
 
 /// Solving there and back again returns to the start.
-fn backward<M: Method<f64, Problem>>() {
+pub fn backward<M: Method<f64, Problem>>() {
     let options = tolerance(1e-10, 1e-10);
     let mut problem = coupled();
     let mut integrator = Integrator::<f64, M>::new(&problem);
@@ -164,7 +165,7 @@ fn backward<M: Method<f64, Problem>>() {
     assert_eq!(samples.state(4), x);
 }
 
-fn negative_times<M: Method<f64, Problem>>() {
+pub fn negative_times<M: Method<f64, Problem>>() {
     let mut problem = coupled();
     let mut x = coupled_solution(-3.0);
     let statistics = Integrator::<f64, M>::new(&problem)
@@ -181,7 +182,7 @@ fn negative_times<M: Method<f64, Problem>>() {
     assert!(error < 1e-7 && statistics.steps > 5, "{error}");
 }
 
-fn zero_span<M: Method<f64, Problem>>() {
+pub fn zero_span<M: Method<f64, Problem>>() {
     let mut problem = coupled();
     let mut x = [2.0, 3.0];
     let mut samples = Samples::new(vec![1.0, 1.0]).expect("samples");
@@ -199,7 +200,7 @@ fn zero_span<M: Method<f64, Problem>>() {
 }
 
 /// A replay repeats the solve to the last bit, samples included.
-fn replay_is_exact<M: Method<f64, Problem>>() {
+pub fn replay_is_exact<M: Method<f64, Problem>>() {
     let mut problem = coupled();
     let mut integrator = Integrator::<f64, M>::new(&problem);
     let times = [-0.5, 0.125, 0.125, 1.0];
@@ -266,7 +267,7 @@ fn tolerance_proportionality<M: Method<f64, Problem>>() {
 }
 
 /// A step size imposed by the options is honored and costs accuracy nothing.
-fn largest_step<M: Method<f64, Problem>>() {
+pub fn largest_step<M: Method<f64, Problem>>() {
     let mut problem = coupled();
     let mut mesh = Mesh::default();
     let mut x = coupled_solution(0.0);
