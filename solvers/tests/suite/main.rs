@@ -1,12 +1,17 @@
 //! One conformance suite for every method, then what is particular to each.
 
+mod coloring;
 mod conformance;
 mod dense_lu;
 mod golden;
 mod hostile;
+mod iteration_matrix;
+mod krylov;
+mod matrices;
 mod order_conditions;
 mod peers;
 mod problems;
 mod recorders;
 mod snapshots;
+mod sparse_lu;
 mod stretches;
