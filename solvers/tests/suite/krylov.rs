@@ -148,11 +148,12 @@ fn blocks_catch_local_reactions() {
     let mut entries = Vec::new();
     for p in 0..points {
         let (a, b) = (2 * p, 2 * p + 1);
+        let fast = 10f64.powi(p as i32 % 7);
         entries.extend([
-            (a, a, 1e4),
-            (a, b, -9e3 - p as f64),
-            (b, a, 5e3),
-            (b, b, 2.0 + p as f64),
+            (a, a, 3.0 + fast),
+            (a, b, -0.9 * fast),
+            (b, a, 0.5 * fast),
+            (b, b, 3.0 + fast),
         ]);
         if p > 0 {
             entries.extend([(a, a - 2, -1.0), (b - 2, b, -1.0)]);

@@ -7,10 +7,15 @@ use proptest::prelude::*;
 
 use crate::matrices::{Sparse, block_triangular, convection_diffusion, scattered, unsymmetric};
 
-/// Backward errors allowed: n eps times the 1 / threshold by which diagonal preference may let L grow, of
-/// which tests see a small part.
+/// Backward errors allowed whatever the matrix: |A x - b| <= c n eps |L| |U|, where the preference for the
+/// diagonal lets |L| be as large as 1e3 and the guard lets |U| grow a hundredfold.
 fn bound(n: usize) -> f64 {
-    100.0 * n as f64 * f64::EPSILON
+    1e5 * n as f64 * f64::EPSILON
+}
+
+/// The same where pivots lie far above their thresholds.
+fn tight(n: usize) -> f64 {
+    10.0 * n as f64 * f64::EPSILON
 }
 
 fn check(lu: &mut SparseLu, matrix: &Sparse) -> Result<(), TestCaseError> {
@@ -200,7 +205,7 @@ fn chooses_new_pivots_where_kept_ones_went_bad() {
         assert!(lu.pivotings() > 1, "{small:e}");
         let mut x = b.clone();
         lu.solve(&mut x);
-        assert!(matrix.backward_error(&x, &b, false) < bound(n), "{small:e}");
+        assert!(matrix.backward_error(&x, &b, false) < tight(n), "{small:e}");
         // the new pivots are kept in turn, until they go bad
         let count = lu.pivotings();
         assert!(lu.refactor(&matrix.values));
@@ -209,7 +214,7 @@ fn chooses_new_pivots_where_kept_ones_went_bad() {
         assert!(lu.refactor(&matrix.values));
         let mut x = b.clone();
         lu.solve(&mut x);
-        assert!(matrix.backward_error(&x, &b, false) < bound(n));
+        assert!(matrix.backward_error(&x, &b, false) < tight(n));
     }
 }
 
@@ -276,7 +281,7 @@ fn keeps_its_pivots_over_failures() {
     let b = scattered(matrix.dim());
     let mut x = b.clone();
     lu.solve(&mut x);
-    assert!(matrix.backward_error(&x, &b, false) < bound(matrix.dim()));
+    assert!(matrix.backward_error(&x, &b, false) < tight(matrix.dim()));
 }
 
 #[test]
@@ -343,5 +348,5 @@ fn a_cascade_has_no_fill() {
     let b = scattered(n);
     let mut x = b.clone();
     lu.solve(&mut x);
-    assert!(matrix.backward_error(&x, &b, false) < bound(n));
+    assert!(matrix.backward_error(&x, &b, false) < tight(n));
 }
