@@ -146,9 +146,10 @@ fn krylov_iterations_allocate_nothing() {
     let outcome = gmres.solve(
         |x, y| {
             y.fill(0.0);
-            for column in 0..n {
-                for k in pattern.starts[column]..pattern.starts[column + 1] {
-                    y[pattern.rows[k]] += values[k] * x[column];
+            for (&x, range) in x.iter().zip(pattern.starts.windows(2)) {
+                let range = range[0]..range[1];
+                for (&row, value) in pattern.rows[range.clone()].iter().zip(&values[range]) {
+                    y[row] += value * x;
                 }
             }
         },

@@ -5,10 +5,10 @@
 //! ```
 //!
 //! R scales rows by powers of two (so that scaling rounds nothing) to a largest entry between 1 and 2. The
-//! order of elimination is found once ([`ordering`]): a maximum transversal, the strongly connected
-//! components as blocks, minimum degree within each. The first factorization chooses the pivots
-//! ([`pivoting`], left-looking, threshold partial pivoting that prefers the diagonal); later ones keep them
-//! and only compute ([`numeric`], on supernodes, [`supernodes`]), and allocate nothing.
+//! order of elimination is found once (`ordering`): a maximum transversal, the strongly connected
+//! components as blocks, minimum degree within each. The first factorization chooses the pivots (`pivoting`,
+//! left-looking, threshold partial pivoting that prefers the diagonal); later ones keep them and only
+//! compute (`numeric`, on the storage of `supernodes`), and allocate nothing.
 //!
 //! Kept pivots are checked in every column, and chosen anew where they became bad; see
 //! [`SparseLu::refactor`]. So a factorization that is returned is one that pivoting for its very values could
