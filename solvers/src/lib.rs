@@ -58,7 +58,7 @@ pub mod scalar;
 pub mod system;
 
 pub use error::SolveError;
-pub use explicit::Tsit5;
+pub use explicit::{Bs3, Dop853, Dopri5, Euler, Heun, Midpoint, Rk4, Tableau, Tsit5, Vern7, Vern9};
 pub use integrate::{Integrator, integrate, replay};
 pub use linalg::{DenseLu, IterationMatrix, LinearSolver};
 pub use method::{Method, Outcome, Recorder, StepView};
