@@ -45,11 +45,13 @@
 
 pub mod control;
 pub mod error;
+pub mod esdirk;
 pub mod explicit;
 pub mod initial_step;
 pub mod integrate;
 pub mod linalg;
 pub mod method;
+pub mod newton;
 pub mod options;
 pub mod peers;
 pub mod record;
@@ -58,6 +60,7 @@ pub mod scalar;
 pub mod system;
 
 pub use error::SolveError;
+pub use esdirk::{KenCarp4, Kvaerno3, Kvaerno4, Kvaerno5, TrBdf2};
 pub use explicit::Tsit5;
 pub use integrate::{Integrator, integrate, replay};
 pub use linalg::{DenseLu, IterationMatrix, LinearSolver};
