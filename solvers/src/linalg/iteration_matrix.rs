@@ -107,6 +107,8 @@ impl IterationMatrix<f64> {
         let n = self.n;
         for k in 0..n {
             b.swap(k, self.pivots[k]);
+        }
+        for k in 0..n {
             for row in k + 1..n {
                 b[row] -= b[k] * self.entries[row + k * n];
             }
@@ -126,6 +128,8 @@ impl IterationMatrix<Complex<f64>> {
         let n = self.n;
         for k in 0..n {
             b.swap(k, self.pivots[k]);
+        }
+        for k in 0..n {
             for row in k + 1..n {
                 b[row] -= b[k] * self.entries[row + k * n];
             }
