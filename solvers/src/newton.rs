@@ -11,7 +11,7 @@
 //! shrink like theta, what is left after d_m is about eta ||d_m||, and the iteration ends where
 //!
 //! ```text
-//! eta ||d_m|| <= kappa,          kappa = max(10 rounding, min(0.03, sqrt(rtol)))
+//! eta ||d_m|| <= kappa,          kappa of order 1e-2, 10 roundings of x at least
 //! ```
 //!
 //! so that its error stays a small part of the step's. It gives up where theta >= 0.99, or where the
@@ -88,22 +88,17 @@ impl Newton {
     pub fn restart(&mut self) {
         self.eta = 1.0;
     }
-    /// Starts a step from `x`: weights and tolerance from its values. The tolerance of the step is
-    /// `sharpness` times that of the options.
-    pub fn weigh<S: Scalar>(&mut self, options: &Options, x: &[S], sharpness: f64) {
+    /// Starts a step from `x`, whose values make the weights. The tolerance of the step is `widening` times
+    /// that of the options, and `kappa` of it may be left.
+    pub fn weigh<S: Scalar>(&mut self, options: &Options, x: &[S], widening: f64, kappa: f64) {
         let mut sum = 0.0;
         for (i, (w, x)) in self.weights.iter_mut().zip(x).enumerate() {
-            *w = 1.0 / (sharpness * scale(options, i, x.value().abs()));
+            *w = 1.0 / (widening * scale(options, i, x.value().abs()));
             sum += (x.value() * *w) * (x.value() * *w);
         }
         let size = (sum / x.len().max(1) as f64).sqrt();
         self.rounding = f64::EPSILON * size;
-        let tolerance = if options.rtol > 0.0 {
-            (sharpness * options.rtol).sqrt()
-        } else {
-            1e-3
-        };
-        self.kappa = f64::max(10.0 * self.rounding, tolerance.min(0.03));
+        self.kappa = f64::max(10.0 * self.rounding, kappa);
         self.slowest = 0.0;
     }
     /// Sum of the squared weighted values of `d`.

@@ -15,6 +15,8 @@ use crate::system::ImplicitSystem;
 
 /// Corrections allowed a stage.
 const MOST_CORRECTIONS: usize = 10;
+/// Part of the tolerance that an iteration may leave: less changes no step, more shows in the errors.
+const KAPPA: f64 = 0.02;
 /// A Jacobian with which every stage converged faster than this serves the next step, too.
 const FAST: f64 = 0.1;
 /// W is kept where the step size differs from that it was made for by less than this fraction.
@@ -239,7 +241,7 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
         statistics: &mut Statistics,
     ) -> Trial {
         let n = self.n;
-        self.newton.weigh(options, x, 1.0);
+        self.newton.weigh(options, x, 1.0, KAPPA);
         self.failure_factor = 0.25;
         let h_gamma = h.value() * T::GAMMA;
         let mut exact = false;

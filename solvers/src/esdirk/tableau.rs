@@ -82,3 +82,18 @@ pub const fn hermite<const N: usize>(b: [f64; N]) -> [[f64; 4]; N] {
     rows[N - 1][2] += 1.0;
     rows
 }
+
+/// `rows` and theta^2 (1 - theta)^2 `weights` on top: the ends and the slopes there stay.
+pub const fn with_bubble<const N: usize>(
+    mut rows: [[f64; 4]; N],
+    weights: [f64; N],
+) -> [[f64; 4]; N] {
+    let mut i = 0;
+    while i < N {
+        rows[i][1] += weights[i];
+        rows[i][2] -= 2.0 * weights[i];
+        rows[i][3] += weights[i];
+        i += 1;
+    }
+    rows
+}

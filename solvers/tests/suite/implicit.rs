@@ -29,7 +29,7 @@ fn accuracy<M: Method<f64, Stiff<P>>, P: Model>(
             &mut samples,
         )
         .unwrap_or_else(|e| panic!("{} rtol {rtol:e}: {e}", std::any::type_name::<(M, P)>()));
-    let mut worst = 0.0f64;
+    let mut worst = 0.0f64; if std::env::var("ROWS").is_ok() { for (k, (t, e)) in rows.iter().enumerate() { println!("{rtol:e} {t:e} {:?}", samples.state(k).iter().zip(e).map(|(a,b)| format!("{:.1e}", (a-b)/b/rtol)).collect::<Vec<_>>()); } }
     for (k, (_, exact)) in rows.iter().enumerate() {
         for (x, y) in samples.state(k).iter().zip(exact) {
             let error = (x - y).abs() / (y.abs() + atol / rtol);
@@ -76,12 +76,15 @@ fn report() {
         line::<Radau5<f64>, P>("radau5", data, scale);
         println!();
     }
+    if std::env::var("AKZO").is_err() { 
     all::<Hires>(include_str!("../data/hires.txt"), 1e-3);
     all::<Pollu>(include_str!("../data/pollu.txt"), 1e-4);
     all::<Orego>(include_str!("../data/orego.txt"), 1e-2);
-    all::<Rober>(include_str!("../data/rober.txt"), 1e-8);
+    all::<Rober>(include_str!("../data/rober.txt"), 1e-6);
     all::<E5>(include_str!("../data/e5.txt"), 1e-10);
     all::<VanDerPol>("2 1.706167732170465008478 -0.8928097010248165477873", 1.0);
     line::<Radau5<f64>, RoberDae>("radau5", include_str!("../data/rober_dae.txt"), 1e-8);
+    }
+    if std::env::var("AKZO").is_ok() { 
     line::<Radau5<f64>, ChemAkzo>("radau5", include_str!("../data/chemakzo.txt"), 1e-3);
-}
+}}
