@@ -44,6 +44,7 @@
 //! # Ok::<(), costate_solvers::SolveError>(())
 //! ```
 
+pub mod auto;
 pub mod consistent;
 pub mod control;
 pub mod error;
@@ -64,6 +65,7 @@ pub mod scalar;
 pub mod symplectic;
 pub mod system;
 
+pub use auto::{AutoSwitch, Switch};
 pub use error::SolveError;
 pub use esdirk::{KenCarp4, Kvaerno3, Kvaerno4, Kvaerno5, TrBdf2};
 pub use events::{Action, Direction, Hybrid, NoEvents};
