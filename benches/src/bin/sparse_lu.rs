@@ -8,9 +8,6 @@
 //! W = I / (h gamma) - J of the heat equation on a grid of N by N points, J the 5-point Laplacian. The pattern is
 //! analyzed and pivots are chosen before; each row then factors new values and solves once, one thread.
 
-#[path = "../clock.rs"]
-mod clock;
-
 use std::time::{Duration, Instant};
 
 use costate_solvers::Pattern;
@@ -71,7 +68,8 @@ mod faer_side {
             let symbolic = factorize_symbolic_lu(pattern.as_ref(), LuSymbolicParams::default())
                 .expect("a symbolic factorization");
             let need = symbolic.factorize_numeric_lu_scratch::<f64>(Par::Seq, Default::default());
-            let memory = MemBuffer::new(need.or(symbolic.solve_in_place_scratch::<f64>(1, Par::Seq)));
+            let memory =
+                MemBuffer::new(need.or(symbolic.solve_in_place_scratch::<f64>(1, Par::Seq)));
             Self {
                 pattern,
                 symbolic,
@@ -99,9 +97,8 @@ mod faer_side {
         }
         fn solve(&mut self, b: &mut [f64]) {
             let n = b.len();
-            let lu = {
-                faer::sparse::linalg::lu::LuRef::new_unchecked(&self.symbolic, &self.numeric)
-            };
+            let lu =
+                { faer::sparse::linalg::lu::LuRef::new_unchecked(&self.symbolic, &self.numeric) };
             lu.solve_in_place_with_conj(
                 Conj::No,
                 MatMut::from_column_major_slice_mut(b, n, 1),
@@ -120,8 +117,12 @@ mod klu {
     #[link(name = "klu")]
     unsafe extern "C" {
         fn klu_defaults(common: *mut c_void) -> c_int;
-        fn klu_analyze(n: c_int, ap: *mut c_int, ai: *mut c_int, common: *mut c_void)
-        -> *mut c_void;
+        fn klu_analyze(
+            n: c_int,
+            ap: *mut c_int,
+            ai: *mut c_int,
+            common: *mut c_void,
+        ) -> *mut c_void;
         fn klu_factor(
             ap: *mut c_int,
             ai: *mut c_int,
@@ -251,7 +252,7 @@ fn laplacian(n: usize) -> (Pattern, Vec<f64>) {
     (pattern, values)
 }
 
-/// W = I / (h gamma) - J, and the largest residual entry of W x = b relative to that of b.
+/// W = I / (h gamma) - J.
 fn iteration_matrix(pattern: &Pattern, jacobian: &[f64], inverse_h_gamma: f64) -> Vec<f64> {
     let mut values: Vec<f64> = jacobian.iter().map(|j| -j).collect();
     for column in 0..pattern.columns() {
@@ -264,6 +265,7 @@ fn iteration_matrix(pattern: &Pattern, jacobian: &[f64], inverse_h_gamma: f64) -
     values
 }
 
+/// The largest entry of b - W x.
 fn residual(pattern: &Pattern, values: &[f64], x: &[f64], b: &[f64]) -> f64 {
     let mut r = b.to_vec();
     for column in 0..pattern.columns() {
@@ -272,6 +274,11 @@ fn residual(pattern: &Pattern, values: &[f64], x: &[f64], b: &[f64]) -> f64 {
         }
     }
     r.iter().fold(0.0, |m: f64, r| m.max(r.abs()))
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
 }
 
 fn main() {
@@ -290,7 +297,10 @@ fn main() {
             Box::new(klu::Klu::new(&pattern, &matrices[0])),
         ];
         println!("5-point grid of {side} by {side}: {n} unknowns; medians, microseconds");
-        println!("{:10} {:>9} {:>9} {:>10}", "", "refactor", "solve", "residual");
+        println!(
+            "{:10} {:>9} {:>9} {:>10}",
+            "", "refactor", "solve", "residual"
+        );
         let repeats = 200_000 / n as u32;
         let rounds = 31;
         let mut times = vec![[Vec::new(), Vec::new()]; rivals.len()];
@@ -315,12 +325,15 @@ fn main() {
             }
         }
         for (rival, times) in rivals.iter_mut().zip(times) {
-            let [refactor, solve] = times.map(|t| clock::median(t).as_secs_f64() * 1e6);
+            let [refactor, solve] = times.map(|t| median(t).as_secs_f64() * 1e6);
             let mut x = b.clone();
             rival.refactor(&matrices[1]);
             rival.solve(&mut x);
             let residual = residual(&pattern, &matrices[1], &x, &b);
-            print!("{:10} {refactor:9.1} {solve:9.1} {residual:10.1e}", rival.name());
+            print!(
+                "{:10} {refactor:9.1} {solve:9.1} {residual:10.1e}",
+                rival.name()
+            );
             match rival.stored() {
                 Some(stored) => println!("   {stored} numbers stored"),
                 None => println!(),
