@@ -2,7 +2,8 @@
 //!
 //! Yoshida's own solutions of order 8 have fifteen substeps, some of them near 2 h. With two more Kahan and Li
 //! found substeps of at most 0.61 h, and with them smaller errors: theirs are taken here. Local error O(h^9);
-//! symplectic and symmetric; cost: 34 evaluations of f, each used by half.
+//! symplectic and symmetric; cost: 34 evaluations of f, each used by half. Stable for h omega below
+//! 3.09.
 //!
 //! Use it for mechanics over long times at relative errors of 1e-8 and below, down to rounding.
 //!
