@@ -4,7 +4,8 @@ use std::alloc::{GlobalAlloc, Layout, System as SystemAllocator};
 use std::cell::Cell;
 
 use costate_solvers::{
-    ImplicitSystem, Integrator, Method, Options, Pattern, Rodas5P, Samples, System, Tsit5,
+    ImplicitSystem, Integrator, KenCarp4, Kvaerno3, Kvaerno4, Kvaerno5, Method, Options, Pattern,
+    Radau5, Rodas5P, Samples, System, TrBdf2, Tsit5,
 };
 
 struct Counting;
@@ -86,4 +87,10 @@ fn allocations_of_a_second_solve<M: Method<f64, Oscillator>>() -> usize {
 fn solves_allocate_nothing() {
     assert_eq!(allocations_of_a_second_solve::<Tsit5<f64>>(), 0);
     assert_eq!(allocations_of_a_second_solve::<Rodas5P<f64>>(), 0);
+    assert_eq!(allocations_of_a_second_solve::<TrBdf2<f64>>(), 0);
+    assert_eq!(allocations_of_a_second_solve::<Kvaerno3<f64>>(), 0);
+    assert_eq!(allocations_of_a_second_solve::<Kvaerno4<f64>>(), 0);
+    assert_eq!(allocations_of_a_second_solve::<Kvaerno5<f64>>(), 0);
+    assert_eq!(allocations_of_a_second_solve::<KenCarp4<f64>>(), 0);
+    assert_eq!(allocations_of_a_second_solve::<Radau5<f64>>(), 0);
 }

@@ -62,8 +62,7 @@ impl Tableau for KenCarp4Tableau {
         GAMMA - 61727.0 / 225920.0,
     ];
     const FILTERED: bool = false;
-    const GUESS: &'static [&'static [f64]] =
-        &[&[], &[1.0], &GUESS_3, &GUESS_4, &GUESS_5, &GUESS_6];
+    const GUESS: &'static [&'static [f64]] = &[&[], &[1.0], &GUESS_3, &GUESS_4, &GUESS_5, &GUESS_6];
     const DENSE: &'static [[f64; 4]] = &[
         [
             6943876665148.0 / 7220017795957.0,

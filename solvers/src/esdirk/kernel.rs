@@ -17,8 +17,9 @@ use crate::system::ImplicitSystem;
 const MOST_CORRECTIONS: usize = 10;
 /// Part of the tolerance that an iteration may leave: less changes no step, more shows in the errors.
 const KAPPA: f64 = 0.02;
-/// A Jacobian with which every stage converged faster than this serves the next step, too.
-const FAST: f64 = 0.1;
+/// A Jacobian with which every stage converged faster than this serves the next step, too. (With 0.1 one of
+/// before a turning point can lead to the wrong branch behind it.)
+const FAST: f64 = 0.03;
 /// W is kept where the step size differs from that it was made for by less than this fraction.
 const STRETCH: f64 = 0.2;
 /// A step size within this factor of the ideal one is left alone.
@@ -113,9 +114,8 @@ impl<S: Scalar, T: Tableau> Esdirk<S, T> {
                 let last = T::A.len() - 1;
                 for (state, guess) in k.iter_mut().enumerate() {
                     let old = |stage: usize| self.accepted[stage * n + state];
-                    *guess = old(0) * weights[0]
-                        + old(T::MIDDLE) * weights[1]
-                        + old(last) * weights[2];
+                    *guess =
+                        old(0) * weights[0] + old(T::MIDDLE) * weights[1] + old(last) * weights[2];
                 }
             }
             for ((z, &base), &guess) in self.increment.iter_mut().zip(&self.base).zip(k.iter()) {

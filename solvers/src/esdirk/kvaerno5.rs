@@ -100,8 +100,15 @@ impl Tableau for Kvaerno5Tableau {
         GAMMA,
     ];
     const FILTERED: bool = false;
-    const GUESS: &'static [&'static [f64]] =
-        &[&[], &[1.0], &GUESS_3, &GUESS_4, &GUESS_5, &GUESS_6, &GUESS_7];
+    const GUESS: &'static [&'static [f64]] = &[
+        &[],
+        &[1.0],
+        &GUESS_3,
+        &GUESS_4,
+        &GUESS_5,
+        &GUESS_6,
+        &GUESS_7,
+    ];
     const DENSE: &'static [[f64; 4]] = &DENSE;
     const MIDDLE: usize = 1;
 }

@@ -28,8 +28,8 @@
 //! these are dear (large n); where f is cheap and n small, Rodas5P usually wins. Mass matrices are not
 //! supported: use [`crate::Radau5`].
 
-mod kernel;
 pub mod kencarp4;
+mod kernel;
 pub mod kvaerno3;
 pub mod kvaerno4;
 pub mod kvaerno5;

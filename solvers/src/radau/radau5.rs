@@ -172,9 +172,7 @@ impl<S: Scalar> Radau5<S> {
         let jacobian = &self.jacobian;
         let mass = self.mass.as_deref();
         let shift = Complex::new(ALPHA / h, BETA / h);
-        let regular = self
-            .real
-            .factor(GAMMA / h, |k| jacobian.value(k), mass)
+        let regular = self.real.factor(GAMMA / h, |k| jacobian.value(k), mass)
             && self.complex.factor(shift, |k| jacobian.value(k), mass);
         self.factored = regular.then_some(h);
         regular
@@ -218,7 +216,12 @@ impl<S: Scalar> Radau5<S> {
         // momentum is free here: it holds f at the three points
         for (i, c) in C.iter().enumerate() {
             let range = i * n..(i + 1) * n;
-            for ((y, &x), &z) in self.argument.iter_mut().zip(x).zip(&self.trial[range.clone()]) {
+            for ((y, &x), &z) in self
+                .argument
+                .iter_mut()
+                .zip(x)
+                .zip(&self.trial[range.clone()])
+            {
                 *y = x + z;
             }
             let f = &mut self.momentum[range];
@@ -262,9 +265,8 @@ impl<S: Scalar> Radau5<S> {
                 *p = Complex::new(a.part(part), b.part(part));
             }
             self.complex.solve(&mut self.pair);
-            let with = |old: S, new: f64| {
-                S::from_parts(|k| if k == part { new } else { old.part(k) })
-            };
+            let with =
+                |old: S, new: f64| S::from_parts(|k| if k == part { new } else { old.part(k) });
             for ((p, a), b) in self.pair.iter().zip(re.iter_mut()).zip(im.iter_mut()) {
                 *a = with(*a, p.re);
                 *b = with(*b, p.im);

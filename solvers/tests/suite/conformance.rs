@@ -41,7 +41,7 @@ fn uniform_errors<M: Method<f64, Problem>>(steps: usize) -> [f64; 3] {
 
 /// The order seen in errors at h, h/2, h/4. The slope over one halving is p + O(h), so that the O(h) goes
 /// when two are extrapolated: Tsit5's own error constants are so small that higher terms show through.
-fn extrapolated_order(errors: [f64; 3]) -> f64 {
+pub(crate) fn extrapolated_order(errors: [f64; 3]) -> f64 {
     let [a, b, c] = errors;
     2.0 * (b / c).log2() - (a / b).log2()
 }
@@ -56,7 +56,7 @@ fn order<M: Method<f64, Problem>>() {
 }
 
 /// Step sizes for local errors: small enough for the theory, errors well above rounding.
-const SIZES: [f64; 3] = [0.04, 0.02, 0.01];
+pub(crate) const SIZES: [f64; 3] = [0.04, 0.02, 0.01];
 
 /// One step of size h from the exact state at t = 0.3: (error at theta, error estimate).
 fn single_step<M: Method<f64, Problem>>(h: f64, theta: f64) -> (f64, f64) {
@@ -181,7 +181,7 @@ fn negative_times<M: Method<f64, Problem>>() {
     assert!(error < 1e-7 && statistics.steps > 5, "{error}");
 }
 
-fn zero_span<M: Method<f64, Problem>>() {
+pub(crate) fn zero_span<M: Method<f64, Problem>>() {
     let mut problem = coupled();
     let mut x = [2.0, 3.0];
     let mut samples = Samples::new(vec![1.0, 1.0]).expect("samples");
@@ -266,7 +266,7 @@ fn tolerance_proportionality<M: Method<f64, Problem>>() {
 }
 
 /// A step size imposed by the options is honored and costs accuracy nothing.
-fn largest_step<M: Method<f64, Problem>>() {
+pub(crate) fn largest_step<M: Method<f64, Problem>>() {
     let mut problem = coupled();
     let mut mesh = Mesh::default();
     let mut x = coupled_solution(0.0);

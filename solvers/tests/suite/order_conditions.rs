@@ -5,7 +5,14 @@
 //! A solution with weights b has order p where sum b_i phi_i(tree) = 1 / density(tree) for all trees of up
 //! to p nodes; an interpolant where sum b_i(theta) phi_i = theta^nodes / density.
 
+use costate_solvers::esdirk::kencarp4::KenCarp4Tableau;
+use costate_solvers::esdirk::kvaerno3::Kvaerno3Tableau;
+use costate_solvers::esdirk::kvaerno4::Kvaerno4Tableau;
+use costate_solvers::esdirk::kvaerno5::Kvaerno5Tableau;
+use costate_solvers::esdirk::tableau::{Tableau, dense_weight};
+use costate_solvers::esdirk::tr_bdf2::TrBdf2Tableau;
 use costate_solvers::explicit::tsit5;
+use costate_solvers::radau::radau5;
 use costate_solvers::rosenbrock::rodas5p;
 use nalgebra::DMatrix;
 
@@ -213,4 +220,146 @@ fn rodas5p_is_l_stable_on_the_real_axis() {
         assert!(stability(-(10f64.powi(exponent))).abs() <= 1.0);
     }
     assert!(stability(-1e8).abs() < 1e-5);
+}
+
+/// A and b of an ESDIRK method.
+fn esdirk<T: Tableau>() -> (DMatrix<f64>, Vec<f64>) {
+    let s = T::A.len();
+    let a = DMatrix::from_fn(s, s, |i, j| {
+        if i == j && i > 0 {
+            T::GAMMA
+        } else {
+            T::A[i].get(j).copied().unwrap_or(0.0)
+        }
+    });
+    let b = a.row(s - 1).iter().copied().collect();
+    (a, b)
+}
+
+/// Conditions of solution, embedded solution and dense output, which hold to the digits published, and fail
+/// one order further.
+fn esdirk_conditions<T: Tableau>(embedded_order: usize, dense_order: usize, digits: f64) {
+    let (a, b) = esdirk::<T>();
+    let s = b.len();
+    for i in 0..s {
+        assert!((a.row(i).sum() - T::C[i]).abs() < digits, "row {i}");
+        assert_eq!(T::GUESS[i].len(), i);
+        assert_eq!(T::A[i].len(), i);
+    }
+    let order = T::ORDER as usize;
+    for nodes in 1..=order {
+        let defect = defect(nodes, &b, 1.0, &a, &a);
+        assert!(defect < digits, "{nodes}: {defect:e}");
+    }
+    assert!(defect(order + 1, &b, 1.0, &a, &a) > 1e-4);
+    let embedded: Vec<f64> = b.iter().zip(T::ERROR).map(|(b, e)| b - e).collect();
+    for nodes in 1..=embedded_order {
+        let defect = defect(nodes, &embedded, 1.0, &a, &a);
+        assert!(defect < digits, "embedded {nodes}: {defect:e}");
+    }
+    assert!(defect(embedded_order + 1, &embedded, 1.0, &a, &a) > 1e-4);
+    for k in 0..=10 {
+        let theta = f64::from(k) / 10.0;
+        let weights: Vec<f64> = (0..s).map(|i| dense_weight::<f64, T>(i, theta)).collect();
+        for nodes in 1..=dense_order {
+            let defect = defect(nodes, &weights, theta, &a, &a);
+            assert!(defect < 20.0 * digits, "{nodes} {theta}: {defect:e}");
+        }
+    }
+    for (i, b) in b.iter().enumerate() {
+        assert!((dense_weight::<f64, T>(i, 1.0) - b).abs() < 1e-13, "{i}");
+    }
+}
+
+#[test]
+fn esdirk_methods_satisfy_their_order_conditions() {
+    // TR-BDF2's embedded solution is the one of higher order
+    esdirk_conditions::<TrBdf2Tableau>(3, 2, 1e-14);
+    esdirk_conditions::<Kvaerno3Tableau>(2, 3, 2e-14);
+    esdirk_conditions::<Kvaerno4Tableau>(3, 3, 2e-14);
+    esdirk_conditions::<Kvaerno5Tableau>(4, 4, 1e-15);
+    esdirk_conditions::<KenCarp4Tableau>(3, 3, 1e-14);
+}
+
+/// |R| of an ESDIRK method at z = x + i y.
+fn esdirk_stability<T: Tableau>(b: &[f64], z: nalgebra::Complex<f64>) -> f64 {
+    let (a, _) = esdirk::<T>();
+    let s = b.len();
+    let mut k = vec![nalgebra::Complex::new(0.0, 0.0); s];
+    for i in 0..s {
+        let sum: nalgebra::Complex<f64> = (0..i).map(|j| k[j] * a[(i, j)]).sum();
+        k[i] = z * (sum + 1.0) / (-z * a[(i, i)] + 1.0);
+    }
+    let end: nalgebra::Complex<f64> = k.iter().zip(b).map(|(k, b)| k * *b).sum();
+    (end + 1.0).norm()
+}
+
+fn is_l_stable<T: Tableau>() {
+    use nalgebra::Complex;
+    let (_, b) = esdirk::<T>();
+    // A-stable by the maximum principle: no pole on the left, |R| <= 1 on the imaginary axis
+    for k in -300..=600 {
+        let y = 10f64.powf(f64::from(k) / 100.0);
+        let size = esdirk_stability::<T>(&b, Complex::new(0.0, y));
+        assert!(size <= 1.0 + 1e-9, "{size} at {y}i");
+    }
+    let far = esdirk_stability::<T>(&b, Complex::new(-1e9, 0.0));
+    assert!(far < 1e-6, "{far}");
+    // the error estimate must stay bounded, too
+    let embedded: Vec<f64> = b.iter().zip(T::ERROR).map(|(b, e)| b - e).collect();
+    if !T::FILTERED {
+        let far = esdirk_stability::<T>(&embedded, Complex::new(-1e9, 0.0));
+        assert!(far <= 1.0, "{far}");
+    }
+}
+
+#[test]
+fn esdirk_methods_are_l_stable() {
+    is_l_stable::<TrBdf2Tableau>();
+    is_l_stable::<Kvaerno3Tableau>();
+    is_l_stable::<Kvaerno4Tableau>();
+    is_l_stable::<Kvaerno5Tableau>();
+    is_l_stable::<KenCarp4Tableau>();
+}
+
+/// The transformation of Radau5 brings the inverse of the collocation matrix to its eigenvalues.
+#[test]
+fn radau5_satisfies_its_order_conditions() {
+    let c = radau5::C;
+    // A_ij = integral of the Lagrange polynomial l_j from 0 to c_i: exact for 1, t, t^2
+    let powers = DMatrix::from_fn(3, 3, |i, k| c[i].powi(k as i32));
+    let integrals = DMatrix::from_fn(3, 3, |i, k| c[i].powi(k as i32 + 1) / (k as f64 + 1.0));
+    let a = &integrals * powers.try_inverse().expect("distinct nodes");
+    let b: Vec<f64> = a.row(2).iter().copied().collect();
+    for nodes in 1..=5 {
+        assert!(defect(nodes, &b, 1.0, &a, &a) < 1e-13, "{nodes}");
+    }
+    assert!(defect(6, &b, 1.0, &a, &a) > 1e-5);
+    let t = DMatrix::from_fn(3, 3, |i, j| radau5::T[i][j]);
+    let inverse = DMatrix::from_fn(3, 3, |i, j| radau5::T_INVERSE[i][j]);
+    assert!((&t * &inverse - DMatrix::identity(3, 3)).norm() < 1e-13);
+    let (gamma, alpha, beta) = (radau5::GAMMA, radau5::ALPHA, radau5::BETA);
+    let blocks = DMatrix::from_row_slice(
+        3,
+        3,
+        &[gamma, 0.0, 0.0, 0.0, alpha, -beta, 0.0, beta, alpha],
+    );
+    let back = t * blocks * inverse;
+    let error = (back * &a - DMatrix::identity(3, 3)).norm();
+    assert!(error < 1e-13, "{error:e}");
+    // the estimate's weights, with b_0 = 1 / gamma for f(t, x): exact on quadratics, not on cubics
+    let estimate = |power: i32| -> f64 {
+        let sum: f64 = (0..3).map(|i| radau5::ERROR[i] * c[i].powi(power)).sum();
+        sum + if power == 1 { 1.0 } else { 0.0 }
+    };
+    assert!(estimate(1).abs() < 1e-13 && estimate(2).abs() < 1e-13 && estimate(3).abs() < 1e-13);
+    assert!(estimate(4).abs() > 1e-2);
+    for k in 0..=10 {
+        let theta = f64::from(k) / 10.0;
+        let weights = radau5::dense_weights(theta);
+        for power in 1..=3 {
+            let value: f64 = (0..3).map(|i| weights[i] * c[i].powi(power)).sum();
+            assert!((value - theta.powi(power)).abs() < 1e-14);
+        }
+    }
 }

@@ -246,15 +246,7 @@ impl Model for Pollu {
 /// Chemical Akzo Nobel, with the integral of the first state.
 pub struct ChemAkzo;
 impl Model for ChemAkzo {
-    const START: &'static [f64] = &[
-        0.444,
-        0.00123,
-        0.0,
-        0.007,
-        0.0,
-        115.83 * 0.444 * 0.007,
-        0.0,
-    ];
+    const START: &'static [f64] = &[0.444, 0.00123, 0.0, 0.007, 0.0, 115.83 * 0.444 * 0.007, 0.0];
     const MASS: Option<&'static [f64]> = Some(&[1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0]);
     fn f<T: Number>(y: &[T], dy: &mut [T]) {
         let root = y[1].sqrt();
