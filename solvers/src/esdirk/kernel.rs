@@ -306,7 +306,11 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
         self.slope
             .copy_from_slice(&self.accepted[(T::A.len() - 1) * self.n..]);
         self.h_accepted = Some(self.h_trial);
-        self.jacobian.moved(self.newton.slowest() <= FAST);
+        // a W of another step size slows the iteration by itself: that is no fault of the Jacobian
+        let ratio = self.factored.map_or(1.0, |w| self.h_trial * T::GAMMA / w);
+        let mismatch = (ratio - 1.0).abs() / (ratio + 1.0);
+        self.jacobian
+            .moved(self.newton.slowest() <= FAST + mismatch);
     }
 
     fn resize(&mut self, outcome: Outcome) -> Option<f64> {

@@ -1,8 +1,9 @@
 //! Kvaerno's ESDIRK pair of orders 5(4) with 7 stages, "5/4a".
 //!
 //! Solution and embedded solution are both stiffly accurate: stage 6 is the embedded solution (order 4) and
-//! stage 7 the solution (order 5, L-stable), so that the estimate z_7 - z_6 is sound for stiff components as
-//! it stands. gamma = 0.26; stage 3 looks ahead of the step, c_3 = 1.23.
+//! stage 7 the solution (order 5, L-stable). The embedded one is A-stable, R(infinity) = -0.75, so that the
+//! estimate z_7 - z_6 serves for stiff components as it stands. gamma = 0.26; stage 3 looks ahead of the step,
+//! c_3 = 1.23.
 //!
 //! Cost of an accepted step: six systems of n equations. Dense output of order 4: the cubic through both
 //! ends and their slopes plus theta^2 (1 - theta)^2 h sum v_i k_i. With v_2 = 0 (stage 2 is the least

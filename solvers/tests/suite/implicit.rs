@@ -63,13 +63,15 @@ fn uniform_errors<M: Method<f64, Problem>>(steps: usize) -> [f64; 3] {
 }
 
 fn order<M: Method<f64, Problem>>() {
-    let errors = [64, 128, 256].map(uniform_errors::<M>);
+    // at order 5 finer steps meet rounding
+    let coarsest = if M::ORDER == 5 { 32 } else { 64 };
+    let errors = [1, 2, 4].map(|k| uniform_errors::<M>(k * coarsest));
     for i in 0..3 {
         let observed = extrapolated_order(errors.map(|e| e[i]));
         let name = std::any::type_name::<M>();
         assert!(
             (observed - f64::from(M::ORDER)).abs() < 0.15,
-            "{name} state {i}: {observed}"
+            "{name} state {i}: {observed} {errors:?}"
         );
     }
 }
@@ -276,7 +278,7 @@ fn tries_are_independent<M: Method<f64, Problem>>() {
     method.restart(&mut problem, t, &x, &mut statistics);
     for _ in 0..3 {
         let mut results = Vec::new();
-        for h in [0.05, 0.01, 0.2, 0.05] {
+        for h in [0.05, 0.01, 0.08, 0.05] {
             let trial = method.step(
                 &mut problem,
                 t,
@@ -357,11 +359,11 @@ fn matrices_are_kept<M: Method<f64, Problem>>() {
     let mut problem = Problem::new(
         2,
         |t, x, dx| {
-            dx[0] = -100.0 * (x[0] - x[1]);
+            dx[0] = -100.0 * (x[0] - t.cos());
             dx[1] = t.cos() - x[1];
         },
-        |_, _, j| j.copy_from_slice(&[-100.0, 0.0, 100.0, -1.0]),
-        |t, _, ft| ft.copy_from_slice(&[0.0, -t.sin()]),
+        |_, _, j| j.copy_from_slice(&[-100.0, 0.0, 0.0, -1.0]),
+        |t, _, ft| ft.copy_from_slice(&[-100.0 * t.sin(), -t.sin()]),
     );
     let statistics = Integrator::<f64, M>::new(&problem)
         .run(
