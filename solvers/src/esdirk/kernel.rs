@@ -8,7 +8,7 @@ use crate::error::SolveError;
 use crate::integrate::invalid;
 use crate::linalg::IterationMatrix;
 use crate::method::{Method, Outcome, Trial};
-use crate::newton::{LaggedJacobian, Newton, Progress, add_tangents, polish};
+use crate::newton::{Failure, LaggedJacobian, Newton, Progress, add_tangents, polish};
 use crate::options::{Options, Statistics};
 use crate::scalar::Scalar;
 use crate::system::ImplicitSystem;
@@ -53,13 +53,6 @@ pub struct Esdirk<S, T> {
     /// factor on the step after one that was not solved
     failure_factor: f64,
     tableau: PhantomData<T>,
-}
-
-/// Why the stages of a step were not found.
-enum Failure {
-    NotFinite(usize),
-    Singular,
-    NotConverged(usize, f64),
 }
 
 impl<S: Scalar, T: Tableau> Esdirk<S, T> {
@@ -260,14 +253,9 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
             let Err(failure) = solved else { break };
             if self.jacobian.is_current() {
                 if self.factored.is_none_or(|old| old == h_gamma) {
-                    return match failure {
-                        Failure::NotFinite(state) => Trial::NotFinite { state },
-                        Failure::Singular => Trial::Singular,
-                        Failure::NotConverged(state, factor) => {
-                            self.failure_factor = factor;
-                            Trial::NotConverged { state }
-                        }
-                    };
+                    let (trial, factor) = failure.into_trial();
+                    self.failure_factor = factor;
+                    return trial;
                 }
             } else {
                 self.jacobian.moved(false);

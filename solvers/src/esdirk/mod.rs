@@ -26,7 +26,7 @@
 //! A matrix kept from earlier steps makes a step depend on what came before to within the iteration's
 //! tolerance: [`crate::Integrator::replay`] repeats a solve to that, not to the last bit.
 //!
-//! Stages ([`Method::stages`]): k_1, ..., k_s, each n long.
+//! Stages ([`crate::Method::stages`]): k_1, ..., k_s, each n long.
 //!
 //! The methods: [`TrBdf2`] (order 2), [`Kvaerno3`], [`Kvaerno4`], [`Kvaerno5`], [`KenCarp4`]. Against
 //! [`crate::Rodas5P`] they need no exact Jacobian, few Jacobians and few factorizations, which pays where

@@ -455,6 +455,38 @@ stiff! {
     van_der_pol_of_stiffness_1e6: VanDerPol, "2 1.706167732170465008478 -0.8928097010248165477873", 1.0;
 }
 
+/// Steps, Jacobians, factorizations and corrections on HIRES at 1e-6: some more mean a loss of efficiency.
+#[test]
+fn costs_stay_low() {
+    fn cost<M: Method<f64, Stiff<Hires>>>(most: [usize; 4]) {
+        let mut problem = Stiff::<Hires>::new();
+        let mut x = Hires::START.to_vec();
+        let s = Integrator::<f64, M>::new(&problem)
+            .run(
+                &mut problem,
+                &mut x,
+                &[0.0, 321.8122],
+                &tolerance(1e-6, 1e-9),
+                &mut NoRecord,
+            )
+            .expect("a solve");
+        let tried = s.steps + s.rejected;
+        let counts = [tried, s.jacobians, s.factorizations, s.newton_iterations];
+        let name = std::any::type_name::<M>();
+        // a tenth for the last digits of another linear algebra
+        assert!(
+            counts
+                .iter()
+                .zip(most)
+                .all(|(&c, most)| 10 * c <= 11 * most),
+            "{name}: {counts:?}"
+        );
+    }
+    cost::<Kvaerno5<f64>>([125, 54, 91, 1675]);
+    cost::<KenCarp4<f64>>([138, 69, 98, 1483]);
+    cost::<Radau5<f64>>([125, 49, 78, 331]);
+}
+
 #[test]
 fn radau5_solves_differential_algebraic_equations() {
     reaches_dae::<RoberDae>(include_str!("../data/rober_dae.txt"), 1e-6);
