@@ -193,3 +193,84 @@ fn tangents_are_those_of_the_steps() {
     derivatives::<Radau5<f64>, Radau5<Dual<3>>>(false);
     derivatives::<Radau5<f64>, Radau5<Dual<3>>>(true);
 }
+
+/// x' = (1 + t^2) A x: linear, so that dx/dx0 over given steps does not depend on x, but with a Jacobian that
+/// changes from step to step.
+struct Linear {
+    pattern: Pattern,
+}
+
+const A: [[f64; 2]; 2] = [[-2.0, 1.0], [0.5, -3.0]];
+
+impl<S: Scalar> System<S> for Linear {
+    fn dim(&self) -> usize {
+        2
+    }
+    fn rhs(&mut self, t: S, x: &[S], dx: &mut [S]) {
+        for (d, row) in dx.iter_mut().zip(A) {
+            *d = (t * t + 1.0) * (x[0] * row[0] + x[1] * row[1]);
+        }
+    }
+}
+
+impl<S: Scalar> ImplicitSystem<S> for Linear {
+    fn pattern(&self) -> &Pattern {
+        &self.pattern
+    }
+    fn jacobian(&mut self, t: S, _x: &[S], values: &mut [S]) {
+        for (k, v) in values.iter_mut().enumerate() {
+            *v = (t * t + 1.0) * A[k % 2][k / 2];
+        }
+    }
+    fn time_derivative(&mut self, t: S, x: &[S], ft: &mut [S]) {
+        for (d, row) in ft.iter_mut().zip(A) {
+            *d = t * 2.0 * (x[0] * row[0] + x[1] * row[1]);
+        }
+    }
+}
+
+/// Where the iteration for the values stops early, that for the tangents goes on to rounding.
+fn tangents_settle<D: Method<Dual<2>, Linear>>() {
+    let mesh = Mesh::uniform(&[0.0, 3.0], 30);
+    let ends = [1e-2, 1e-13].map(|tol| {
+        let mut system = Linear {
+            pattern: Pattern::dense(2),
+        };
+        let mut x = [Dual::variable(1.0, 0), Dual::variable(-0.5, 1)];
+        let options = Options {
+            rtol: tol,
+            atol: Tolerance::Uniform(tol),
+            ..Options::default()
+        };
+        Integrator::<Dual<2>, D>::new(&system)
+            .replay(
+                &mut system,
+                &mut x,
+                &[0.0, 3.0].map(Dual::from),
+                &mesh,
+                &options,
+                &mut NoRecord,
+            )
+            .expect("a replay");
+        x
+    });
+    let name = std::any::type_name::<D>();
+    for (loose, tight) in ends[0].iter().zip(&ends[1]) {
+        for part in 1..3 {
+            let off = (loose.part(part) - tight.part(part)).abs();
+            assert!(off < 1e-12, "{name}: {off:e}");
+        }
+    }
+    let values = (ends[0][0].value() - ends[1][0].value()).abs();
+    assert!(values > 1e-12, "{name}: the values were to be inexact");
+}
+
+#[test]
+fn tangents_settle_however_loose_the_tolerance() {
+    tangents_settle::<TrBdf2<Dual<2>>>();
+    tangents_settle::<Kvaerno3<Dual<2>>>();
+    tangents_settle::<Kvaerno4<Dual<2>>>();
+    tangents_settle::<Kvaerno5<Dual<2>>>();
+    tangents_settle::<KenCarp4<Dual<2>>>();
+    tangents_settle::<Radau5<Dual<2>>>();
+}
