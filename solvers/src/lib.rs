@@ -7,8 +7,10 @@
 //!
 //! * A model implements [`System`] (and [`ImplicitSystem`] for stiff methods) over a [`Scalar`].
 //! * A [`Method`] makes one step: [`Tsit5`] and its family ([`explicit`]) for systems that are not stiff,
-//!   [`Rodas5P`] for those that are, [`symplectic`] ones for mechanics over long times. It knows its error
-//!   and its dense output, and publishes its tableau for the adjoints.
+//!   [`Rodas5P`] for those that are, the [`esdirk`] methods where Jacobians are dear, [`Radau5`] for high
+//!   accuracy and mass matrices, [`multistep`] ones for many states, [`symplectic`] ones for mechanics over
+//!   long times, [`AutoSwitch`] where nobody knows. It knows its error and its dense output, and publishes
+//!   its tableau for the adjoints.
 //! * An [`Integrator`] drives a method through stop times under error control ([`control`]), or along a
 //!   recorded [`Mesh`] again, to the last bit. It owns every buffer: solves after the first allocate
 //!   nothing.

@@ -17,6 +17,7 @@ mod krylov;
 mod matrices;
 mod non_stiff;
 mod order_conditions;
+mod order_conditions_esdirk;
 mod order_conditions_rosenbrock;
 mod peers;
 mod problems;
