@@ -124,6 +124,7 @@ impl<S: Scalar, M> Integrator<S, M> {
                     let h = S::from(step.h);
                     (h, t + h)
                 };
+                self.method.prescribe(step.mode);
                 let trial =
                     self.method
                         .step(system, t, h, x, &mut self.x_new, options, &mut statistics);
@@ -217,7 +218,7 @@ impl<S: Scalar, M> Integrator<S, M> {
                 slope,
                 drive.direction,
                 (end.value() - t.value()).abs().min(options.max_step),
-                M::ORDER,
+                M::START_ORDER,
                 options,
                 &mut self.x_new,
                 &mut self.scratch,
@@ -284,7 +285,7 @@ impl<S: Scalar, M> Integrator<S, M> {
                         size * factor
                     };
                     if last {
-                        drive.proposal = Some(h);
+                        drive.proposal = (M::START_ORDER == M::ORDER).then_some(h);
                         return Ok(());
                     }
                 }
@@ -356,6 +357,7 @@ impl<S: Scalar, M> Integrator<S, M> {
             stages: self.method.stages(),
             restarted,
             stretch,
+            mode: self.method.mode(),
         });
         x.copy_from_slice(&self.x_new);
         if go_on {

@@ -46,6 +46,9 @@ pub trait Method<S: Scalar, F: ?Sized> {
     const ORDER: u32;
     /// Order of the error estimate: its exponent in the step control is 1 / (ERROR_ORDER + 1).
     const ERROR_ORDER: u32;
+    /// Order of the first step after a start: multistep methods begin at 1. Below `ORDER`, the size of that step
+    /// is always chosen anew.
+    const START_ORDER: u32 = Self::ORDER;
     /// Vectors of length n that a step stores in [`StepView::stages`].
     const STAGES: usize;
     /// Whether the method estimates its error. One that does not takes steps of [`Options::step`].
@@ -98,6 +101,15 @@ pub trait Method<S: Scalar, F: ?Sized> {
         let _ = outcome;
         None
     }
+    /// How the step just accepted was made, in the method's own code: all that a replay needs beyond its size
+    /// (see [`crate::record::MeshStep::mode`]); 0 for one-step methods.
+    fn mode(&self) -> u8 {
+        0
+    }
+    /// In a replay: the next step is to be made as `mode` says; 0 leaves it to the method.
+    fn prescribe(&mut self, mode: u8) {
+        let _ = mode;
+    }
     /// Stages of the last accepted step, `STAGES * n` numbers (see the method's module for what they are).
     fn stages(&self) -> &[S];
     /// Dense output of a step given by its data: writes x(t + theta h) into `out`, 0 <= theta <= 1.
@@ -129,6 +141,8 @@ pub struct StepView<'a, S> {
     pub restarted: bool,
     /// middle of the smooth stretch that the step lies on (as given to `System::enter_stretch`)
     pub stretch: f64,
+    /// how the method made the step, see [`Method::mode`]
+    pub mode: u8,
 }
 
 /// Watches accepted steps; interpolates what it wants by the method's dense output.

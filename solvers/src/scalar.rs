@@ -145,6 +145,18 @@ pub trait Scalar: Real + Send + Sync + 'static {
     fn mul_add_f64(self, factor: Self, weight: f64) -> Self;
 }
 
+/// The order of the derivatives that S carries: the largest power of a number without value that is not 0.
+pub(crate) fn depth<S: Scalar>() -> usize {
+    let nilpotent = S::from_parts(|k| if k == 0 { 0.0 } else { 1.0 });
+    let mut power = nilpotent;
+    let mut depth = 0;
+    while (0..S::WIDTH).any(|k| power.part(k) != 0.0) {
+        depth += 1;
+        power *= nilpotent;
+    }
+    depth
+}
+
 macro_rules! forward_to_std {
     ($($name:ident),* $(,)?) => { $(#[inline] fn $name(self) -> f64 { f64::$name(self) })* };
 }

@@ -32,7 +32,7 @@ use crate::control::error_test;
 use crate::linalg::DenseLu;
 use crate::method::{Method, Trial};
 use crate::options::{Options, Statistics};
-use crate::scalar::Scalar;
+use crate::scalar::{Scalar, depth};
 use crate::system::{ImplicitSystem, Pattern};
 
 /// Number of stages.
@@ -249,18 +249,6 @@ pub struct Rodas5P<S> {
     values: Vec<f64>,
     /// the stage being solved, likewise
     guess: Vec<S>,
-}
-
-/// The order of the derivatives that S carries: the largest power of a number without value that is not 0.
-fn depth<S: Scalar>() -> usize {
-    let nilpotent = S::from_parts(|k| if k == 0 { 0.0 } else { 1.0 });
-    let mut power = nilpotent;
-    let mut depth = 0;
-    while (0..S::WIDTH).any(|k| power.part(k) != 0.0) {
-        depth += 1;
-        power *= nilpotent;
-    }
-    depth
 }
 
 impl<S: Scalar> Rodas5P<S> {

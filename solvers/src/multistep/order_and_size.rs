@@ -1,0 +1,155 @@
+//! Which order and size the next step gets.
+//!
+//! After an accepted step of order k the local errors that orders k - 1, k and k + 1 would have made at the
+//! same size are known: e_q = C_q |nabla^{q+1} x|, in units of the tolerance. Order q allows the factor
+//!
+//! ```text
+//! (bias_q e_q)^(-1/(q+1))
+//! ```
+//!
+//! on the step size; the order with the largest factor wins. Nothing changes until order and size were the
+//! same for k + 1 steps, since before that the differences are those of the rescaled polynomial, nor for a
+//! factor below [`LEAST_GROWTH`]: a change costs a factorization and the accuracy of the differences.
+
+use super::formula::MAX_ORDER;
+
+/// No smaller growth is worth a new factorization.
+const LEAST_GROWTH: f64 = 1.5;
+/// Largest growth in one go; after the first step, whose size is a guess, more.
+const MOST_GROWTH: f64 = 10.0;
+const MOST_FIRST_GROWTH: f64 = 100.0;
+/// Safety of each choice, as factors on the error: lower, same and higher order.
+const BIAS: [f64; 3] = [6.0, 6.0, 10.0];
+/// Rejections of one step after which its history is given up.
+const PATIENCE: u32 = 3;
+
+/// What the choice of order and size remembers.
+#[derive(Debug, Clone, Default)]
+pub struct OrderAndSize {
+    /// accepted steps of the same order and size
+    equal_steps: u32,
+    /// rejections since the last accepted step
+    rejections: u32,
+}
+
+/// Order and factor on the size of the next step; `cold`: without history.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Choice {
+    pub order: usize,
+    pub factor: f64,
+    pub cold: bool,
+}
+
+impl OrderAndSize {
+    pub fn restart(&mut self) {
+        *self = Self::default();
+    }
+
+    /// After an accepted step of order `k`, first of its size and order or not; `first` without history.
+    /// `error(q)` is e_q.
+    pub fn accepted(
+        &mut self,
+        k: usize,
+        max_order: usize,
+        (changed, first): (bool, bool),
+        error: impl Fn(usize) -> f64,
+    ) -> Choice {
+        self.equal_steps = if changed { 1 } else { self.equal_steps + 1 };
+        let rejections = std::mem::take(&mut self.rejections);
+        let stay = Choice {
+            order: k,
+            factor: 1.0,
+            cold: false,
+        };
+        if first && rejections == 0 {
+            let factor = growth(error(1), BIAS[1], 1).min(MOST_FIRST_GROWTH);
+            return if factor < LEAST_GROWTH {
+                stay
+            } else {
+                Choice { factor, ..stay }
+            };
+        }
+        if self.equal_steps < k as u32 + 1 {
+            return stay;
+        }
+        let mut best = Choice {
+            factor: growth(error(k), BIAS[1], k),
+            ..stay
+        };
+        if k > 1 {
+            let factor = growth(error(k - 1), BIAS[0], k - 1);
+            if factor > best.factor {
+                best = Choice {
+                    order: k - 1,
+                    factor,
+                    cold: false,
+                };
+            }
+        }
+        if k < max_order.min(MAX_ORDER) {
+            let factor = growth(error(k + 1), BIAS[2], k + 1);
+            if factor > best.factor {
+                best = Choice {
+                    order: k + 1,
+                    factor,
+                    cold: false,
+                };
+            }
+        }
+        if best.factor < LEAST_GROWTH {
+            return stay;
+        }
+        best.factor = best.factor.min(MOST_GROWTH);
+        best
+    }
+
+    /// After the error test rejected a step of order `k`.
+    pub fn rejected(&mut self, k: usize, error: impl Fn(usize) -> f64) -> Choice {
+        self.rejections += 1;
+        if self.rejections >= PATIENCE {
+            return Choice {
+                order: 1,
+                factor: 0.2,
+                cold: true,
+            };
+        }
+        let mut order = k;
+        let mut factor = growth(error(k), BIAS[1], k);
+        if k > 1 {
+            let lower = growth(error(k - 1), BIAS[0], k - 1);
+            if lower > factor {
+                (order, factor) = (k - 1, lower);
+            }
+        }
+        Choice {
+            order,
+            factor: factor.clamp(0.2, 0.9),
+            cold: false,
+        }
+    }
+
+    /// After a step of order `k` that could not be computed.
+    pub fn failed(&mut self, k: usize) -> Choice {
+        self.rejections += 1;
+        let cold = self.rejections >= PATIENCE;
+        Choice {
+            order: if cold { 1 } else { k },
+            factor: 0.25,
+            cold,
+        }
+    }
+}
+
+/// The factor on the step size that an error of order `order` allows.
+#[inline]
+fn growth(error: f64, bias: f64, order: usize) -> f64 {
+    let base = f64::max(bias * error, 1e-30);
+    // roots are cheaper than a general power
+    match order {
+        1 => 1.0 / base.sqrt(),
+        2 => 1.0 / base.cbrt(),
+        3 => 1.0 / base.sqrt().sqrt(),
+        5 => 1.0 / base.cbrt().sqrt(),
+        _ => base.powf(-1.0 / (order + 1) as f64),
+    }
+}
