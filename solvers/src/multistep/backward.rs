@@ -228,7 +228,9 @@ impl<S: Scalar, V: Formula, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Mult
         if !matches!(trial, Trial::Computed { error, .. } if error <= 1.0) {
             // the careful test: names the state, and what is not finite
             let d = &self.correction;
-            trial = error_test(options, x, x_new, |i, part| d[i].part(part) * error_constant);
+            trial = error_test(options, x, x_new, |i, part| {
+                d[i].part(part) * error_constant
+            });
         }
         if let Trial::Computed { error, .. } = trial {
             self.last.error = error;

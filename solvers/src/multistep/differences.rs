@@ -112,12 +112,7 @@ impl<S: Scalar> Differences<S> {
     }
 
     #[inline]
-    fn predict_at<V: Formula, const K: usize>(
-        &self,
-        x: &[S],
-        predicted: &mut [S],
-        psi: &mut [S],
-    ) {
+    fn predict_at<V: Formula, const K: usize>(&self, x: &[S], predicted: &mut [S], psi: &mut [S]) {
         let n = x.len();
         let rows: [&[S]; K] = std::array::from_fn(|j| &self.rows()[j * n..(j + 1) * n]);
         let weights: [f64; K] = std::array::from_fn(|j| GAMMA[j + 1] / V::leading(K));

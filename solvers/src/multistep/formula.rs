@@ -18,14 +18,8 @@
 pub const MAX_ORDER: usize = 5;
 
 /// gamma_k = 1 + 1/2 + ... + 1/k; gamma_0 = 0.
-pub const GAMMA: [f64; MAX_ORDER + 1] = [
-    0.0,
-    1.0,
-    3.0 / 2.0,
-    11.0 / 6.0,
-    25.0 / 12.0,
-    137.0 / 60.0,
-];
+pub const GAMMA: [f64; MAX_ORDER + 1] =
+    [0.0, 1.0, 3.0 / 2.0, 11.0 / 6.0, 25.0 / 12.0, 137.0 / 60.0];
 
 /// A family of formulas of orders 1 to 5; see the module.
 pub trait Formula: Clone + Copy + std::fmt::Debug + Send + Sync + 'static {

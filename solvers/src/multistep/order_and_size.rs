@@ -14,12 +14,12 @@
 use super::formula::MAX_ORDER;
 
 /// No smaller growth is worth a new factorization.
-const LEAST_GROWTH: f64 = 1.5;
+const LEAST_GROWTH: f64 = 1.15;
 /// Largest growth in one go; after the first step, whose size is a guess, more.
-const MOST_GROWTH: f64 = 10.0;
+const MOST_GROWTH: f64 = 5.0;
 const MOST_FIRST_GROWTH: f64 = 100.0;
 /// Safety of each choice, as factors on the error: lower, same and higher order.
-const BIAS: [f64; 3] = [6.0, 6.0, 10.0];
+const BIAS: [f64; 3] = [6.0, 6.0, 7.0];
 /// Rejections of one step after which its history is given up.
 const PATIENCE: u32 = 3;
 
