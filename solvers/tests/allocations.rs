@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System as SystemAllocator};
 use std::cell::Cell;
 
 use costate_solvers::{
-    ImplicitSystem, Integrator, Method, Options, Pattern, Rodas5P, Samples, System, Tsit5,
+    Bdf, ImplicitSystem, Integrator, Method, Ndf, Options, Pattern, Rodas5P, Samples, System, Tsit5,
 };
 
 struct Counting;
@@ -86,4 +86,6 @@ fn allocations_of_a_second_solve<M: Method<f64, Oscillator>>() -> usize {
 fn solves_allocate_nothing() {
     assert_eq!(allocations_of_a_second_solve::<Tsit5<f64>>(), 0);
     assert_eq!(allocations_of_a_second_solve::<Rodas5P<f64>>(), 0);
+    assert_eq!(allocations_of_a_second_solve::<Bdf<f64>>(), 0);
+    assert_eq!(allocations_of_a_second_solve::<Ndf<f64>>(), 0);
 }

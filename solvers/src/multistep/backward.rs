@@ -19,6 +19,9 @@ pub type Bdf<S> = Multistep<S, BackwardDifferentiation>;
 /// Numerical differentiation formulas of orders 1 to 5.
 pub type Ndf<S> = Multistep<S, NumericalDifferentiation>;
 
+/// The error test holds each local error below the tolerance over this: those of many steps add up.
+const STRICTNESS: f64 = 2.0;
+
 /// Bits of [`Method::mode`] beside the order: J was new, and there was no history.
 const FRESH: u8 = 0x10;
 const COLD: u8 = 0x20;
@@ -80,6 +83,12 @@ impl<S: Scalar, V: Formula> Multistep<S, V> {
     /// The order of the next step.
     pub fn next_order(&self) -> usize {
         self.order
+    }
+
+    /// The scaled error that order `order` makes is this times the norm of nabla^{order + 1} x.
+    #[inline]
+    fn error_factor(order: usize) -> f64 {
+        STRICTNESS * V::error_constant(order)
     }
 
     fn adopt(&mut self, choice: Choice) -> Option<f64> {
@@ -199,7 +208,7 @@ impl<S: Scalar, V: Formula, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Mult
                 *w = 1.0 / scale(options, i, magnitude);
             }
         }
-        let error_constant = V::error_constant(k);
+        let error_constant = Self::error_factor(k);
         let equation = Equation {
             t_new: t + h,
             leading: S::from(V::leading(k)) / h,
@@ -280,7 +289,7 @@ impl<S: Scalar, V: Formula, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Mult
                     (self.last.changed, first),
                     |q| match q == order {
                         true => error,
-                        false => V::error_constant(q) * norm(weights, differences.row(q + 1)),
+                        false => Self::error_factor(q) * norm(weights, differences.row(q + 1)),
                     },
                 )
             }
@@ -291,7 +300,7 @@ impl<S: Scalar, V: Formula, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Mult
                     true => error,
                     // nabla^{q+1} at the end of the tried step
                     false => {
-                        V::error_constant(q)
+                        Self::error_factor(q)
                             * norm_of_sum(weights, differences.row(q + 1), correction)
                     }
                 })

@@ -15,6 +15,8 @@ use super::formula::MAX_ORDER;
 
 /// No smaller growth is worth a new factorization.
 const LEAST_GROWTH: f64 = 1.15;
+/// An order that allows steps larger by this is taken at the same size.
+const BETTER: f64 = 1.2;
 /// Largest growth in one go; after the first step, whose size is a guess, more.
 const MOST_GROWTH: f64 = 5.0;
 const MOST_FIRST_GROWTH: f64 = 100.0;
@@ -97,7 +99,16 @@ impl OrderAndSize {
             }
         }
         if best.factor < LEAST_GROWTH {
-            return stay;
+            // a better order is worth having at the same size, too, which may be imposed from outside
+            let better = best.factor > BETTER * growth(error(k), BIAS[1], k);
+            return if better {
+                Choice {
+                    factor: 1.0,
+                    ..best
+                }
+            } else {
+                stay
+            };
         }
         best.factor = best.factor.min(MOST_GROWTH);
         best

@@ -300,3 +300,5 @@ macro_rules! conformance {
     };
 }
 conformance!(Tsit5, Rodas5P);
+conformance!(Bdf: backward, negative_times, zero_span, replay_is_exact);
+conformance!(Ndf: backward, negative_times, zero_span, replay_is_exact);

@@ -1,8 +1,8 @@
 //! Bad options, right-hand sides that end, and limits: a typed error each, never a panic or a hang.
 
 use costate_solvers::{
-    ImplicitSystem, Integrator, Mesh, Method, NoRecord, Options, Rodas5P, Samples, SolveError,
-    Statistics, Tolerance, Tsit5,
+    Bdf, ImplicitSystem, Integrator, Mesh, Method, Ndf, NoRecord, Options, Rodas5P, Samples,
+    SolveError, Statistics, Tolerance, Tsit5,
 };
 
 use crate::problems::{Problem, none, tolerance};
@@ -24,15 +24,17 @@ fn run<M: Method<f64, Problem>>(
     Integrator::<f64, M>::new(problem).run(problem, x, times, options, &mut NoRecord)
 }
 
-fn both(
+fn each(
     problem: &Problem,
     x: &[f64],
     times: &[f64],
     options: &Options,
-) -> [Result<Statistics, SolveError>; 2] {
+) -> [Result<Statistics, SolveError>; 4] {
     [
         run::<Tsit5<f64>>(&mut problem.clone(), &mut x.to_vec(), times, options),
         run::<Rodas5P<f64>>(&mut problem.clone(), &mut x.to_vec(), times, options),
+        run::<Bdf<f64>>(&mut problem.clone(), &mut x.to_vec(), times, options),
+        run::<Ndf<f64>>(&mut problem.clone(), &mut x.to_vec(), times, options),
     ]
 }
 
@@ -47,7 +49,7 @@ fn nan_at_the_start_is_named() {
         |_, _, j| j.fill(0.0),
         none,
     );
-    for result in both(&problem, &[1.0, 2.0], &[0.0, 1.0], &Options::default()) {
+    for result in each(&problem, &[1.0, 2.0], &[0.0, 1.0], &Options::default()) {
         let expected = SolveError::NotFinite {
             t: 0.0,
             state: 1,
@@ -55,7 +57,7 @@ fn nan_at_the_start_is_named() {
         };
         assert_eq!(result, Err(expected));
     }
-    for result in both(&decay(), &[f64::NAN], &[0.0, 1.0], &Options::default()) {
+    for result in each(&decay(), &[f64::NAN], &[0.0, 1.0], &Options::default()) {
         assert!(matches!(
             result,
             Err(SolveError::NotFinite { state: 0, .. })
@@ -70,7 +72,7 @@ fn nan_later_is_approached() {
         |t, _, dx| dx[0] = if t > 1.0 { f64::NAN } else { 1.0 },
         |_, _, j| j[0] = 0.0,
     );
-    for result in both(&problem, &[0.0], &[0.0, 2.0], &Options::default()) {
+    for result in each(&problem, &[0.0], &[0.0, 2.0], &Options::default()) {
         let Err(SolveError::NotFinite { t, state: 0, x }) = result else {
             panic!("{result:?}")
         };
@@ -83,7 +85,7 @@ fn nan_later_is_approached() {
 #[test]
 fn blow_up_ends() {
     let problem = scalar(|_, x, dx| dx[0] = x[0] * x[0], |_, x, j| j[0] = 2.0 * x[0]);
-    for result in both(&problem, &[1.0], &[0.0, 2.0], &Options::default()) {
+    for result in each(&problem, &[1.0], &[0.0, 2.0], &Options::default()) {
         match result {
             Err(SolveError::StepSizeTooSmall { t, x, .. } | SolveError::NotFinite { t, x, .. }) => {
                 assert!((t - 1.0).abs() < 1e-5 && x[0] > 1e6, "{t} {x:?}");
@@ -100,7 +102,13 @@ fn unannounced_jump_is_survived() {
         |t, _, dx| dx[0] = if t > 0.5 { 100.0 } else { 1.0 },
         |_, _, j| j[0] = 0.0,
     );
-    for mut result in [run::<Tsit5<f64>>, run::<Rodas5P<f64>>].map(|solve| {
+    for mut result in [
+        run::<Tsit5<f64>>,
+        run::<Rodas5P<f64>>,
+        run::<Bdf<f64>>,
+        run::<Ndf<f64>>,
+    ]
+    .map(|solve| {
         let mut x = [0.0];
         solve(
             &mut problem.clone(),
@@ -122,7 +130,7 @@ fn step_limit_is_kept() {
         max_step: 1e-3,
         ..Options::default()
     };
-    for result in both(&decay(), &[1.0], &[0.0, 1.0], &options) {
+    for result in each(&decay(), &[1.0], &[0.0, 1.0], &options) {
         let Err(SolveError::TooManySteps { limit: 7, t, .. }) = result else {
             panic!("{result:?}")
         };
@@ -173,7 +181,7 @@ fn unusable_options_are_refused() {
         },
     ];
     for options in wrong {
-        for result in both(&decay(), &[1.0], &[0.0, 1.0], &options) {
+        for result in each(&decay(), &[1.0], &[0.0, 1.0], &options) {
             assert!(
                 matches!(result, Err(SolveError::Invalid { .. })),
                 "{options:?}"
@@ -185,7 +193,7 @@ fn unusable_options_are_refused() {
 #[test]
 fn unusable_times_and_shapes_are_refused() {
     let invalid = |x: &[f64], times: &[f64]| {
-        for result in both(&decay(), x, times, &Options::default()) {
+        for result in each(&decay(), x, times, &Options::default()) {
             assert!(
                 matches!(result, Err(SolveError::Invalid { .. })),
                 "{times:?}"
@@ -211,7 +219,12 @@ fn hostile_first_steps_are_corrected() {
             first_step: Some(first),
             ..tolerance(1e-8, 1e-10)
         };
-        for solve in [run::<Tsit5<f64>>, run::<Rodas5P<f64>>] {
+        for solve in [
+            run::<Tsit5<f64>>,
+            run::<Rodas5P<f64>>,
+            run::<Bdf<f64>>,
+            run::<Ndf<f64>>,
+        ] {
             let mut x = [1.0];
             let times = [0.0, 1.0];
             solve(&mut decay(), &mut x, &times, &options).expect("a solve");
@@ -230,7 +243,7 @@ fn extreme_scales_are_survived() {
         (0.0, 0.0, 1e300),
         (1.0, -1e-8, 1e-8),
     ] {
-        for result in both(&decay(), &[x0], &[t0, t1], &Options::default()) {
+        for result in each(&decay(), &[x0], &[t0, t1], &Options::default()) {
             match result {
                 Ok(statistics) => assert!(statistics.steps > 0),
                 Err(
@@ -248,7 +261,7 @@ fn extreme_scales_are_survived() {
 fn no_states_at_all() {
     let problem = Problem::new(0, |_, _, _| {}, |_, _, _| {}, none);
     assert_eq!(problem.pattern().non_zeros(), 0);
-    for result in both(&problem, &[], &[0.0, 1.0], &Options::default()) {
+    for result in each(&problem, &[], &[0.0, 1.0], &Options::default()) {
         assert_eq!(result.map(|s| s.steps), Ok(1));
     }
 }

@@ -1,7 +1,7 @@
 //! What solves cost: a silent loss of efficiency shows here. A change of controller or method that moves
 //! these numbers on purpose updates them.
 
-use costate_solvers::{Integrator, Method, NoRecord, Rodas5P, Statistics, Tsit5};
+use costate_solvers::{Bdf, Integrator, Method, Ndf, NoRecord, Rodas5P, Statistics, Tsit5};
 
 use crate::problems::{
     Problem, coupled, coupled_solution, lotka_volterra, robertson, stiff_van_der_pol, tolerance,
@@ -62,4 +62,17 @@ fn rodas5p() {
             [354, 91, 3471, 354, 445]
         ]
     );
+}
+
+#[test]
+fn multistep() {
+    fn costs<M: Method<f64, Problem>>() -> [[usize; 5]; 3] {
+        [
+            cost::<M>(lotka_volterra(), &[1.0, 1.0], [0.0, 10.0]),
+            cost::<M>(robertson(), &[1.0, 0.0, 0.0], [0.0, 1e5]),
+            cost::<M>(stiff_van_der_pol(), &[2.0, 0.0], [0.0, 2000.0]),
+        ]
+    }
+    assert_eq!(costs::<Bdf<f64>>(), [[0; 5]; 3]);
+    assert_eq!(costs::<Ndf<f64>>(), [[0; 5]; 3]);
 }
