@@ -217,13 +217,6 @@ impl<S: Scalar, V: Formula, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Mult
             weights: &self.weights,
             error_constant,
         };
-        let solved =
-            self.corrector
-                .solve(system, &equation, &mut self.correction, x_new, statistics);
-        let mut trial = Trial::Computed {
-            error: norm(equation.weights, &self.correction) * error_constant,
-            state: 0,
-        };
         self.last = Tried {
             order: k,
             leading: equation.leading,
@@ -231,10 +224,16 @@ impl<S: Scalar, V: Formula, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Mult
             mode: mode | k as u8,
             changed: mode & COLD != 0 || !same_size || k != self.last.order,
         };
-        if let Err(failure) = solved {
-            return failure;
-        }
-        if !matches!(trial, Trial::Computed { error, .. } if error <= 1.0) {
+        let d = &mut self.correction;
+        let error = match self
+            .corrector
+            .solve(system, &equation, d, x_new, statistics)
+        {
+            Ok(size) => size * error_constant,
+            Err(failure) => return failure,
+        };
+        let mut trial = Trial::Computed { error, state: 0 };
+        if error.is_nan() || error > 1.0 {
             // the careful test: names the state, and what is not finite
             let d = &self.correction;
             trial = error_test(options, x, x_new, |i, part| {

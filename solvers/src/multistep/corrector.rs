@@ -195,7 +195,7 @@ impl<S: Scalar> Corrector<S> {
         self.age += 1;
     }
 
-    /// Finds d, given as 0, and x_new = x_pred + d.
+    /// Finds d and x_new = x_pred + d; returns the weighted norm of d.
     pub fn solve<F: ImplicitSystem<S> + ?Sized>(
         &mut self,
         system: &mut F,
@@ -203,23 +203,23 @@ impl<S: Scalar> Corrector<S> {
         d: &mut [S],
         x_new: &mut [S],
         statistics: &mut Statistics,
-    ) -> Result<(), Trial> {
+    ) -> Result<f64, Trial> {
         let ratio = equation.leading.value() / self.leading;
         let stale = self.leading == 0.0 || self.age >= OLD || (ratio - 1.0).abs() > STALE_RATIO;
         if stale {
             self.factor(system, equation, statistics)?;
         }
-        if let Err(trial) = self.iterate(system, equation, d, x_new, statistics) {
-            if stale {
-                return Err(trial);
-            }
+        let mut solved = self.iterate(system, equation, d, x_new, statistics);
+        if solved.is_err() && !stale {
             self.factor(system, equation, statistics)?;
-            self.iterate(system, equation, d, x_new, statistics)?;
+            solved = self.iterate(system, equation, d, x_new, statistics);
         }
-        if self.depth > 0 {
-            self.tangents(system, equation, d, x_new, statistics)?;
+        let size = solved?;
+        if self.depth == 0 {
+            return Ok(size);
         }
-        Ok(())
+        self.tangents(system, equation, d, x_new, statistics)?;
+        Ok(norm(equation.weights, d))
     }
 
     /// Factors W, with J at the predicted state.
@@ -252,24 +252,26 @@ impl<S: Scalar> Corrector<S> {
         d: &mut [S],
         x_new: &mut [S],
         statistics: &mut Statistics,
-    ) -> Result<(), Trial> {
+    ) -> Result<f64, Trial> {
         let n = d.len();
-        d.fill(S::from(0.0));
-        x_new.copy_from_slice(equation.predicted);
+        let (d, x_new) = (&mut d[..n], &mut x_new[..n]);
         let predicted = &equation.predicted[..n];
         let relaxation = 2.0 / (1.0 + equation.leading.value() / self.leading);
         let limit = SHARE / equation.error_constant;
         let mut previous = 0.0;
         for iteration in 0..ITERATIONS {
-            self.evaluate(system, equation, d, x_new, statistics);
-            self.matrix.solve(&mut self.residual);
-            if relaxation != 1.0 {
-                for r in &mut self.residual {
-                    *r = *r * relaxation;
-                }
+            if iteration == 0 {
+                d.fill(S::from(0.0));
+                self.evaluate(system, equation, d, predicted, statistics);
+            } else {
+                self.evaluate(system, equation, d, x_new, statistics);
             }
+            self.matrix.solve(&mut self.residual);
+            let residual = &mut self.residual[..n];
             for i in 0..n {
-                d[i] += self.residual[i];
+                let r = residual[i] * relaxation;
+                residual[i] = r;
+                d[i] += r;
                 x_new[i] = predicted[i] + d[i];
             }
             let size = norm(equation.weights, &self.residual);
@@ -287,7 +289,11 @@ impl<S: Scalar> Corrector<S> {
                 self.rate = f64::max(MEMORY * self.rate, rate);
             }
             if size * self.rate.min(1.0) <= limit {
-                return Ok(());
+                return Ok(if iteration == 0 {
+                    size
+                } else {
+                    norm(equation.weights, d)
+                });
             }
             previous = size;
         }

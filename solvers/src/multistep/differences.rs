@@ -170,12 +170,7 @@ fn transfer<S: Scalar>(order: usize, r: S) -> [[S; MAX_ORDER]; MAX_ORDER] {
     // C_j(-i r), point i = 0 being the current state, of which differences see nothing
     let mut samples = [[S::from(0.0); MAX_ORDER]; MAX_ORDER + 1];
     for (i, sample) in samples.iter_mut().enumerate().take(order + 1).skip(1) {
-        let s = r * -(i as f64);
-        let mut c = S::from(1.0);
-        for (j, entry) in sample.iter_mut().enumerate().take(order) {
-            c = c * (s + j as f64) / (j + 1) as f64;
-            *entry = c;
-        }
+        *sample = binomials(r * -(i as f64));
     }
     for column in 0..order {
         let mut points: [S; MAX_ORDER + 1] = std::array::from_fn(|i| samples[i][column]);
@@ -190,12 +185,51 @@ fn transfer<S: Scalar>(order: usize, r: S) -> [[S; MAX_ORDER]; MAX_ORDER] {
     matrix
 }
 
+/// 1 / j: products with these round to whole numbers where s is whole, so that r = 1 changes no bit.
+const RECIPROCALS: [f64; MAX_ORDER] = [1.0, 1.0 / 2.0, 1.0 / 3.0, 1.0 / 4.0, 1.0 / 5.0];
+
 /// C_j(s) for j = 1..=5: the weights of the differences in the interpolating polynomial.
 #[inline]
 pub fn binomials<S: Scalar>(s: S) -> [S; MAX_ORDER] {
     let mut c = S::from(1.0);
     std::array::from_fn(|j| {
-        c = c * (s + j as f64) / (j + 1) as f64;
+        c = c * (s + j as f64) * RECIPROCALS[j];
         c
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Powers of t at equal points, spaced anew, are the powers at the new points.
+    #[test]
+    fn spacing_changes_are_exact_for_polynomials() {
+        for order in 1..=MAX_ORDER {
+            for r in [0.1, 0.37, 1.0, 2.5] {
+                let matrix = transfer(order, r);
+                let at = |h: f64| {
+                    let mut table = Differences::new(1);
+                    let point = |i: usize| [(1.0 + i as f64 * h).powi(order as i32)];
+                    let past: Vec<[f64; 1]> = (1..=order).map(point).collect();
+                    let past: Vec<&[f64]> = past.iter().map(|p| &p[..]).collect();
+                    table.through(&point(0), &past, h);
+                    table
+                };
+                let (old, new) = (at(0.5), at(0.5 * r));
+                let mut respaced = old.clone();
+                assert_eq!(respaced.respace(order, 0.5 * r), r == 1.0);
+                for row in 1..=order {
+                    let error = respaced.row(row)[0] - new.row(row)[0];
+                    assert!(error.abs() < 1e-11 * (1.0 + r.powi(5)), "{order} {r} {row}");
+                    if r == 1.0 {
+                        for column in 1..=order {
+                            let identity = if row == column { 1.0 } else { 0.0 };
+                            assert_eq!(matrix[row - 1][column - 1], identity);
+                        }
+                    }
+                }
+            }
+        }
+    }
 }

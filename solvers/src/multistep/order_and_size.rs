@@ -64,7 +64,7 @@ impl OrderAndSize {
             cold: false,
         };
         if first && rejections == 0 {
-            let factor = growth(error(1), BIAS[1], 1).min(MOST_FIRST_GROWTH);
+            let factor = growth(error(1), BIAS[1], 1).exp().min(MOST_FIRST_GROWTH);
             return if factor < LEAST_GROWTH {
                 stay
             } else {
@@ -74,44 +74,33 @@ impl OrderAndSize {
         if self.equal_steps < k as u32 + 1 {
             return stay;
         }
-        let mut best = Choice {
-            factor: growth(error(k), BIAS[1], k),
-            ..stay
-        };
+        let same = growth(error(k), BIAS[1], k);
+        let (mut order, mut best) = (k, same);
         if k > 1 {
-            let factor = growth(error(k - 1), BIAS[0], k - 1);
-            if factor > best.factor {
-                best = Choice {
-                    order: k - 1,
-                    factor,
-                    cold: false,
-                };
+            let lower = growth(error(k - 1), BIAS[0], k - 1);
+            if lower > best {
+                (order, best) = (k - 1, lower);
             }
         }
         if k < max_order.min(MAX_ORDER) {
-            let factor = growth(error(k + 1), BIAS[2], k + 1);
-            if factor > best.factor {
-                best = Choice {
-                    order: k + 1,
-                    factor,
-                    cold: false,
-                };
+            let higher = growth(error(k + 1), BIAS[2], k + 1);
+            if higher > best {
+                (order, best) = (k + 1, higher);
             }
         }
-        if best.factor < LEAST_GROWTH {
+        let factor = best.exp();
+        if factor >= LEAST_GROWTH {
+            Choice {
+                order,
+                factor: factor.min(MOST_GROWTH),
+                cold: false,
+            }
+        } else if factor > BETTER * same.exp() {
             // a better order is worth having at the same size, too, which may be imposed from outside
-            let better = best.factor > BETTER * growth(error(k), BIAS[1], k);
-            return if better {
-                Choice {
-                    factor: 1.0,
-                    ..best
-                }
-            } else {
-                stay
-            };
+            Choice { order, ..stay }
+        } else {
+            stay
         }
-        best.factor = best.factor.min(MOST_GROWTH);
-        best
     }
 
     /// After the error test rejected a step of order `k`.
@@ -134,7 +123,7 @@ impl OrderAndSize {
         }
         Choice {
             order,
-            factor: factor.clamp(0.2, 0.9),
+            factor: factor.exp().clamp(0.2, 0.9),
             cold: false,
         }
     }
@@ -151,16 +140,8 @@ impl OrderAndSize {
     }
 }
 
-/// The factor on the step size that an error of order `order` allows.
+/// The logarithm of the factor on the step size that an error of order `order` allows.
 #[inline]
 fn growth(error: f64, bias: f64, order: usize) -> f64 {
-    let base = f64::max(bias * error, 1e-30);
-    // roots are cheaper than a general power
-    match order {
-        1 => 1.0 / base.sqrt(),
-        2 => 1.0 / base.cbrt(),
-        3 => 1.0 / base.sqrt().sqrt(),
-        5 => 1.0 / base.cbrt().sqrt(),
-        _ => base.powf(-1.0 / (order + 1) as f64),
-    }
+    -f64::max(bias * error, 1e-30).ln() / (order + 1) as f64
 }
