@@ -169,7 +169,7 @@ impl<S: Scalar> Corrector<S> {
         }
         slope.fill(S::from(0.0));
         let pattern = system.pattern();
-        for _ in 0..=self.depth {
+        for pass in 0..=self.depth {
             self.residual.copy_from_slice(&self.sum);
             if let Some(mass) = system.mass() {
                 mass.multiply(slope, &mut self.product);
@@ -184,7 +184,8 @@ impl<S: Scalar> Corrector<S> {
             }
             self.matrix.solve(&mut self.residual);
             for (v, &r) in slope.iter_mut().zip(&self.residual) {
-                *v += r;
+                // the values are those of the first pass, as in a plain solve
+                *v += if pass == 0 { r } else { r - r.value() };
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use costate_solvers::{
 };
 
 use crate::problems::{
-    Problem, coupled, coupled_solution, largest, lotka_volterra, none, reference, slope, tolerance,
+    Problem, coupled, coupled_solution, largest, lotka_volterra, reference, slope, tolerance,
 };
 use crate::stiff_problems::{
     self as stiff, Stiff, chemical_akzo, e5, hires, oregonator, pollution, robertson_dae,
@@ -162,7 +162,11 @@ fn achieved<M: Method<f64, Stiff>>(
     (largest(errors) / rtol, statistics)
 }
 
-fn stiff_references() -> Vec<(&'static str, Stiff, Vec<(f64, Vec<f64>)>, f64)> {
+/// Times and the states there.
+type Rows = Vec<(f64, Vec<f64>)>;
+
+/// Name, problem, reference states and atol / rtol.
+fn stiff_references() -> Vec<(&'static str, Stiff, Rows, f64)> {
     let rober = reference(include_str!("../data/rober.txt"));
     let until = |end: f64| rober.iter().filter(|(t, _)| *t <= end).cloned().collect();
     // in the time of the slow motion: t / 1000 and 1000 x_2
@@ -213,7 +217,6 @@ fn stiff_problems_are_solved_to_tolerance() {
         for rtol in [1e-4, 1e-7, 1e-10] {
             let (ndf, _) = achieved::<Ndf<f64>>(&problem, &rows, rtol, floor);
             let (bdf, _) = achieved::<Bdf<f64>>(&problem, &rows, rtol, floor);
-            println!("{name} {rtol:e}: ndf {ndf:.2} bdf {bdf:.2}");
             assert!(
                 ndf < 100.0 && bdf < 100.0,
                 "{name} at {rtol:e}: {ndf} {bdf}"
