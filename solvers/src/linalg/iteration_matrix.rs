@@ -26,7 +26,9 @@ pub struct IterationMatrix<T = f64> {
     n: usize,
     pattern: Pattern,
     mass: Option<Pattern>,
+    /// column-major; once factored L below the diagonal, on it the reciprocals of U's
     entries: Vec<T>,
+    /// row exchanged with row k at step k, whole rows: a right-hand side is permuted before anything else
     pivots: Vec<usize>,
 }
 
@@ -85,15 +87,26 @@ impl<T: Field> IterationMatrix<T> {
                 return false;
             }
             self.pivots[k] = pivot;
-            for j in 0..n {
-                self.entries.swap(k + j * n, pivot + j * n);
+            if pivot != k {
+                for j in 0..n {
+                    self.entries.swap(k + j * n, pivot + j * n);
+                }
             }
-            for row in k + 1..n {
-                let l = self.entries[row + k * n] / value;
-                self.entries[row + k * n] = l;
-                for j in k + 1..n {
-                    self.entries[row + j * n] =
-                        self.entries[row + j * n] - l * self.entries[k + j * n];
+            let reciprocal = T::from(1.0) / value;
+            let (left, right) = self.entries.split_at_mut((k + 1) * n);
+            let multipliers = &mut left[k * n + k + 1..];
+            for l in multipliers.iter_mut() {
+                *l = *l * reciprocal;
+            }
+            left[k * n + k] = reciprocal;
+            let multipliers = &left[k * n + k + 1..];
+            for j in 0..n - k - 1 {
+                let (top, below) = right[j * n..(j + 1) * n].split_at_mut(k + 1);
+                let u = top[k];
+                if u != T::from(0.0) {
+                    for (b, &l) in below.iter_mut().zip(multipliers.iter()) {
+                        *b = *b - l * u;
+                    }
                 }
             }
         }
@@ -105,16 +118,22 @@ impl IterationMatrix<f64> {
     /// Solves W x = b in place.
     pub fn solve<S: Scalar>(&mut self, b: &mut [S]) {
         let n = self.n;
-        for k in 0..n {
-            b.swap(k, self.pivots[k]);
-            for row in k + 1..n {
-                b[row] -= b[k] * self.entries[row + k * n];
+        for (k, &pivot) in self.pivots.iter().enumerate() {
+            b.swap(k, pivot);
+        }
+        for j in 0..n {
+            let column = &self.entries[j * n..(j + 1) * n];
+            let (known, rest) = b.split_at_mut(j + 1);
+            for (r, &l) in rest.iter_mut().zip(&column[j + 1..]) {
+                *r = r.mul_add_f64(known[j], -l);
             }
         }
-        for k in (0..n).rev() {
-            b[k] = b[k] / self.entries[k + k * n];
-            for row in 0..k {
-                b[row] -= b[k] * self.entries[row + k * n];
+        for j in (0..n).rev() {
+            let column = &self.entries[j * n..(j + 1) * n];
+            let (rest, known) = b.split_at_mut(j);
+            known[0] = known[0] * column[j];
+            for (r, &u) in rest.iter_mut().zip(column) {
+                *r = r.mul_add_f64(known[0], -u);
             }
         }
     }
@@ -124,14 +143,16 @@ impl IterationMatrix<Complex<f64>> {
     /// Solves W x = b in place.
     pub fn solve(&mut self, b: &mut [Complex<f64>]) {
         let n = self.n;
+        for (k, &pivot) in self.pivots.iter().enumerate() {
+            b.swap(k, pivot);
+        }
         for k in 0..n {
-            b.swap(k, self.pivots[k]);
             for row in k + 1..n {
                 b[row] -= b[k] * self.entries[row + k * n];
             }
         }
         for k in (0..n).rev() {
-            b[k] /= self.entries[k + k * n];
+            b[k] *= self.entries[k + k * n];
             for row in 0..k {
                 b[row] -= b[k] * self.entries[row + k * n];
             }

@@ -503,3 +503,42 @@ fn tolerances_per_state() {
         .expect("a solve");
     assert!(largest((0..8).map(|i| (x[i] - exact[i]) / exact[i])) < 1e-4);
 }
+
+/// An order limit is kept.
+#[test]
+fn orders_are_limited() {
+    let mut problem = coupled();
+    let mut statistics = Statistics::default();
+    for limit in 1..=5 {
+        let mut method = <Ndf<f64> as Method<f64, Problem>>::new(&problem);
+        method.limit_order(limit);
+        let mut x = coupled_solution(0.0);
+        method.restart(&mut problem, 0.0, &x, &mut statistics);
+        let h = 1e-3;
+        for step in 0..60 {
+            let t = h * f64::from(step);
+            let mut x_new = [0.0; 2];
+            let options = tolerance(1e-8, 1e-8);
+            method.step(
+                &mut problem,
+                t,
+                h,
+                &x,
+                &mut x_new,
+                &options,
+                &mut statistics,
+            );
+            Method::<f64, Problem>::accept(
+                &mut method,
+                &mut problem,
+                t + h,
+                &x_new,
+                &mut statistics,
+            );
+            Method::<f64, Problem>::resize(&mut method, costate_solvers::Outcome::Accepted);
+            assert!(method.next_order() <= limit);
+            x = x_new;
+        }
+        assert!(method.next_order() >= limit.min(3));
+    }
+}
