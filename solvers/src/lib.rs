@@ -6,7 +6,8 @@
 //! # A tour
 //!
 //! * A model implements [`System`] (and [`ImplicitSystem`] for stiff methods) over a [`Scalar`].
-//! * A [`Method`] makes one step: [`Tsit5`] for systems that are not stiff, [`Rodas5P`] for those that are.
+//! * A [`Method`] makes one step: [`Tsit5`] for systems that are not stiff, [`Rodas5P`] for those that are,
+//!   the multistep methods [`Bdf`] and [`Ndf`] for stiff ones that are large or smooth.
 //!   It knows its error and its dense output, and publishes its tableau for the adjoints.
 //! * An [`Integrator`] drives a method through stop times under error control ([`control`]), or along a
 //!   recorded [`Mesh`] again, to the last bit. It owns every buffer: solves after the first allocate

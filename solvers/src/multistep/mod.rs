@@ -16,7 +16,9 @@
 //! 1 and a small step, then the order climbs.
 //!
 //! M is constant and may be singular: M x' = f of index 1, with consistent initial values. Algebraic states count
-//! in the error test like any others.
+//! in the error test like any others. [`Method::slope`] after a start is f itself; x' is made of it in the first step.
+//!
+//! [`Method::slope`]: crate::Method::slope
 //!
 //! Cost of an accepted step: 1.0 to 1.3 evaluations of f and solves, a Jacobian and a factorization every 5 to 10
 //! steps. Stages ([`Method::stages`]): nabla^1, ..., nabla^5 at the step's end, those above its order 0; dense
@@ -24,8 +26,8 @@
 //!
 //! Use it where f or the linear algebra is expensive (many states), or at tolerances below 1e-5 on a stiff problem
 //! that is smooth for long. Not for many stop times or events, each of which is a start from order 1; nor for
-//! eigenvalues near the imaginary axis, where orders 3 to 5 are unstable and the order choice, which sees an error
-//! that does not fall with the order, settles at 1 or 2.
+//! eigenvalues near the imaginary axis, where orders 3 to 5 are unstable: nothing here looks for that limit but the
+//! error estimates themselves.
 //!
 //! How a step was made (its order, whether it began with a new matrix, whether without history) is
 //! [`Method::mode`]; a replay that is given it repeats a solve to the last bit, at the same tolerances.
