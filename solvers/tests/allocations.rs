@@ -1,11 +1,12 @@
-//! Once its buffers exist a solve allocates nothing: not a step, not a sample.
+//! Once its buffers exist a solve allocates nothing: not a step, not a sample, not a factorization.
 
 use std::alloc::{GlobalAlloc, Layout, System as SystemAllocator};
 use std::cell::Cell;
 
+use costate_solvers::linalg::{Gmres, GmresOptions, Ilu0};
 use costate_solvers::{
-    ImplicitSystem, Integrator, Mass, Method, Options, Pattern, Rodas3, Rodas4, Rodas5P, Samples,
-    System, Tsit5,
+    ImplicitSystem, Integrator, IterationMatrix, LinearSolver, Mass, Method, Options, Pattern,
+    Rodas3, Rodas4, Rodas5P, Samples, System, Tsit5,
 };
 
 struct Counting;
@@ -158,4 +159,79 @@ fn solves_allocate_nothing() {
     assert_eq!(constrained_allocations::<Rodas3<f64>>(), 0);
     assert_eq!(constrained_allocations::<Rodas4<f64>>(), 0);
     assert_eq!(constrained_allocations::<Rodas5P<f64>>(), 0);
+}
+
+/// A grid of n by n points, each coupled with its neighbors.
+fn grid(n: usize) -> Pattern {
+    let mut entries = Vec::new();
+    for k in 0..n * n {
+        entries.push((k, k));
+        if k >= n {
+            entries.extend([(k, k - n), (k - n, k)]);
+        }
+        if k % n > 0 {
+            entries.extend([(k, k - 1), (k - 1, k)]);
+        }
+    }
+    Pattern::from_entries(n * n, n * n, &entries)
+}
+
+#[test]
+fn factorizations_after_the_first_allocate_nothing() {
+    let pattern = grid(15);
+    let n = pattern.columns();
+    for kind in [
+        LinearSolver::Dense,
+        LinearSolver::Banded,
+        LinearSolver::Sparse,
+    ] {
+        let mut matrix = IterationMatrix::<f64>::new(&pattern, None, kind);
+        let mut b = vec![1.0; n];
+        assert!(matrix.factor(5.0, |_| -1.0, None));
+        let before = COUNT.with(Cell::get);
+        for shift in [4.5, 7.0, 1e3] {
+            assert!(matrix.factor(shift, |k| (k as f64).sin() - 1.0, None));
+            matrix.solve(&mut b);
+            matrix.solve_transposed(&mut b);
+        }
+        assert_eq!(COUNT.with(Cell::get) - before, 0, "{kind:?}");
+        assert!(b.iter().all(|b| b.is_finite()));
+    }
+}
+
+#[test]
+fn krylov_iterations_allocate_nothing() {
+    let pattern = grid(12);
+    let n = pattern.columns();
+    let mut values = Vec::new();
+    for column in 0..n {
+        for &row in &pattern.rows[pattern.starts[column]..pattern.starts[column + 1]] {
+            values.push(if row == column { 4.1 } else { -1.0 });
+        }
+    }
+    let mut ilu = Ilu0::new(&pattern).expect("a diagonal");
+    let mut gmres = Gmres::new(n, 10);
+    let (b, mut x) = (vec![1.0; n], vec![0.0; n]);
+    let before = COUNT.with(Cell::get);
+    assert!(ilu.factor(&values));
+    let outcome = gmres.solve(
+        |x, y| {
+            y.fill(0.0);
+            for (&x, range) in x.iter().zip(pattern.starts.windows(2)) {
+                let range = range[0]..range[1];
+                for (&row, value) in pattern.rows[range.clone()].iter().zip(&values[range]) {
+                    y[row] += value * x;
+                }
+            }
+        },
+        |x, y| {
+            y.copy_from_slice(x);
+            ilu.solve(y);
+        },
+        &b,
+        &mut x,
+        &GmresOptions::default(),
+    );
+    assert!(outcome.converged && outcome.iterations > 10);
+    assert_eq!(COUNT.with(Cell::get) - before, 0);
 }

@@ -7,8 +7,8 @@
 //!
 //! Two columns conflict if they share a row: a coloring of distance 2 on the bipartite graph of rows and
 //! columns. The fewest colors are NP-hard to find. Greedy coloring gives each column the first color its
-//! conflicts leave; it is run in the given order, which is optimal for bands, and by falling number of conflicts, and
-//! the better one is kept. No coloring has fewer colors than the fullest row has entries.
+//! conflicts leave; it is run in the given order, which is optimal for bands, and by falling number of
+//! conflicts, and the better one is kept. No coloring has fewer colors than the fullest row has entries.
 //!
 //! A. H. Gebremedhin, F. Manne and A. Pothen, What color is your Jacobian?, SIAM Rev. 47 (2005), doi
 //! 10.1137/S0036144504444711; A. R. Curtis, M. J. D. Powell and J. K. Reid, IMA J. Appl. Math. 13 (1974).

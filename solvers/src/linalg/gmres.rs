@@ -216,3 +216,29 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 fn norm(a: &[f64]) -> f64 {
     dot(a, a).sqrt()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One pass leaves a component of eps relative to the old length: a part in a million of the new one.
+    #[test]
+    fn orthogonalizes_again_what_lost_its_length() {
+        let n = 50;
+        let first = vec![1.0 / (n as f64).sqrt(); n];
+        let mut vector: Vec<f64> = (0..n).map(|k| 1.0 + 1e-10 * (k as f64).sin()).collect();
+        let given = vector.clone();
+        let mut components = [0.0];
+        let length = orthogonalize(&first, &mut vector, &mut components);
+        assert!((1e-10..1e-9).contains(&length), "{length:e}");
+        assert!(dot(&first, &vector).abs() < 1e-14 * length);
+        let back = first
+            .iter()
+            .zip(&vector)
+            .map(|(v, w)| components[0] * v + w);
+        assert!(back.zip(&given).all(|(b, g)| (b - g).abs() < 1e-15));
+        // what lies in the span has no length left at all
+        let mut vector: Vec<f64> = first.iter().map(|v| 3.0 * v).collect();
+        assert_eq!(orthogonalize(&first, &mut vector, &mut [0.0]), 0.0);
+    }
+}

@@ -66,8 +66,9 @@ impl<T: Field> Ilu0<T> {
             for p in column.start..self.diagonal[j] {
                 let k = rows[p];
                 let u = self.values[p];
-                for q in self.diagonal[k] + 1..self.pattern.starts[k + 1] {
-                    let target = self.place[rows[q]];
+                let below = self.diagonal[k] + 1..self.pattern.starts[k + 1];
+                for (q, &row) in below.clone().zip(&rows[below]) {
+                    let target = self.place[row];
                     if target != ABSENT {
                         let l = self.values[q];
                         self.values[target] -= l * u;

@@ -1,6 +1,6 @@
 //! Block triangular form: which unknowns can be eliminated apart from which.
 //!
-//! With rows matched to columns ([`super::matching`]) the matrix is a directed graph on the columns: an
+//! With rows matched to columns (`matching`) the matrix is a directed graph on the columns: an
 //! entry in column j and in the row matched with column c is an edge j -> c. Its strongly connected
 //! components are the smallest blocks for which, permuted,
 //!

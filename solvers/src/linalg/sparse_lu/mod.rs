@@ -5,10 +5,10 @@
 //! ```
 //!
 //! R scales rows by powers of two (so that scaling rounds nothing) to a largest entry between 1 and 2. The
-//! order of elimination is found once ([`ordering`]): a maximum transversal, the strongly connected
-//! components as blocks, minimum degree within each. The first factorization chooses the pivots
-//! ([`pivoting`], left-looking, threshold partial pivoting that prefers the diagonal); later ones keep them
-//! and only compute ([`numeric`], on supernodes, [`supernodes`]), and allocate nothing.
+//! order of elimination is found once (`ordering`): a maximum transversal, the strongly connected
+//! components as blocks, minimum degree within each. The first factorization chooses the pivots (`pivoting`,
+//! left-looking, threshold partial pivoting that prefers the diagonal); later ones keep them and only
+//! compute (`numeric`, on the storage of `supernodes`), and allocate nothing.
 //!
 //! Kept pivots are checked in every column, and chosen anew where they became bad; see
 //! [`SparseLu::refactor`]. So a factorization that is returned is one that pivoting for its very values could
@@ -37,14 +37,16 @@ use ordering::Ordering;
 use pivoting::{Entries, Factors, choose_pivots};
 use supernodes::Structure;
 
-/// The diagonal is taken for a pivot from this size relative to the largest candidate on (KLU's value).
-const DIAGONAL_PREFERENCE: f64 = 1e-3;
+/// The diagonal is taken for a pivot from this size relative to the largest candidate on: first KLU's
+/// value, for least fill; a stricter one where that lets numbers grow too much.
+const DIAGONAL_PREFERENCES: [f64; 3] = [1e-3, 0.1, 1.0];
 
-/// A kept pivot is good from half that size on: what was just chosen is not refused for a rounding.
-const KEPT_PIVOT: f64 = 0.5 * DIAGONAL_PREFERENCE;
+/// A kept pivot is good from half the first on: what was just chosen is not refused for a rounding.
+const KEPT_PIVOT: f64 = 0.5 * DIAGONAL_PREFERENCES[0];
 
-/// Growth that loses no more than six of sixteen digits.
-const GROWTH: f64 = 1e6;
+/// Growth accepted without a question. With L no larger than 1 / preference it bounds the backward error by
+/// 1e5 n eps; what is usual is n eps.
+const GROWTH: f64 = 100.0;
 
 /// A factorization of a square matrix with a fixed sparse pattern; see the module.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,7 +131,7 @@ impl<T: Field> SparseLu<T> {
     /// not finite, and no solve is to be made.
     ///
     /// Pivots are chosen with a preference for the diagonal. Where that lets numbers grow too much they are
-    /// chosen again, for size alone.
+    /// chosen again with less of it, at last for size alone.
     #[must_use = "a singular matrix must not be solved with"]
     pub fn factor(&mut self, values: &[T]) -> bool {
         if values.len() != self.pattern.non_zeros() {
@@ -139,14 +141,13 @@ impl<T: Field> SparseLu<T> {
             return false;
         };
         self.chosen = false;
-        let cautious = self.factor_with(&ordering, values, DIAGONAL_PREFERENCE);
-        if cautious.is_none_or(|growth| growth > GROWTH) {
-            let strict = self.factor_with(&ordering, values, 1.0);
-            self.chosen = strict.is_some();
-            self.growth = strict.map_or(GROWTH, |growth| (10.0 * growth).max(GROWTH));
-        } else {
-            self.chosen = true;
-            self.growth = GROWTH;
+        for threshold in DIAGONAL_PREFERENCES {
+            let growth = self.factor_with(&ordering, values, threshold);
+            self.chosen = growth.is_some();
+            self.growth = growth.map_or(GROWTH, |growth| (10.0 * growth).max(GROWTH));
+            if growth.is_some_and(|growth| growth <= GROWTH) {
+                break;
+            }
         }
         self.ordering = Some(ordering);
         self.chosen
@@ -155,8 +156,8 @@ impl<T: Field> SparseLu<T> {
     /// Factors with the pivots of the last factorization, or, where these are bad for the new values, as
     /// [`factor`](Self::factor) does. `false`: singular or not finite.
     ///
-    /// Bad is a pivot much smaller than another candidate of its column, or numbers that grow beyond 1e6
-    /// times those of their column of the matrix. Nothing is allocated unless pivots are chosen anew.
+    /// Bad is a pivot much smaller than another candidate of its column, or numbers that grow beyond 100
+    /// times those of their column of the matrix (or ten times what the best pivots could do). Nothing is allocated unless pivots are chosen anew.
     #[must_use = "a singular matrix must not be solved with"]
     pub fn refactor(&mut self, values: &[T]) -> bool {
         if !self.chosen {

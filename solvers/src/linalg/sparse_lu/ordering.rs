@@ -37,6 +37,8 @@ pub fn order(pattern: &Pattern) -> Option<Ordering> {
     let mut local = vec![0; n];
     for block in blocks.starts.windows(2) {
         let members = &mut columns[block[0] as usize..block[1] as usize];
+        // so that the outcome does not depend on the search that found the block
+        members.sort_unstable();
         if members.len() > SMALL {
             minimum_degree(pattern, &column_of, members, &mut local);
         }
@@ -49,10 +51,8 @@ pub fn order(pattern: &Pattern) -> Option<Ordering> {
     })
 }
 
-/// Reorders the columns of one block. `local` is scratch.
+/// Reorders the columns of one block, given in ascending order. `local` is scratch.
 fn minimum_degree(pattern: &Pattern, column_of: &[u32], members: &mut [u32], local: &mut [i64]) {
-    // in ascending order the outcome does not depend on the search that found the block
-    members.sort_unstable();
     for (k, &j) in members.iter().enumerate() {
         local[j as usize] = k as i64;
     }

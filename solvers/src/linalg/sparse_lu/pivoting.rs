@@ -6,7 +6,7 @@
 //! without pivot the diagonal one is taken if it is at least `threshold` times the largest, because the
 //! fill-reducing order was made for the diagonal; otherwise the largest.
 //!
-//! Only the pivots and the patterns are kept: they serve [`super::supernodes`], on whose storage the
+//! Only the pivots and the patterns are kept: they serve `supernodes`, on whose storage the
 //! numbers are then computed, the first time as every time.
 //!
 //! J. R. Gilbert and T. Peierls, Sparse partial pivoting in time proportional to arithmetic operations, SIAM
