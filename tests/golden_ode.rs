@@ -58,11 +58,23 @@ const TOLERANCES: [f64; 3] = [1e-4, 1e-7, 1e-10];
 /// Error of a run over rtol.
 const BOUND: f64 = 100.0;
 
-/// Problems that amplify errors: a bound of their own, and why.
+/// Problems that amplify errors: a bound of their own, and why. `amplification`, below, measures by how much a change of the initial
+/// values by 1 part of their sizes grows until the outputs.
 const AMPLIFYING: &[(&str, f64, &str)] = &[];
 
-/// Pairs that miss the bound: problem, method, tolerance, why.
-const KNOWN: &[(&str, SolverMethod, f64, &str)] = &[];
+/// Problems with methods that miss the bound or end in an error, at all tolerances up to one: why.
+const KNOWN: &[(&str, &[SolverMethod], f64, &str)] = &[];
+
+/// Sizes of states that are zero, or nearly so, wherever the file shows them, from the closed form or a plot of the run.
+const SIZES: &[(&str, &[f64])] = &[
+    ("detest_discontinuous/F1", &[13.0, 40.0]),
+    ("detest_stiff/B1", &[1.0, 10.0, 1.0, 100.0]),
+    ("detest_stiff/E1", &[1e-8, 2e-7, 1e-5, 1e-3]),
+    ("projectile_range", &[42.0, 20.0, 21.0, 21.0]),
+];
+
+/// Problems that take long, with the tolerances that they are solved at.
+const LONG: &[(&str, &[f64])] = &[("beam", &[1e-4, 1e-7]), ("ringmod", &[1e-4])];
 
 /// What a solve gave.
 struct Solved {
@@ -77,6 +89,9 @@ fn study(problem: &Problem) -> Study {
 }
 
 fn scales(problem: &Problem) -> Vec<f64> {
+    if let Some((_, sizes)) = SIZES.iter().find(|(id, _)| *id == problem.id) {
+        return sizes.to_vec();
+    }
     let largest = problem.magnitudes.iter().copied().fold(0.0, f64::max);
     problem
         .magnitudes
@@ -94,7 +109,11 @@ fn solve(
     let scales = scales(problem);
     let mut options = Solving::options(study);
     options.rtol = rtol;
-    options.atol = Tolerance::PerState(scales.iter().map(|s| rtol * s).collect());
+    options.max_steps = 2_000_000;
+    // A discrete state of the scenario, which no file counts among its states, comes last.
+    let sizes = scales.iter().copied().chain(std::iter::repeat(1.0));
+    let atol = sizes.take(study.scenario.states.len()).map(|s| rtol * s);
+    options.atol = Tolerance::PerState(atol.collect());
     let solving = Solving {
         stepper: method,
         options,
@@ -140,6 +159,8 @@ fn solve(
 /// Solves a problem by methods at tolerances; prints a line each and returns what is wrong.
 fn table(problem: &Problem, methods: &[(SolverMethod, u32)], tolerances: &[f64]) -> Vec<String> {
     let study = study(problem);
+    let long = LONG.iter().find(|(id, _)| *id == problem.id);
+    let tolerances = long.map_or(tolerances, |(_, fewer)| fewer);
     let amplifying = AMPLIFYING.iter().find(|(id, ..)| *id == problem.id);
     let bound = amplifying.map_or(BOUND, |&(_, bound, _)| bound);
     let (mut lines, mut wrong) = (String::new(), Vec::new());
@@ -169,11 +190,11 @@ fn table(problem: &Problem, methods: &[(SolverMethod, u32)], tolerances: &[f64])
             };
             let known = KNOWN
                 .iter()
-                .find(|(id, m, tol, _)| *id == problem.id && *m == method && *tol == rtol);
+                .find(|(id, m, most, _)| *id == problem.id && m.contains(&method) && rtol <= *most);
             let verdict = match (good, known) {
                 (true, None) => "",
                 (true, Some(_)) => "  within the bound, though listed as known to miss it",
-                (false, Some((.., why))) => why,
+                (false, Some((.., why))) => *why,
                 (false, None) => {
                     wrong.push(format!("{line} (bound {bound})"));
                     "  MISSES"
@@ -255,5 +276,50 @@ fn problems_of_index_3_are_refused() {
                 Ok(s) => panic!("{} by {}: error {:e}", problem.id, method.name(), s.error),
             }
         }
+    }
+}
+
+#[test]
+#[ignore = "measures what `AMPLIFYING` says"]
+fn amplification() {
+    for problem in golden::all().iter().filter(|p| !p.is("dae") && !p.is("event")) {
+        let method = match problem.is("stiff") {
+            true => SolverMethod::Rodas5p,
+            false => SolverMethod::Tsit5,
+        };
+        let scales = scales(problem);
+        let (mut unit, change) = (problem.clone(), 1e-6);
+        let mut at = |text: &str| {
+            text.clone_into(&mut unit.toml);
+            unit.outputs.iter_mut().for_each(|(_, x)| x.fill(0.0));
+            let solved = solve(&unit, &study(&unit), method, 1e-11).expect("a solution");
+            let simulation = solved.simulation;
+            let place = |t: &f64| simulation.t.iter().position(|s| s == t).expect("an output");
+            let rows: Vec<usize> = problem.outputs.iter().map(|(t, _)| place(t)).collect();
+            let state = |i: usize| rows.iter().map(|&k| simulation.states[i][k]).collect();
+            (0..problem.states.len()).map(state).collect::<Vec<Vec<f64>>>()
+        };
+        let before = at(&problem.toml);
+        let mut largest: f64 = 0.0;
+        for (name, scale) in problem.states.iter().zip(&scales) {
+            let (head, tail) = problem.toml.split_once("[states]\n").expect("states");
+            let moved = tail
+                .lines()
+                .map(|line| match line.split_once(" = ") {
+                    Some((state, value)) if state == name && tail.find(line) < tail.find("\n[") => {
+                        format!("{state} = \"({}) + {:e}\"\n", value.trim_matches('"'), change * scale)
+                    }
+                    _ => format!("{line}\n"),
+                })
+                .collect::<String>();
+            let after = at(&format!("{head}[states]\n{moved}"));
+            for (i, (x, y)) in before.iter().zip(&after).enumerate() {
+                for ((x, y), (_, reference)) in x.iter().zip(y).zip(&problem.outputs) {
+                    let size = reference[i].abs() + scales[i];
+                    largest = largest.max((y - x).abs() / size / change);
+                }
+            }
+        }
+        println!("{:24} {largest:9.2e}", problem.id);
     }
 }
