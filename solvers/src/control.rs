@@ -33,25 +33,65 @@ pub fn error_test<S: Scalar>(
     x_new: &[S],
     error: impl Fn(usize, usize) -> f64,
 ) -> Trial {
-    let n = x.len();
-    let x_new = &x_new[..n];
-    let parts = match options.error_norm {
+    let norm = error_norm(options, x, x_new, &error);
+    verdict(norm, options, x, x_new, &error)
+}
+
+fn parts<S: Scalar>(options: &Options) -> usize {
+    match options.error_norm {
         ErrorNorm::Values => 1,
         ErrorNorm::WithTangents => S::WIDTH,
-    };
-    let ratio = |i: usize, part: usize| {
-        let magnitude = f64::max(x[i].part(part).abs(), x_new[i].part(part).abs());
-        error(i, part) / scale(options, i, magnitude)
-    };
+    }
+}
+
+/// Part `part` of the error of state i in units of the tolerance.
+#[inline(always)]
+fn ratio<S: Scalar>(
+    options: &Options,
+    x: &[S],
+    x_new: &[S],
+    error: &impl Fn(usize, usize) -> f64,
+    i: usize,
+    part: usize,
+) -> f64 {
+    let magnitude = f64::max(x[i].part(part).abs(), x_new[i].part(part).abs());
+    error(i, part) / scale(options, i, magnitude)
+}
+
+/// The norm of [`error_test`]; not finite where a state or an error is not.
+#[inline(always)]
+pub fn error_norm<S: Scalar>(
+    options: &Options,
+    x: &[S],
+    x_new: &[S],
+    error: &impl Fn(usize, usize) -> f64,
+) -> f64 {
+    let n = x.len();
+    let x_new = &x_new[..n];
+    let parts = parts::<S>(options);
     let mut sum = 0.0;
     for part in 0..parts {
         for (i, end) in x_new.iter().enumerate() {
-            let r = ratio(i, part);
+            let r = ratio(options, x, x_new, error, i, part);
             // 0 * infinity is NaN: an infinite state must not hide behind its own infinite scale
             sum += r * r + end.part(part) * 0.0;
         }
     }
-    let norm = (sum / (parts * n).max(1) as f64).sqrt();
+    (sum / (parts * n).max(1) as f64).sqrt()
+}
+
+/// What a step with this norm of its error has come to.
+#[inline(always)]
+pub fn verdict<S: Scalar>(
+    norm: f64,
+    options: &Options,
+    x: &[S],
+    x_new: &[S],
+    error: &impl Fn(usize, usize) -> f64,
+) -> Trial {
+    let n = x.len();
+    let x_new = &x_new[..n];
+    let parts = parts::<S>(options);
     if norm <= 1.0 {
         // which state was hardest matters only where a step fails
         return Trial::Computed {
@@ -67,7 +107,7 @@ pub fn error_test<S: Scalar>(
     }
     let worst = |i: usize| {
         (0..parts)
-            .map(|part| ratio(i, part).abs())
+            .map(|part| ratio(options, x, x_new, error, i, part).abs())
             .fold(0.0, f64::max)
     };
     let state = (0..n).fold(0, |best, i| if worst(i) > worst(best) { i } else { best });

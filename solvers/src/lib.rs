@@ -6,8 +6,9 @@
 //! # A tour
 //!
 //! * A model implements [`System`] (and [`ImplicitSystem`] for stiff methods) over a [`Scalar`].
-//! * A [`Method`] makes one step: [`Tsit5`] for systems that are not stiff, [`Rodas5P`] for those that are.
-//!   It knows its error and its dense output, and publishes its tableau for the adjoints.
+//! * A [`Method`] makes one step: [`Tsit5`] and its family ([`explicit`]) for systems that are not stiff,
+//!   [`Rodas5P`] for those that are, [`symplectic`] ones for mechanics over long times. It knows its error
+//!   and its dense output, and publishes its tableau for the adjoints.
 //! * An [`Integrator`] drives a method through stop times under error control ([`control`]), or along a
 //!   recorded [`Mesh`] again, to the last bit. It owns every buffer: solves after the first allocate
 //!   nothing.
@@ -46,27 +47,34 @@
 pub mod consistent;
 pub mod control;
 pub mod error;
+pub mod esdirk;
 pub mod events;
 pub mod explicit;
 pub mod initial_step;
 pub mod integrate;
 pub mod linalg;
 pub mod method;
+pub mod newton;
 pub mod options;
 pub mod peers;
+pub mod radau;
 pub mod record;
 pub mod rosenbrock;
 pub mod scalar;
+pub mod symplectic;
 pub mod system;
 
 pub use error::SolveError;
+pub use esdirk::{KenCarp4, Kvaerno3, Kvaerno4, Kvaerno5, TrBdf2};
 pub use events::{Action, Direction, Hybrid, NoEvents};
-pub use explicit::Tsit5;
+pub use explicit::{Bs3, Dop853, Dopri5, Euler, Heun, Midpoint, Rk4, Tableau, Tsit5, Vern7, Vern9};
 pub use integrate::{Integrator, integrate, replay};
 pub use linalg::{Coloring, DenseLu, IterationMatrix, LinearSolver};
 pub use method::{Method, Outcome, Recorder, StepView};
 pub use options::{ErrorNorm, Options, Statistics, Tolerance};
+pub use radau::Radau5;
 pub use record::{Mesh, MeshStep, NoRecord, Place, Samples, StopFlag, Trajectory};
 pub use rosenbrock::{Rodas3, Rodas4, Rodas5P, Rosenbrock};
 pub use scalar::{Comparison, Real, Scalar};
+pub use symplectic::{ImplicitMidpoint, Verlet, Yoshida4, Yoshida6, Yoshida8};
 pub use system::{ImplicitSystem, Mass, Pattern, System};
