@@ -65,14 +65,6 @@ const AMPLIFYING: &[(&str, f64, &str)] = &[];
 /// Problems with methods that miss the bound or end in an error, at all tolerances up to one: why.
 const KNOWN: &[(&str, &[SolverMethod], f64, &str)] = &[];
 
-/// Sizes of states that are zero, or nearly so, wherever the file shows them, from the closed form or a plot of the run.
-const SIZES: &[(&str, &[f64])] = &[
-    ("detest_discontinuous/F1", &[13.0, 40.0]),
-    ("detest_stiff/B1", &[1.0, 10.0, 1.0, 100.0]),
-    ("detest_stiff/E1", &[1e-8, 2e-7, 1e-5, 1e-3]),
-    ("projectile_range", &[42.0, 20.0, 21.0, 21.0]),
-];
-
 /// Problems that take long, with the tolerances that they are solved at.
 const LONG: &[(&str, &[f64])] = &[("beam", &[1e-4, 1e-7]), ("ringmod", &[1e-4])];
 
@@ -88,32 +80,16 @@ fn study(problem: &Problem) -> Study {
     study.unwrap_or_else(|| panic!("{}: {findings:#?}\n{}", problem.id, problem.toml))
 }
 
-fn scales(problem: &Problem) -> Vec<f64> {
-    if let Some((_, sizes)) = SIZES.iter().find(|(id, _)| *id == problem.id) {
-        return sizes.to_vec();
-    }
-    let largest = problem.magnitudes.iter().copied().fold(0.0, f64::max);
-    problem
-        .magnitudes
-        .iter()
-        .map(|m| m.max(1e-8 * largest))
-        .collect()
-}
-
 fn solve(
     problem: &Problem,
     study: &Study,
     method: SolverMethod,
     rtol: f64,
 ) -> Result<Solved, StudyError> {
-    let scales = scales(problem);
     let mut options = Solving::options(study);
     options.rtol = rtol;
     options.max_steps = 2_000_000;
-    // A discrete state of the scenario, which no file counts among its states, comes last.
-    let sizes = scales.iter().copied().chain(std::iter::repeat(1.0));
-    let atol = sizes.take(study.scenario.states.len()).map(|s| rtol * s);
-    options.atol = Tolerance::PerState(atol.collect());
+    options.atol = Tolerance::PerState(problem.sizes().iter().map(|s| rtol * s).collect());
     let solving = Solving {
         stepper: method,
         options,
@@ -124,15 +100,11 @@ fn solve(
         times.push(problem.span[1]);
     }
     let simulation = simulate_by(study, &solving, 0, &study.values(), &times)?;
-    let relative = |x: &dyn Fn(usize) -> f64, reference: &[f64]| {
-        let errors = reference.iter().zip(&scales).enumerate();
-        let errors = errors.map(|(i, (r, s))| (x(i) - r).abs() / (r.abs() + s));
-        errors.fold(0.0, |most: f64, e| if e <= most { most } else { e })
-    };
     let mut error: f64 = 0.0;
     for (t, reference) in &problem.outputs {
         let k = simulation.t.iter().rposition(|s| s == t).expect("the output");
-        error = error.max(relative(&|i| simulation.states[i][k], reference));
+        let x: Vec<f64> = simulation.states.iter().map(|s| s[k]).collect();
+        error = error.max(problem.distance(&x, reference));
     }
     let mut event_error: f64 = 0.0;
     if !problem.events.is_empty() {
@@ -147,7 +119,7 @@ fn solve(
     let length = problem.span[1] - problem.span[0];
     for (found, wanted) in simulation.events.iter().zip(&problem.events) {
         event_error = event_error.max((found.t - wanted.t).abs() / length);
-        error = error.max(relative(&|i| found.after[i], &wanted.after));
+        error = error.max(problem.distance(&found.after, &wanted.after));
     }
     Ok(Solved {
         error,
@@ -287,7 +259,7 @@ fn amplification() {
             true => SolverMethod::Rodas5p,
             false => SolverMethod::Tsit5,
         };
-        let scales = scales(problem);
+        let scales = problem.sizes();
         let (mut unit, change) = (problem.clone(), 1e-6);
         let mut at = |text: &str| {
             text.clone_into(&mut unit.toml);
