@@ -23,10 +23,21 @@ fn study(name: &str) -> Study {
 #[test]
 fn every_scenario_meets_its_expectations() {
     let mut seen = 0;
-    for name in ["bouncing-ball", "sliding-block", "sticking-oscillator", "kepler", "euler-top"] {
+    for name in [
+        "bouncing-ball",
+        "sliding-block",
+        "sticking-oscillator",
+        "kepler",
+        "euler-top",
+    ] {
         for result in check_expectations(&study(name)) {
             println!("{name}: {} = {}", result.text, result.outcome_text());
-            assert!(result.holds(), "{name}: {}: {}", result.text, result.outcome_text());
+            assert!(
+                result.holds(),
+                "{name}: {}: {}",
+                result.text,
+                result.outcome_text()
+            );
             seen += 1;
         }
     }
@@ -43,14 +54,56 @@ fn bounces_are_counted() {
 
 /// scenario, functional, parameter, derivative, allowed error
 const DERIVATIVES: &[(&str, &str, &str, f64, f64)] = &[
-    ("bouncing-ball", "final(y)", "height", 0.09173866104288286, 1e-10),
-    ("bouncing-ball", "final(y)", "speed", 0.0015651512114928398, 1e-10),
-    ("bouncing-ball", "final(y)", "gravity", -0.00234772681723926, 1e-10),
-    ("bouncing-ball", "final(y)", "restitution", 1.1638877209850786, 1e-9),
-    ("bouncing-ball", "final(v)", "height", 14.707322933307628, 1e-8),
+    (
+        "bouncing-ball",
+        "final(y)",
+        "height",
+        0.09173866104288286,
+        1e-10,
+    ),
+    (
+        "bouncing-ball",
+        "final(y)",
+        "speed",
+        0.0015651512114928398,
+        1e-10,
+    ),
+    (
+        "bouncing-ball",
+        "final(y)",
+        "gravity",
+        -0.00234772681723926,
+        1e-10,
+    ),
+    (
+        "bouncing-ball",
+        "final(y)",
+        "restitution",
+        1.1638877209850786,
+        1e-9,
+    ),
+    (
+        "bouncing-ball",
+        "final(v)",
+        "height",
+        14.707322933307628,
+        1e-8,
+    ),
     ("bouncing-ball", "final(v)", "speed", 1.0, 1e-9),
-    ("bouncing-ball", "final(v)", "gravity", -1.5007825756057465, 1e-9),
-    ("bouncing-ball", "final(v)", "restitution", 85.03687628886169, 1e-8),
+    (
+        "bouncing-ball",
+        "final(v)",
+        "gravity",
+        -1.5007825756057465,
+        1e-9,
+    ),
+    (
+        "bouncing-ball",
+        "final(v)",
+        "restitution",
+        85.03687628886169,
+        1e-8,
+    ),
     ("sliding-block", "final(x)", "mu", -5.09683995922528, 1e-9),
     ("sticking-oscillator", "final(x)", "mu", 3.3354, 1e-8),
     ("sticking-oscillator", "final(x)", "x0", -1.0, 1e-9),
@@ -70,11 +123,21 @@ fn derivatives_through_events() {
         let functional = FunctionalStudy::parse(&study, text).expect("a functional");
         let variable = Variable::parse(parameter, &study.scenario).expect("a parameter");
         let of = GradientOf::Functional(&functional);
-        let result = gradient(&study, &solving, of, GradientMethod::Dual, &study.values(), &[variable]);
+        let result = gradient(
+            &study,
+            &solving,
+            of,
+            GradientMethod::Dual,
+            &study.values(),
+            &[variable],
+        );
         let found = result.expect("a gradient").gradient[0];
         let error = (found - expected).abs();
         println!("{name}: d {text} / d {parameter} = {found} (off by {error:.1e})");
-        assert!(error <= allowed, "{name}: d {text} / d {parameter} = {found}, not {expected}");
+        assert!(
+            error <= allowed,
+            "{name}: d {text} / d {parameter} = {found}, not {expected}"
+        );
     }
 }
 
@@ -114,6 +177,11 @@ fn invariants_of_the_top_hold() {
     let run = simulate_by(&study, &solving, 0, &study.values(), &times).expect("a run");
     for (drift, value) in run.invariants.iter().zip([8.13, 16.37]) {
         assert!((drift.initial - value).abs() < 1e-14 * value);
-        assert!(drift.largest < 1e-12 * value, "{}: {:e}", drift.name, drift.largest);
+        assert!(
+            drift.largest < 1e-12 * value,
+            "{}: {:e}",
+            drift.name,
+            drift.largest
+        );
     }
 }

@@ -55,12 +55,42 @@ const DAE: &[SolverMethod] = &[
 ];
 
 const TOLERANCES: [f64; 3] = [1e-4, 1e-7, 1e-10];
-/// Error of a run over rtol.
+/// Error of a run over rtol: some hundred steps, each with an error of up to rtol.
 const BOUND: f64 = 100.0;
 
-/// Problems that amplify errors: a bound of their own, and why. `amplification`, below, measures by how much a change of the initial
-/// values by 1 part of their sizes grows until the outputs.
-const AMPLIFYING: &[(&str, f64, &str)] = &[];
+/// Problems that amplify errors: by how much, and why. `amplification`, below, measures by what factor a change of an initial value,
+/// relative to its size, grows until the outputs; elsewhere it is below 16. An error of the first step grows by this factor A, one of
+/// the last step by none: the bound is 20 A.
+const AMPLIFYING: &[(&str, f64, &str)] = &[
+    (
+        "detest_nonstiff/D2",
+        93.0,
+        "orbit of eccentricity 0.3: phase errors grow with every revolution",
+    ),
+    ("detest_nonstiff/D4", 880.0, "the same of eccentricity 0.7"),
+    ("kepler", 610.0, "the same of eccentricity 0.6"),
+    ("pleiades", 230.0, "close encounters of seven stars"),
+    (
+        "beam",
+        100.0,
+        "40 undamped modes, up to 6400 rad/s, through 5 s: no error decays, one of a phase grows",
+    ),
+    (
+        "ringmod",
+        50.0,
+        "10 periods of 20 kHz of a circuit that hardly damps: ten thousands of steps add up",
+    ),
+];
+
+/// What the bound is for a run of so many steps. A method of order below 4 takes thousands of them at 1e-7, and their errors add up.
+fn bound(problem: &Problem, order: u32, steps: usize) -> f64 {
+    let amplifying = AMPLIFYING.iter().find(|(id, ..)| *id == problem.id);
+    let bound = amplifying.map_or(BOUND, |&(_, factor, _)| BOUND.max(20.0 * factor));
+    match order {
+        0..4 => bound * f64::max(1.0, 0.05 * steps as f64),
+        _ => bound,
+    }
+}
 
 /// Problems with methods that miss the bound or end in an error, at all tolerances up to one: why.
 const KNOWN: &[(&str, &[SolverMethod], f64, &str)] = &[];
@@ -102,7 +132,11 @@ fn solve(
     let simulation = simulate_by(study, &solving, 0, &study.values(), &times)?;
     let mut error: f64 = 0.0;
     for (t, reference) in &problem.outputs {
-        let k = simulation.t.iter().rposition(|s| s == t).expect("the output");
+        let k = simulation
+            .t
+            .iter()
+            .rposition(|s| s == t)
+            .expect("the output");
         let x: Vec<f64> = simulation.states.iter().map(|s| s[k]).collect();
         error = error.max(problem.distance(&x, reference));
     }
@@ -133,8 +167,6 @@ fn table(problem: &Problem, methods: &[(SolverMethod, u32)], tolerances: &[f64])
     let study = study(problem);
     let long = LONG.iter().find(|(id, _)| *id == problem.id);
     let tolerances = long.map_or(tolerances, |(_, fewer)| fewer);
-    let amplifying = AMPLIFYING.iter().find(|(id, ..)| *id == problem.id);
-    let bound = amplifying.map_or(BOUND, |&(_, bound, _)| bound);
     let (mut lines, mut wrong) = (String::new(), Vec::new());
     for &(method, order) in methods {
         for &rtol in tolerances {
@@ -156,7 +188,8 @@ fn table(problem: &Problem, methods: &[(SolverMethod, u32)], tolerances: &[f64])
                         "{name} {ratio:9.2e} {:7} steps {:5} rejected {:8} f {spent:7.1} ms",
                         statistics.steps, statistics.rejected, statistics.rhs_evaluations
                     );
-                    (line, ratio < bound)
+                    let most = bound(problem, order, statistics.steps);
+                    (format!("{line} {most:6.0}"), ratio < most)
                 }
                 Err(error) => (format!("{name} {error}"), false),
             };
@@ -168,7 +201,7 @@ fn table(problem: &Problem, methods: &[(SolverMethod, u32)], tolerances: &[f64])
                 (true, Some(_)) => "  within the bound, though listed as known to miss it",
                 (false, Some((.., why))) => *why,
                 (false, None) => {
-                    wrong.push(format!("{line} (bound {bound})"));
+                    wrong.push(line.clone());
                     "  MISSES"
                 }
             };
@@ -254,22 +287,26 @@ fn problems_of_index_3_are_refused() {
 #[test]
 #[ignore = "measures what `AMPLIFYING` says"]
 fn amplification() {
-    for problem in golden::all().iter().filter(|p| !p.is("dae") && !p.is("event")) {
+    let wanted =
+        |p: &&Problem| !p.is("dae") && !p.is("event") && p.states.len() <= 30 && p.id != "ringmod";
+    for problem in golden::all().iter().filter(wanted) {
         let method = match problem.is("stiff") {
             true => SolverMethod::Rodas5p,
-            false => SolverMethod::Tsit5,
+            false => SolverMethod::Dop853,
         };
         let scales = problem.sizes();
         let (mut unit, change) = (problem.clone(), 1e-6);
         let mut at = |text: &str| {
             text.clone_into(&mut unit.toml);
             unit.outputs.iter_mut().for_each(|(_, x)| x.fill(0.0));
-            let solved = solve(&unit, &study(&unit), method, 1e-11).expect("a solution");
+            let solved = solve(&unit, &study(&unit), method, 1e-10).expect("a solution");
             let simulation = solved.simulation;
             let place = |t: &f64| simulation.t.iter().position(|s| s == t).expect("an output");
             let rows: Vec<usize> = problem.outputs.iter().map(|(t, _)| place(t)).collect();
             let state = |i: usize| rows.iter().map(|&k| simulation.states[i][k]).collect();
-            (0..problem.states.len()).map(state).collect::<Vec<Vec<f64>>>()
+            (0..problem.states.len())
+                .map(state)
+                .collect::<Vec<Vec<f64>>>()
         };
         let before = at(&problem.toml);
         let mut largest: f64 = 0.0;
@@ -279,7 +316,11 @@ fn amplification() {
                 .lines()
                 .map(|line| match line.split_once(" = ") {
                     Some((state, value)) if state == name && tail.find(line) < tail.find("\n[") => {
-                        format!("{state} = \"({}) + {:e}\"\n", value.trim_matches('"'), change * scale)
+                        format!(
+                            "{state} = \"({}) + {:e}\"\n",
+                            value.trim_matches('"'),
+                            change * scale
+                        )
                     }
                     _ => format!("{line}\n"),
                 })

@@ -12,11 +12,11 @@
 mod clock;
 mod costate_side;
 mod diffsol_side;
+#[path = "../../tests/golden/mod.rs"]
+mod golden;
 mod ode_solvers_side;
 mod process;
 mod task;
-#[path = "../../tests/golden/mod.rs"]
-mod golden;
 mod work_precision;
 
 use std::rc::Rc;

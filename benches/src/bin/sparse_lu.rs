@@ -71,7 +71,8 @@ mod faer_side {
             let symbolic = factorize_symbolic_lu(pattern.as_ref(), LuSymbolicParams::default())
                 .expect("a symbolic factorization");
             let need = symbolic.factorize_numeric_lu_scratch::<f64>(Par::Seq, Default::default());
-            let memory = MemBuffer::new(need.or(symbolic.solve_in_place_scratch::<f64>(1, Par::Seq)));
+            let memory =
+                MemBuffer::new(need.or(symbolic.solve_in_place_scratch::<f64>(1, Par::Seq)));
             Self {
                 pattern,
                 symbolic,
@@ -99,9 +100,8 @@ mod faer_side {
         }
         fn solve(&mut self, b: &mut [f64]) {
             let n = b.len();
-            let lu = {
-                faer::sparse::linalg::lu::LuRef::new_unchecked(&self.symbolic, &self.numeric)
-            };
+            let lu =
+                { faer::sparse::linalg::lu::LuRef::new_unchecked(&self.symbolic, &self.numeric) };
             lu.solve_in_place_with_conj(
                 Conj::No,
                 MatMut::from_column_major_slice_mut(b, n, 1),
@@ -120,8 +120,12 @@ mod klu {
     #[link(name = "klu")]
     unsafe extern "C" {
         fn klu_defaults(common: *mut c_void) -> c_int;
-        fn klu_analyze(n: c_int, ap: *mut c_int, ai: *mut c_int, common: *mut c_void)
-        -> *mut c_void;
+        fn klu_analyze(
+            n: c_int,
+            ap: *mut c_int,
+            ai: *mut c_int,
+            common: *mut c_void,
+        ) -> *mut c_void;
         fn klu_factor(
             ap: *mut c_int,
             ai: *mut c_int,
@@ -290,7 +294,10 @@ fn main() {
             Box::new(klu::Klu::new(&pattern, &matrices[0])),
         ];
         println!("5-point grid of {side} by {side}: {n} unknowns; medians, microseconds");
-        println!("{:10} {:>9} {:>9} {:>10}", "", "refactor", "solve", "residual");
+        println!(
+            "{:10} {:>9} {:>9} {:>10}",
+            "", "refactor", "solve", "residual"
+        );
         let repeats = 200_000 / n as u32;
         let rounds = 31;
         let mut times = vec![[Vec::new(), Vec::new()]; rivals.len()];
@@ -320,7 +327,10 @@ fn main() {
             rival.refactor(&matrices[1]);
             rival.solve(&mut x);
             let residual = residual(&pattern, &matrices[1], &x, &b);
-            print!("{:10} {refactor:9.1} {solve:9.1} {residual:10.1e}", rival.name());
+            print!(
+                "{:10} {refactor:9.1} {solve:9.1} {residual:10.1e}",
+                rival.name()
+            );
             match rival.stored() {
                 Some(stored) => println!("   {stored} numbers stored"),
                 None => println!(),

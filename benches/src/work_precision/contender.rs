@@ -44,7 +44,8 @@ pub fn costate(problem: &Problem, method: SolverMethod) -> Result<Contender, Str
         let (mut run, times) = (Run::<f64>::new(&study.equations), times.clone());
         let values = study.values();
         Box::new(move || {
-            run.prepare(0, &values, start, end).map_err(|e| e.to_string())?;
+            run.prepare(0, &values, start, end)
+                .map_err(|e| e.to_string())?;
             let mut samples = Samples::new(times.clone()).map_err(|e| e.to_string())?;
             let statistics = run
                 .solve(method, &options, None, &mut samples)

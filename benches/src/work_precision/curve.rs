@@ -43,17 +43,19 @@ pub fn measure(problem: &Problem, contenders: &[Contender], tolerances: &[f64]) 
                 Err(why) => eprintln!("{}: {} at {rtol:e}: {why}", problem.id, contender.name),
             }
         }
-        let mut works: Vec<Box<dyn FnMut() + '_>> = ready
-            .iter_mut()
-            .map(|(_, solve, _)| {
-                Box::new(move || {
-                    std::hint::black_box(solve().is_ok());
-                }) as Box<dyn FnMut()>
-            })
-            .collect();
-        let mut works: Vec<&mut dyn FnMut()> = works.iter_mut().map(|w| &mut **w as _).collect();
-        let times = medians(&mut works);
-        drop(works);
+        let times = {
+            let mut works: Vec<Box<dyn FnMut() + '_>> = ready
+                .iter_mut()
+                .map(|(_, solve, _)| {
+                    Box::new(move || {
+                        std::hint::black_box(solve().is_ok());
+                    }) as Box<dyn FnMut()>
+                })
+                .collect();
+            let mut works: Vec<&mut dyn FnMut()> =
+                works.iter_mut().map(|w| &mut **w as _).collect();
+            medians(&mut works)
+        };
         for ((i, _, answer), cpu) in ready.iter().zip(times) {
             curves[*i].points.push(Point {
                 rtol,
@@ -81,7 +83,11 @@ impl Curve {
             Some((a.cpu.ln() + share * (b.cpu.ln() - a.cpu.ln())).exp())
         });
         // Where the loosest solve is already better, its time is what there is.
-        let loosest = self.points.first().filter(|p| p.error < error).map(|p| p.cpu);
+        let loosest = self
+            .points
+            .first()
+            .filter(|p| p.error < error)
+            .map(|p| p.cpu);
         crossings.chain(loosest).min_by(f64::total_cmp)
     }
 }

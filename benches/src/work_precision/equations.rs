@@ -62,8 +62,8 @@ fn lotka_volterra(x: &[f64], dx: &mut [f64]) {
 
 /// Positions x, positions y, velocities x, velocities y of the seven stars.
 const PLEIADES: [f64; 28] = [
-    3.0, 3.0, -1.0, -3.0, 2.0, -2.0, 2.0, 3.0, -3.0, 2.0, 0.0, 0.0, -4.0, 4.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.75, -1.5,
-    0.0, 0.0, 0.0, -1.25, 1.0, 0.0, 0.0,
+    3.0, 3.0, -1.0, -3.0, 2.0, -2.0, 2.0, 3.0, -3.0, 2.0, 0.0, 0.0, -4.0, 4.0, 0.0, 0.0, 0.0, 0.0,
+    0.0, 1.75, -1.5, 0.0, 0.0, 0.0, -1.25, 1.0, 0.0, 0.0,
 ];
 
 fn pleiades(x: &[f64], dx: &mut [f64]) {
@@ -73,7 +73,10 @@ fn pleiades(x: &[f64], dx: &mut [f64]) {
     pulls.fill(0.0);
     for i in 0..7 {
         for j in i + 1..7 {
-            let (a, b) = (positions[j] - positions[i], positions[7 + j] - positions[7 + i]);
+            let (a, b) = (
+                positions[j] - positions[i],
+                positions[7 + j] - positions[7 + i],
+            );
             let square = a * a + b * b;
             let inverse = 1.0 / (square * square.sqrt());
             // star number i has mass i + 1
@@ -135,7 +138,8 @@ fn hires_jacobian(x: &[f64], v: &[f64], out: &mut [f64]) {
 }
 
 const POLLU: [f64; 20] = [
-    0.0, 0.2, 0.0, 0.04, 0.0, 0.0, 0.1, 0.3, 0.01, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.007, 0.0, 0.0, 0.0,
+    0.0, 0.2, 0.0, 0.04, 0.0, 0.0, 0.1, 0.3, 0.01, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.007, 0.0,
+    0.0, 0.0,
 ];
 
 /// Reactions of POLLU: rate constant, species that react, numbered from 0 (one, or two whose product it is).
@@ -169,7 +173,8 @@ const REACTIONS: [(f64, usize, Option<usize>); 25] = [
 
 /// What the reactions, at rates r, make and use up.
 fn pollu_sum(r: &[f64; 25], out: &mut [f64]) {
-    out[0] = -r[0] - r[9] - r[13] - r[22] - r[23] + r[1] + r[2] + r[8] + r[10] + r[11] + r[21] + r[24];
+    out[0] =
+        -r[0] - r[9] - r[13] - r[22] - r[23] + r[1] + r[2] + r[8] + r[10] + r[11] + r[21] + r[24];
     out[1] = -r[1] - r[2] - r[8] - r[11] + r[0] + r[20];
     out[2] = -r[14] + r[0] + r[16] + r[18] + r[21];
     out[3] = -r[1] - r[15] - r[16] - r[22] + r[14];
@@ -225,14 +230,22 @@ mod tests {
             run.prepare(0, &study.values(), start, end).expect("a run");
             let system = run.system(SolverMethod::Tsit5).expect("a system");
             let n = equations.initial.len();
-            let x: Vec<f64> = (0..n).map(|i| equations.initial[i] + 0.1 + 0.01 * i as f64).collect();
+            let x: Vec<f64> = (0..n)
+                .map(|i| equations.initial[i] + 0.1 + 0.01 * i as f64)
+                .collect();
             let (mut ours, mut by_hand) = (vec![0.0; n], vec![0.0; n]);
             system.rhs(start, &x, &mut ours);
             (equations.rhs)(&x, &mut by_hand);
             for (a, b) in ours.iter().zip(&by_hand) {
-                assert!((a - b).abs() <= 1e-12 * (a.abs() + 1.0), "{}: {a} {b}", equations.id);
+                assert!(
+                    (a - b).abs() <= 1e-12 * (a.abs() + 1.0),
+                    "{}: {a} {b}",
+                    equations.id
+                );
             }
-            let Some(jacobian) = equations.jacobian else { continue };
+            let Some(jacobian) = equations.jacobian else {
+                continue;
+            };
             let v: Vec<f64> = (0..n).map(|i| 1.0 - 0.07 * i as f64).collect();
             let mut slope = vec![0.0; n];
             jacobian(&x, &v, &mut slope);

@@ -102,7 +102,9 @@ fn parse(words: &[String]) -> Result<Request, String> {
         peers: true,
     };
     let numbers = |text: &str| -> Result<Vec<f64>, String> {
-        let parsed = text.split(',').map(|n| n.parse().map_err(|e| format!("`{n}`: {e}")));
+        let parsed = text
+            .split(',')
+            .map(|n| n.parse().map_err(|e| format!("`{n}`: {e}")));
         parsed.collect()
     };
     let mut words = words.iter();
@@ -121,9 +123,11 @@ fn parse(words: &[String]) -> Result<Request, String> {
             "--at" => request.errors = numbers(value()?)?,
             "--out" => request.out = value()?.into(),
             "--no-peers" => request.peers = false,
-            flag if flag.starts_with('-') => return Err(format!(
-                "unknown option `{flag}`: there are --methods, --tolerances, --at, --out, --no-peers"
-            )),
+            flag if flag.starts_with('-') => {
+                return Err(format!(
+                    "unknown option `{flag}`: there are --methods, --tolerances, --at, --out, --no-peers"
+                ));
+            }
             id => request
                 .problems
                 .push(golden::find(id).ok_or(format!("no problem `{id}` in tests/data/ode"))?),

@@ -9,7 +9,12 @@ use super::curve::{Curve, Point};
 use crate::golden::Problem;
 
 /// Prints the tables and writes the files.
-pub fn write(problem: &Problem, curves: &[Curve], errors: &[f64], out: &Path) -> Result<(), String> {
+pub fn write(
+    problem: &Problem,
+    curves: &[Curve],
+    errors: &[f64],
+    out: &Path,
+) -> Result<(), String> {
     let text = table(problem, curves) + &matched(curves, errors);
     println!("{text}");
     let name = problem.id.replace('/', "-");
@@ -70,7 +75,9 @@ fn matched(curves: &[Curve], errors: &[f64]) -> String {
     text.push('\n');
     for &error in errors {
         let best = |ours: bool| {
-            let of = curves.iter().filter(|c| c.name.starts_with("costate ") == ours);
+            let of = curves
+                .iter()
+                .filter(|c| c.name.starts_with("costate ") == ours);
             let times = of.filter_map(|c| Some((c.cpu_at(error)?, &c.name)));
             times.min_by(|a, b| a.0.total_cmp(&b.0))
         };
@@ -115,7 +122,8 @@ fn plot(problem: &Problem, curves: &[Curve]) -> Plot {
             .iter()
             .enumerate()
             .flat_map(|(i, curve)| {
-                let points: Vec<(f64, f64)> = curve.points.iter().map(|p| (p.error, of(p))).collect();
+                let points: Vec<(f64, f64)> =
+                    curve.points.iter().map(|p| (p.error, of(p))).collect();
                 let ink = Ink::Series(i);
                 [
                     Layer::Line {

@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use diffsol::{
     DenseMatrix, MatrixCommon, NalgebraLU, NalgebraMat, OdeBuilder, OdeSolverMethod, Vector,
+    VectorView,
 };
 use ode_solvers::{DVector, Dop853, Dopri5, System};
 
@@ -77,7 +78,10 @@ fn diffsol_tsit45(task: &Task, rtol: f64) -> Solve {
         .rtol(rtol)
         .atol(task.atol(rtol))
         .rhs(move |x, _p, _t, dx| counted(equations, x, dx))
-        .init(|_p, _t, x| x.copy_from_slice(equations.initial), equations.initial.len())
+        .init(
+            |_p, _t, x| x.copy_from_slice(equations.initial),
+            equations.initial.len(),
+        )
         .build();
     Box::new(move || {
         let before = EVALUATIONS.get();
@@ -104,7 +108,10 @@ macro_rules! implicit {
                         }
                     },
                 )
-                .init(|_p, _t, x| x.copy_from_slice(equations.initial), equations.initial.len())
+                .init(
+                    |_p, _t, x| x.copy_from_slice(equations.initial),
+                    equations.initial.len(),
+                )
                 .build();
             Box::new(move || {
                 let before = EVALUATIONS.get();
