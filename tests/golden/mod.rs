@@ -3,6 +3,8 @@
 //!
 //! Shared by tests and benches; knows nothing of Costate but its scenario language.
 
+#![allow(dead_code, reason = "tests and benches each use a part")]
+
 mod beam;
 mod discontinuous;
 
