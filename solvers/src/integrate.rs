@@ -87,6 +87,7 @@ impl<S: Scalar, M> Integrator<S, M> {
             return Err(SolveError::StepRequired);
         }
         recorder.started(times, x)?;
+        self.method.begin();
         let mut drive = Drive {
             options,
             direction: direction(times),
@@ -174,6 +175,7 @@ impl<S: Scalar, M> Integrator<S, M> {
         self.check_shapes(system, x, times)?;
         M::check(system)?;
         recorder.started(times, x)?;
+        self.method.begin();
         let mut statistics = Statistics::default();
         let mut steps = mesh.steps.iter().peekable();
         for (stop, &end) in times.iter().enumerate() {

@@ -7,13 +7,17 @@
 //!
 //! * A model implements [`System`] (and [`ImplicitSystem`] for stiff methods) over a [`Scalar`].
 //! * A [`Method`] makes one step: [`Tsit5`] and its family ([`explicit`]) for systems that are not stiff,
-//!   [`Rodas5P`] for those that are, [`symplectic`] ones for mechanics over long times. It knows its error
-//!   and its dense output, and publishes its tableau for the adjoints.
+//!   [`Rodas5P`] for those that are, the [`esdirk`] methods where Jacobians are dear, [`Radau5`] for high
+//!   accuracy and mass matrices, [`multistep`] ones for many states, [`symplectic`] ones for mechanics over
+//!   long times, [`AutoSwitch`] where nobody knows. It knows its error and its dense output, and publishes
+//!   its tableau for the adjoints.
 //! * An [`Integrator`] drives a method through stop times under error control ([`control`]), or along a
 //!   recorded [`Mesh`] again, to the last bit. It owns every buffer: solves after the first allocate
 //!   nothing.
 //! * A [`method::Recorder`] watches: [`Samples`] at given times, a [`Mesh`] of step sizes, a [`Trajectory`]
 //!   of everything, a [`StopFlag`], or a pair of them.
+//! * [`linalg`] factors the matrices of implicit methods, dense, banded or sparse ([`IterationMatrix`]), or
+//!   solves with none ([`linalg::Gmres`]); [`Coloring`] finds a sparse Jacobian from few products.
 //! * A solve that cannot go on says where and why in a [`SolveError`]; no state, time or option makes it
 //!   panic or hang.
 //! * [`peers`] runs the solvers of the crate `ode_solvers` as an independent check.
@@ -44,6 +48,7 @@
 //! # Ok::<(), costate_solvers::SolveError>(())
 //! ```
 
+pub mod auto;
 pub mod consistent;
 pub mod control;
 pub mod error;
@@ -64,6 +69,7 @@ pub mod scalar;
 pub mod symplectic;
 pub mod system;
 
+pub use auto::{AutoSwitch, Switch};
 pub use error::SolveError;
 pub use esdirk::{KenCarp4, Kvaerno3, Kvaerno4, Kvaerno5, TrBdf2};
 pub use events::{Action, Direction, Hybrid, NoEvents};

@@ -1,5 +1,6 @@
 //! The one interface of a one-step method, and of what watches its steps.
 
+use crate::auto::Switch;
 use crate::error::SolveError;
 use crate::options::{Options, Statistics};
 use crate::scalar::Scalar;
@@ -71,6 +72,12 @@ pub trait Method<S: Scalar, F: ?Sized> {
         let _ = (system, t, x, options, statistics);
         Ok(())
     }
+    /// The changes between methods since the solve began, for a method that is several.
+    fn switches(&self) -> &[Switch] {
+        &[]
+    }
+    /// A new solve begins: forgets everything that the last one left.
+    fn begin(&mut self) {}
     /// Forgets what was carried from the last step (FSAL stage): call at the start and after every jump.
     fn restart(&mut self, system: &mut F, t: S, x: &[S], statistics: &mut Statistics);
     /// f at the start of the step (valid after `restart` and `accept`).

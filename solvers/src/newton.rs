@@ -49,6 +49,28 @@ pub enum Progress {
     },
 }
 
+/// Why the stages of a step were not found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Failure {
+    /// f is not finite in a stage; the first state
+    NotFinite(usize),
+    /// W could not be factored
+    Singular,
+    /// no convergence: the state with the largest correction, and the factor on the step size that may help
+    NotConverged(usize, f64),
+}
+
+impl Failure {
+    /// The result of the step, and the factor on its size.
+    pub fn into_trial(self) -> (Trial, f64) {
+        match self {
+            Self::NotFinite(state) => (Trial::NotFinite { state }, 0.25),
+            Self::Singular => (Trial::Singular, 0.25),
+            Self::NotConverged(state, factor) => (Trial::NotConverged { state }, factor),
+        }
+    }
+}
+
 /// The convergence test of one nonlinear system after the other; see the module.
 #[derive(Debug, Clone)]
 pub struct Newton {
@@ -230,8 +252,8 @@ impl<S: Scalar> LaggedJacobian<S> {
 /// Most corrections of tangents: a rate of 0.7 is down to rounding by then.
 const MOST_TANGENT_CORRECTIONS: usize = 100;
 
-/// Corrects the tangents of a stage until they settle; its values stay. `correct` leaves in its argument the
-/// correction of the unknowns, which are then given to `update` one by one.
+/// Repeats `correct` until the tangents of a stage settle. It makes one correction of them, the values held,
+/// and says how large the correction and the tangents are ([`add_tangents`]).
 pub fn polish<S: Scalar>(mut correct: impl FnMut() -> (f64, f64)) {
     if S::WIDTH == 1 {
         return;

@@ -81,6 +81,8 @@ pub struct Statistics {
     pub rhs_evaluations: usize,
     /// evaluations of the Jacobian
     pub jacobians: usize,
+    /// changes between the methods of `auto`
+    pub switches: usize,
     /// jumps made by events
     pub events: usize,
     /// LU factorisations

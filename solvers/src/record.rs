@@ -188,12 +188,18 @@ impl<S: Scalar> Recorder<S> for Samples<S> {
 
     #[inline]
     fn reads_inside(&self, t: S, t_new: S) -> bool {
-        let next = self.times.get(self.places.len());
-        // times at either end whose tangents move are interpolated, too
-        next.is_some_and(|next| {
-            let (next, end) = (next.value() * self.sign, t_new.value() * self.sign);
-            next < end && next > t.value() * self.sign || S::WIDTH > 1 && next <= end
-        })
+        let (start, end) = (t.value() * self.sign, t_new.value() * self.sign);
+        let mut rest = self.times[self.places.len()..]
+            .iter()
+            .map(|next| next.value() * self.sign);
+        if S::WIDTH > 1 {
+            // times at either end whose tangents move are interpolated, too
+            rest.next().is_some_and(|next| next <= end)
+        } else {
+            // a time at the start takes the state there, whatever follows it
+            rest.find(|&next| next > start)
+                .is_some_and(|next| next < end)
+        }
     }
 
     #[inline]

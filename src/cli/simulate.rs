@@ -144,6 +144,11 @@ fn statistics(result: &Simulation) -> Value {
         "newton_iterations": s.newton_iterations,
         "newton_failures": s.newton_failures,
         "events": s.events,
+        "switches": result
+            .switches
+            .iter()
+            .map(|w| json!({ "t": w.t, "to": if w.to_stiff { "rodas5p" } else { "tsit5" } }))
+            .collect::<Vec<_>>(),
     })
 }
 

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use costate_solvers::explicit::Tsit5;
-use costate_solvers::record::Mesh;
-use costate_solvers::rosenbrock::Rodas5P;
-use costate_solvers::{Hybrid, Integrator, Method, Options, Recorder, SolveError, Statistics};
+use costate_solvers::{
+    AutoSwitch, Bs3, Dop853, Dopri5, Euler, Heun, Hybrid, ImplicitMidpoint, Integrator, KenCarp4,
+    Kvaerno3, Kvaerno4, Kvaerno5, Mesh, Method, Midpoint, Options, Radau5, Recorder, Rk4, Rodas3,
+    Rodas4, Rodas5P, SolveError, Statistics, Switch, TrBdf2, Tsit5, Verlet, Vern7, Vern9, Yoshida4,
+    Yoshida6, Yoshida8,
+};
 
 use super::equations::Equations;
 use super::run::{RunError, implicit_system};
@@ -25,6 +27,8 @@ pub(super) trait AnySolver<S: ModelScalar> {
         recorder: &mut dyn Recorder<S>,
         hybrid: &mut dyn Hybrid<S>,
     ) -> Result<Statistics, SolveError>;
+    /// The changes between the methods of `auto` on the last solve.
+    fn switches(&self) -> &[Switch];
     /// [`Integrator::replay_hybrid`].
     fn replay(
         &mut self,
@@ -60,6 +64,10 @@ impl<S: ModelScalar, M: Method<S, ModelSystem<S>>> AnySolver<S> for Stepped<S, M
             .run_hybrid(&mut self.system, x, times, options, recorder, hybrid)
     }
 
+    fn switches(&self) -> &[Switch] {
+        self.integrator.method().switches()
+    }
+
     fn replay(
         &mut self,
         x: &mut [S],
@@ -76,24 +84,55 @@ impl<S: ModelScalar, M: Method<S, ModelSystem<S>>> AnySolver<S> for Stepped<S, M
 }
 
 fn boxed<S: ModelScalar, M: Method<S, ModelSystem<S>> + 'static>(
-    system: ModelSystem<S>,
-) -> Box<dyn AnySolver<S>> {
+    mut system: ModelSystem<S>,
+    p: &[S],
+) -> Result<Box<dyn AnySolver<S>>, RunError> {
+    // a mass matrix has its values before a method looks at it
+    system.set_parameters(p)?;
     let integrator = Integrator::<S, M>::new(&system);
-    Box::new(Stepped { system, integrator })
+    Ok(Box::new(Stepped { system, integrator }))
 }
 
 /// The solver of a method for the equations.
 pub(super) fn any_solver<S: ModelScalar>(
     method: SolverMethod,
     equations: &Equations,
+    p: &[S],
 ) -> Result<Box<dyn AnySolver<S>>, RunError> {
     let explicit = || match equations.mass {
         None => Ok(ModelSystem::explicit(Arc::clone(&equations.rhs))),
         Some(_) => Err(RunError::NoMass(method.name())),
     };
-    Ok(match method {
-        SolverMethod::Tsit5 => boxed::<S, Tsit5<S>>(explicit()?),
-        SolverMethod::Rodas5p => boxed::<S, Rodas5P<S>>(implicit_system(equations)?),
-        _ => return Err(RunError::NoSuchSolver(method.name())),
-    })
+    let implicit = || implicit_system(equations);
+    match method {
+        SolverMethod::Auto => boxed::<S, AutoSwitch<S>>(implicit()?, p),
+        SolverMethod::Euler => boxed::<S, Euler<S>>(explicit()?, p),
+        SolverMethod::Midpoint => boxed::<S, Midpoint<S>>(explicit()?, p),
+        SolverMethod::Heun => boxed::<S, Heun<S>>(explicit()?, p),
+        SolverMethod::Rk4 => boxed::<S, Rk4<S>>(explicit()?, p),
+        SolverMethod::Bs3 => boxed::<S, Bs3<S>>(explicit()?, p),
+        SolverMethod::Dopri5 => boxed::<S, Dopri5<S>>(explicit()?, p),
+        SolverMethod::Tsit5 => boxed::<S, Tsit5<S>>(explicit()?, p),
+        SolverMethod::Dop853 => boxed::<S, Dop853<S>>(explicit()?, p),
+        SolverMethod::Vern7 => boxed::<S, Vern7<S>>(explicit()?, p),
+        SolverMethod::Vern9 => boxed::<S, Vern9<S>>(explicit()?, p),
+        SolverMethod::Rodas3 => boxed::<S, Rodas3<S>>(implicit()?, p),
+        SolverMethod::Rodas4 => boxed::<S, Rodas4<S>>(implicit()?, p),
+        SolverMethod::Rodas5p => boxed::<S, Rodas5P<S>>(implicit()?, p),
+        SolverMethod::TrBdf2 => boxed::<S, TrBdf2<S>>(implicit()?, p),
+        SolverMethod::Kvaerno3 => boxed::<S, Kvaerno3<S>>(implicit()?, p),
+        SolverMethod::Kvaerno4 => boxed::<S, Kvaerno4<S>>(implicit()?, p),
+        SolverMethod::Kvaerno5 => boxed::<S, Kvaerno5<S>>(implicit()?, p),
+        SolverMethod::KenCarp4 => boxed::<S, KenCarp4<S>>(implicit()?, p),
+        SolverMethod::Radau5 => boxed::<S, Radau5<S>>(implicit()?, p),
+        SolverMethod::Verlet => boxed::<S, Verlet<S>>(implicit()?, p),
+        SolverMethod::Yoshida4 => boxed::<S, Yoshida4<S>>(implicit()?, p),
+        SolverMethod::Yoshida6 => boxed::<S, Yoshida6<S>>(implicit()?, p),
+        SolverMethod::Yoshida8 => boxed::<S, Yoshida8<S>>(implicit()?, p),
+        SolverMethod::ImplicitMidpoint => boxed::<S, ImplicitMidpoint<S>>(implicit()?, p),
+        SolverMethod::Bdf
+        | SolverMethod::Ndf
+        | SolverMethod::OdeSolversDopri5
+        | SolverMethod::OdeSolversDop853 => Err(RunError::NoSuchSolver(method.name())),
+    }
 }

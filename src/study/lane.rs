@@ -276,5 +276,6 @@ pub(super) fn add(total: &mut Statistics, one: Statistics) {
     total.factorizations += one.factorizations;
     total.newton_iterations += one.newton_iterations;
     total.newton_failures += one.newton_failures;
+    total.switches += one.switches;
     total.events += one.events;
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use costate_solvers::explicit::tsit5::Tsit5;
 use costate_solvers::peers::{self, Peer, PeerSolution};
 use costate_solvers::record::{Mesh, StopFlag};
-use costate_solvers::rosenbrock::rodas5p::Rodas5P;
-use costate_solvers::{Integrator, Options, Recorder, SolveError, Statistics};
+use costate_solvers::{
+    Integrator, Options, Recorder, Rodas5P, SolveError, Statistics, Switch, Tsit5,
+};
 
 use thiserror::Error;
 
@@ -282,6 +282,11 @@ impl<S: ModelScalar> Run<S> {
         }
     }
 
+    /// The changes between the methods of `auto` on the last solve.
+    pub fn switches(&self) -> &[Switch] {
+        self.other.as_ref().map_or(&[], |(_, any)| any.switches())
+    }
+
     /// Works with the solver of any method, events handled.
     fn by_any(
         &mut self,
@@ -294,7 +299,10 @@ impl<S: ModelScalar> Run<S> {
         ) -> Result<Statistics, SolveError>,
     ) -> Result<Statistics, RunError> {
         if self.other.as_ref().is_none_or(|(made, _)| *made != method) {
-            self.other = Some((method, any_solver(method, &self.equations)?));
+            self.other = Some((
+                method,
+                any_solver(method, &self.equations, &self.parameters)?,
+            ));
         }
         let Some((_, any)) = &mut self.other else {
             return Err(RunError::NoSuchSolver(method.name()));

@@ -1,7 +1,7 @@
 //! Solve one experiment and read states and observables at given times, with the events on the way.
 
 use costate_solvers::record::Samples;
-use costate_solvers::{Statistics, peers};
+use costate_solvers::{SolveError, Statistics, Switch, peers};
 
 use super::error::StudyError;
 use super::run::{Run, RunError};
@@ -23,6 +23,8 @@ pub struct Simulation {
     pub ended_by: Option<usize>,
     /// how far each invariant strayed
     pub invariants: Vec<Drift>,
+    /// the changes between the methods of `auto`
+    pub switches: Vec<Switch>,
     /// what the solve counted
     pub statistics: Statistics,
     /// the method that solved
@@ -85,7 +87,7 @@ pub fn simulate(
     )
 }
 
-/// The same by a method chosen before.
+/// The same by a method chosen before. (Where the explicit half of `auto` gets stuck, rodas5p solves it all.)
 pub fn simulate_by(
     study: &Study,
     solving: &Solving,
@@ -96,6 +98,31 @@ pub fn simulate_by(
     if let Some(peer) = peer(solving.stepper) {
         return simulate_by_peer(study, solving, experiment, p, times, peer);
     }
+    let result = simulate_by_one(study, solving, experiment, p, times);
+    match result {
+        Err(StudyError::Solve {
+            error: SolveError::TooManySteps { t, .. } | SolveError::StepSizeTooSmall { t, .. },
+            ..
+        }) if solving.stepper == SolverMethod::Auto => {
+            let stiff = Solving {
+                stepper: SolverMethod::Rodas5p,
+                choice: Choice::ExplicitFailed { t },
+                ..solving.clone()
+            };
+            // where that fails, too, the first account is as good as the second
+            simulate_by_one(study, &stiff, experiment, p, times).or(result)
+        }
+        result => result,
+    }
+}
+
+fn simulate_by_one(
+    study: &Study,
+    solving: &Solving,
+    experiment: usize,
+    p: &[f64],
+    times: &[f64],
+) -> Result<Simulation, StudyError> {
     let fail = |error: RunError| study.run_error(error, experiment);
     let mut run = prepared(study, experiment, p)?;
     run.log.keeps_states = true;
@@ -121,12 +148,25 @@ pub fn simulate_by(
         .zip(samples.values().chunks_exact(n.max(1)));
     let rows = rows(sampled, &events);
     let ended_by = run.log.ended.map(|_| events.len().saturating_sub(1));
+    let switches = run.switches().to_vec();
     let mut simulation = read(study, &mut run, experiment, &rows)?;
     simulation.events = events;
     simulation.ended_by = ended_by;
     simulation.statistics = statistics;
-    simulation.method = solving.stepper.name();
-    simulation.choice = solving.choice;
+    (simulation.method, simulation.choice) = match (solving.stepper, switches.first()) {
+        (SolverMethod::Auto, None) => (SolverMethod::Tsit5.name(), Choice::NonStiff),
+        (SolverMethod::Auto, Some(first)) => (
+            "tsit5 and rodas5p",
+            Choice::Switched {
+                t: first.t,
+                step_times_eigenvalue: first.step_times_eigenvalue,
+                to_stiff: statistics.switches.div_ceil(2),
+                back: statistics.switches / 2,
+            },
+        ),
+        (method, _) => (method.name(), solving.choice),
+    };
+    simulation.switches = switches;
     Ok(simulation)
 }
 
@@ -260,6 +300,7 @@ fn read(
         events: Vec::new(),
         ended_by: None,
         invariants,
+        switches: Vec::new(),
         statistics: Statistics::default(),
         method: "",
         choice: Choice::Named,

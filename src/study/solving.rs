@@ -36,6 +36,17 @@ pub enum Choice {
         /// step size times the largest eigenvalue there
         step_times_eigenvalue: f64,
     },
+    /// `auto`: changed between its methods on the way
+    Switched {
+        /// when the system turned stiff first
+        t: f64,
+        /// step size times the largest eigenvalue there
+        step_times_eigenvalue: f64,
+        /// changes to the stiff method
+        to_stiff: usize,
+        /// changes back
+        back: usize,
+    },
     /// `auto`: the explicit method could not finish
     ExplicitFailed {
         /// where it ended
@@ -56,6 +67,15 @@ impl std::fmt::Display for Choice {
             } => write!(
                 f,
                 "chosen: stiff at t = {t:.6e}, where the stability of tsit5, not accuracy, bounds its step (step times largest eigenvalue {step_times_eigenvalue:.1})"
+            ),
+            Self::Switched {
+                t,
+                step_times_eigenvalue,
+                to_stiff,
+                back,
+            } => write!(
+                f,
+                "chosen on the way: stiff from t = {t:.6e}, where the stability of tsit5, not accuracy, bounds its step (step times largest eigenvalue {step_times_eigenvalue:.1}); {to_stiff} change(s) to rodas5p, {back} back"
             ),
             Self::ExplicitFailed { t } => write!(f, "chosen: tsit5 could not pass t = {t:.6e}"),
         }
@@ -116,7 +136,8 @@ impl Solving {
         }
     }
 
-    /// As [`Solving::choose`], the solvers of `ode_solvers` allowed.
+    /// As [`Solving::choose`], but `auto` changes between its methods on the way, and the solvers of
+    /// `ode_solvers` are allowed.
     pub fn for_simulation(study: &Study) -> Result<Self, StudyError> {
         match study.scenario.solver.method {
             method @ (SolverMethod::OdeSolversDopri5 | SolverMethod::OdeSolversDop853) => {
@@ -124,6 +145,15 @@ impl Solving {
                     stepper: method,
                     options: Self::options(study),
                     choice: Choice::Named,
+                })
+            }
+            SolverMethod::Auto
+                if study.equations.mass.is_none() && study.scenario.solver.step.is_none() =>
+            {
+                Ok(Self {
+                    stepper: SolverMethod::Auto,
+                    options: Self::options(study),
+                    choice: Choice::NonStiff,
                 })
             }
             _ => Self::choose(study),

@@ -8,9 +8,6 @@
 //! W = I / (h gamma) - J of the heat equation on a grid of N by N points, J the 5-point Laplacian. The pattern is
 //! analyzed and pivots are chosen before; each row then factors new values and solves once, one thread.
 
-#[path = "../clock.rs"]
-mod clock;
-
 use std::time::{Duration, Instant};
 
 use costate_solvers::Pattern;
@@ -255,7 +252,7 @@ fn laplacian(n: usize) -> (Pattern, Vec<f64>) {
     (pattern, values)
 }
 
-/// W = I / (h gamma) - J, and the largest residual entry of W x = b relative to that of b.
+/// W = I / (h gamma) - J.
 fn iteration_matrix(pattern: &Pattern, jacobian: &[f64], inverse_h_gamma: f64) -> Vec<f64> {
     let mut values: Vec<f64> = jacobian.iter().map(|j| -j).collect();
     for column in 0..pattern.columns() {
@@ -268,6 +265,7 @@ fn iteration_matrix(pattern: &Pattern, jacobian: &[f64], inverse_h_gamma: f64) -
     values
 }
 
+/// The largest entry of b - W x.
 fn residual(pattern: &Pattern, values: &[f64], x: &[f64], b: &[f64]) -> f64 {
     let mut r = b.to_vec();
     for column in 0..pattern.columns() {
@@ -276,6 +274,11 @@ fn residual(pattern: &Pattern, values: &[f64], x: &[f64], b: &[f64]) -> f64 {
         }
     }
     r.iter().fold(0.0, |m: f64, r| m.max(r.abs()))
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
 }
 
 fn main() {
@@ -322,7 +325,7 @@ fn main() {
             }
         }
         for (rival, times) in rivals.iter_mut().zip(times) {
-            let [refactor, solve] = times.map(|t| clock::median(t).as_secs_f64() * 1e6);
+            let [refactor, solve] = times.map(|t| median(t).as_secs_f64() * 1e6);
             let mut x = b.clone();
             rival.refactor(&matrices[1]);
             rival.solve(&mut x);

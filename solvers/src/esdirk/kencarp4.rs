@@ -1,8 +1,8 @@
 //! KenCarp4: the implicit part of Kennedy & Carpenter's ARK4(3)6L\[2\]SA, orders 4(3) with 6 stages.
 //!
-//! Stiffly accurate and L-stable with gamma = 1/4, b_2 = 0. The embedded solution of order 3 is no stage and its
-//! stability function, bounded, does not vanish at infinity: the estimate sees stiff components as too large
-//! rather than too small. (Multiplied by (I - h gamma J)^-1 it is too small on several of the test problems.)
+//! Stiffly accurate and L-stable with gamma = 1/4, b_2 = 0. The embedded solution of order 3 is A-stable,
+//! R(infinity) = -0.15, and the estimate is used as it stands: multiplied by (I - h gamma J)^-1 it comes out
+//! too small on several test problems.
 //!
 //! Cost of an accepted step: five systems of n equations. Dense output of order 3 by the authors' weights
 //! b*_i(theta) = sum_j b*_ij theta^j.

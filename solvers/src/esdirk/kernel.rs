@@ -8,7 +8,7 @@ use crate::error::SolveError;
 use crate::integrate::invalid;
 use crate::linalg::IterationMatrix;
 use crate::method::{Method, Outcome, Trial};
-use crate::newton::{LaggedJacobian, Newton, Progress, add_tangents, polish};
+use crate::newton::{Failure, LaggedJacobian, Newton, Progress, add_tangents, polish};
 use crate::options::{Options, Statistics};
 use crate::scalar::Scalar;
 use crate::system::ImplicitSystem;
@@ -17,8 +17,9 @@ use crate::system::ImplicitSystem;
 const MOST_CORRECTIONS: usize = 10;
 /// Part of the tolerance that an iteration may leave: less changes no step, more shows in the errors.
 const KAPPA: f64 = 0.02;
-/// A Jacobian with which every stage converged faster than this serves the next step, too.
-const FAST: f64 = 0.1;
+/// A Jacobian with which every stage converged faster than this serves the next step, too. (With 0.1 one of
+/// before a turning point can lead to the wrong branch behind it.)
+const FAST: f64 = 0.03;
 /// W is kept where the step size differs from that it was made for by less than this fraction.
 const STRETCH: f64 = 0.2;
 /// A step size within this factor of the ideal one is left alone.
@@ -52,13 +53,6 @@ pub struct Esdirk<S, T> {
     /// factor on the step after one that was not solved
     failure_factor: f64,
     tableau: PhantomData<T>,
-}
-
-/// Why the stages of a step were not found.
-enum Failure {
-    NotFinite(usize),
-    Singular,
-    NotConverged(usize, f64),
 }
 
 impl<S: Scalar, T: Tableau> Esdirk<S, T> {
@@ -259,14 +253,9 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
             let Err(failure) = solved else { break };
             if self.jacobian.is_current() {
                 if self.factored.is_none_or(|old| old == h_gamma) {
-                    return match failure {
-                        Failure::NotFinite(state) => Trial::NotFinite { state },
-                        Failure::Singular => Trial::Singular,
-                        Failure::NotConverged(state, factor) => {
-                            self.failure_factor = factor;
-                            Trial::NotConverged { state }
-                        }
-                    };
+                    let (trial, factor) = failure.into_trial();
+                    self.failure_factor = factor;
+                    return trial;
                 }
             } else {
                 self.jacobian.moved(false);
@@ -305,7 +294,11 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
         self.slope
             .copy_from_slice(&self.accepted[(T::A.len() - 1) * self.n..]);
         self.h_accepted = Some(self.h_trial);
-        self.jacobian.moved(self.newton.slowest() <= FAST);
+        // a W of another step size slows the iteration by itself: that is no fault of the Jacobian
+        let ratio = self.factored.map_or(1.0, |w| self.h_trial * T::GAMMA / w);
+        let mismatch = (ratio - 1.0).abs() / (ratio + 1.0);
+        self.jacobian
+            .moved(self.newton.slowest() <= FAST + mismatch);
     }
 
     fn resize(&mut self, outcome: Outcome) -> Option<f64> {

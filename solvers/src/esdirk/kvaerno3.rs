@@ -1,9 +1,9 @@
 //! Kvaerno's ESDIRK pair of orders 3(2) with 4 stages, "3/2a".
 //!
 //! Solution and embedded solution are both stiffly accurate: stage 3 is the embedded solution (order 2) and
-//! stage 4 the solution (order 3, L-stable), so that the estimate z_4 - z_3 is sound for stiff components as
-//! it stands. c = (0, 2 gamma, 1, 1), gamma = 0.4358665215 as published (to ten digits, which the other
-//! coefficients match).
+//! stage 4 the solution (order 3, L-stable). The embedded one is A-stable, R(infinity) = -0.96, so that the
+//! estimate z_4 - z_3 serves for stiff components as it stands. c = (0, 2 gamma, 1, 1), gamma = 0.4358665215
+//! as published (to ten digits, which the other coefficients match).
 //!
 //! Cost of an accepted step: three systems of n equations. Dense output of order 3: the cubic through both
 //! ends and their slopes.

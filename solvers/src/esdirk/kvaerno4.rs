@@ -1,8 +1,9 @@
 //! Kvaerno's ESDIRK pair of orders 4(3) with 5 stages, "4/3a".
 //!
 //! Solution and embedded solution are both stiffly accurate: stage 4 is the embedded solution (order 3) and
-//! stage 5 the solution (order 4, L-stable), so that the estimate z_5 - z_4 is sound for stiff components as
-//! it stands. c = (0, 2 gamma, 0.468, 1, 1), gamma = 0.4358665215 as published.
+//! stage 5 the solution (order 4). Here it is the embedded one that is L-stable; the solution is A-stable with
+//! R(infinity) = 0.72, so that transients left over from steps too large die out slowly: of the family the
+//! least fit for very stiff systems. c = (0, 2 gamma, 0.468, 1, 1), gamma = 0.4358665215 as published.
 //!
 //! Cost of an accepted step: four systems of n equations. Dense output of order 3: the cubic through both
 //! ends and their slopes (the stages admit no interpolant of order 4).

@@ -10,7 +10,7 @@
 //!
 //! The diagonal is the same gamma in every stage, so one LU of W = I / (h gamma) - J serves them all, and,
 //! as long as the iteration converges fast, several steps ([`crate::newton`]). The last stage is the
-//! solution (stiff accuracy), hence L-stable and fit for large h. The slope is taken from the increment,
+//! solution (stiff accuracy), fit for large h. The slope is taken from the increment,
 //! k_i = (z_i - h sum a_ij k_j) / (h gamma), not from f at it: f would multiply what the iteration left by J.
 //!
 //! Guesses: k_i is extrapolated from the earlier slopes of the step, k_2 from those of the step before.
@@ -19,9 +19,14 @@
 //! factored again; and W stays where h changed by less than 20 % (a correction is then scaled by
 //! 2 / (1 + h_W / h), which halves the error that an eigenvalue near 0 sees).
 //!
-//! Dense output x(t + theta h) = x + h sum b_i(theta) k_i needs nothing further.
+//! Dense output x(t + theta h) = x + h sum b_i(theta) k_i needs nothing further. In very stiff components the
+//! slopes are less accurate than the increments (order 2), and the error inside a step is larger than at its
+//! ends, by orders of magnitude at fine tolerances; where that matters make the time a stop time.
 //!
-//! Stages ([`Method::stages`]): k_1, ..., k_s, each n long.
+//! A matrix kept from earlier steps makes a step depend on what came before to within the iteration's
+//! tolerance: [`crate::Integrator::replay`] repeats a solve to that, not to the last bit.
+//!
+//! Stages ([`crate::Method::stages`]): k_1, ..., k_s, each n long.
 //!
 //! The methods: [`TrBdf2`] (order 2), [`Kvaerno3`], [`Kvaerno4`], [`Kvaerno5`], [`KenCarp4`]. Against
 //! [`crate::Rodas5P`] they need no exact Jacobian, few Jacobians and few factorizations, which pays where

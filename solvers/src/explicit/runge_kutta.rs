@@ -52,7 +52,7 @@ pub trait Tableau: Debug + Clone + Copy + Default + Send + Sync + 'static {
     const COARSE_ERROR: &'static [f64] = &[];
     /// b_i(theta) = sum_m DENSE[i * DENSE_DEGREE + m] theta^(m + 1), one row of coefficients a row of `A`.
     const DENSE: &'static [f64];
-    /// Degree of the polynomials b_i(theta).
+    /// Degree of the polynomials b_i(theta), 2 at least.
     const DENSE_DEGREE: usize;
     /// Two stages at the same node, for the stiffness estimate.
     const TWINS: Option<(usize, usize)> = None;
@@ -437,11 +437,18 @@ impl<S: Scalar, T: Tableau, F: System<S> + ?Sized> Method<S, F> for RungeKutta<S
 /// Weight b_j(theta) of stage `j` (from 0) in the dense output of `T`.
 #[inline(always)]
 pub fn dense_weight<T: Tableau, S: Scalar>(j: usize, theta: S) -> S {
-    let mut value = S::from(0.0);
-    for m in (0..T::DENSE_DEGREE).rev() {
-        value = (value + T::DENSE[j * T::DENSE_DEGREE + m]) * theta;
+    let row = |m: usize| T::DENSE[j * T::DENSE_DEGREE + m];
+    // all but b_1 begin with theta^2
+    let mut rest = S::from(row(T::DENSE_DEGREE - 1));
+    for m in (1..T::DENSE_DEGREE - 1).rev() {
+        rest = rest * theta + row(m);
     }
-    value
+    let rest = theta * theta * rest;
+    if row(0) == 0.0 {
+        rest
+    } else {
+        theta * row(0) + rest
+    }
 }
 
 /// Dense output by the cubic through both states with both slopes, as weights of the `R` stages k_1, ...,

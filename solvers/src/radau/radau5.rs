@@ -38,7 +38,7 @@ use nalgebra::Complex;
 use crate::control::error_test;
 use crate::linalg::IterationMatrix;
 use crate::method::{Method, Outcome, Trial};
-use crate::newton::{LaggedJacobian, Newton, Progress, add_tangents, polish};
+use crate::newton::{Failure, LaggedJacobian, Newton, Progress, add_tangents, polish};
 use crate::options::{Options, Statistics};
 use crate::scalar::Scalar;
 use crate::system::ImplicitSystem;
@@ -58,35 +58,23 @@ pub const BETA: f64 = 3.050430199247411;
 /// z = T w.
 pub const T: [[f64; 3]; 3] = [
     [
-        9.1232394870892942792e-2,
-        -0.14125529502095420843,
-        -3.0029194105147424492e-2,
+        0.09123239487089295,
+        -0.1412552950209542,
+        -0.030029194105147424,
     ],
-    [
-        0.24171793270710701896,
-        0.20412935229379993199,
-        0.38294211275726193779,
-    ],
-    [0.96604818261509293619, 1.0, 0.0],
+    [0.241717932707107, 0.20412935229379994, 0.3829421127572619],
+    [0.966048182615093, 1.0, 0.0],
 ];
 
 /// w = T^-1 z.
 pub const T_INVERSE: [[f64; 3]; 3] = [
+    [4.325579890063155, 0.33919925181580984, 0.5417705399358749],
     [
-        4.3255798900631553510,
-        0.33919925181580986954,
-        0.54177053993587487119,
+        -4.178718591551905,
+        -0.32768282076106237,
+        0.47662355450055044,
     ],
-    [
-        -4.1787185915519047273,
-        -0.32768282076106238708,
-        0.47662355450055045196,
-    ],
-    [
-        -0.50287263494578687595,
-        2.5719269498556054292,
-        -0.59603920482822492497,
-    ],
+    [-0.5028726349457868, 2.571926949855605, -0.5960392048282249],
 ];
 
 /// Weights e_i of z_i / h in the error estimate.
@@ -153,13 +141,6 @@ pub struct Radau5<S> {
     /// the last trial did not end in an accepted step
     rejected: bool,
     failure_factor: f64,
-}
-
-/// Why the stages of a step were not found.
-enum Failure {
-    NotFinite(usize),
-    Singular,
-    NotConverged(usize, f64),
 }
 
 impl<S: Scalar> Radau5<S> {
@@ -341,8 +322,7 @@ impl<S: Scalar> Radau5<S> {
     fn estimate<F: ImplicitSystem<S> + ?Sized>(
         &mut self,
         system: &mut F,
-        t: S,
-        h: S,
+        (t, h): (S, S),
         x: &[S],
         x_new: &[S],
         options: &Options,
@@ -482,14 +462,9 @@ impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Radau5<S> {
             };
             let Err(failure) = solved else { break };
             if self.jacobian.is_current() {
-                return match failure {
-                    Failure::NotFinite(state) => Trial::NotFinite { state },
-                    Failure::Singular => Trial::Singular,
-                    Failure::NotConverged(state, factor) => {
-                        self.failure_factor = factor;
-                        Trial::NotConverged { state }
-                    }
-                };
+                let (trial, factor) = failure.into_trial();
+                self.failure_factor = factor;
+                return trial;
             }
             self.jacobian.moved(false);
         }
@@ -497,7 +472,7 @@ impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Radau5<S> {
         for ((y, &x), &z) in x_new.iter_mut().zip(x).zip(&self.trial[2 * self.n..]) {
             *y = x + z;
         }
-        let trial = self.estimate(system, t, h, x, x_new, options, statistics);
+        let trial = self.estimate(system, (t, h), x, x_new, options, statistics);
         if let Trial::Computed { error, .. } = trial {
             self.error = error.max(1e-10);
         }

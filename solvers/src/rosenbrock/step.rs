@@ -11,7 +11,7 @@ use crate::initial_step::initial_step_with_mass;
 use crate::method::{Method, Trial};
 use crate::options::{Options, Statistics};
 use crate::scalar::Scalar;
-use crate::system::{ImplicitSystem, Mass};
+use crate::system::{ImplicitSystem, Mass, Pattern};
 
 /// Workspace of the method with tableau `T` for one system.
 #[derive(Debug, Clone)]
@@ -116,6 +116,11 @@ fn combine_sized<S: Scalar, const J: usize>(
 }
 
 impl<S: Scalar, T: Tableau> Rosenbrock<S, T> {
+    /// The Jacobian of the last step tried: its pattern and its non-zeros.
+    pub fn jacobian(&self) -> (&Pattern, &[S]) {
+        (&self.matrix.pattern, &self.matrix.jacobian)
+    }
+
     /// Adds h d f_t to a right-hand side.
     fn add_time_slope(moving: bool, time_slope: &[S], u: &mut [S], weight: S) {
         if moving {

@@ -2,7 +2,7 @@
 //!
 //! With w = 1 / (2 - 2^(1/3)) the substeps are w h, (1 - 2 w) h and w h: the leading error terms of order 3 cancel
 //! as 2 w^3 + (1 - 2 w)^3 = 0. Local error O(h^5); symplectic and symmetric; cost: six evaluations of f, each used
-//! by half. The middle substep goes back 1.7 h, so that error constants are large and steps past h omega = 1.5 are
+//! by half. The middle substep goes back 1.7 h, so that error constants are large and steps past h omega = 1.57 are
 //! unstable.
 //!
 //! Use it for mechanics at moderate accuracy; below a relative error of about 1e-6 `Yoshida6` or `Yoshida8` is

@@ -1,14 +1,16 @@
 //! An eighth order composition of Yoshida's kind: seventeen substeps of Stormer-Verlet, fixed step.
 //!
 //! Yoshida's own solutions of order 8 have fifteen substeps, some of them near 2 h. With two more Kahan and Li
-//! found substeps of at most 0.61 h, and with them smaller errors: theirs are taken here. Local error O(h^9); symplectic and symmetric; cost: 34 evaluations of f, each used by half.
+//! found substeps of at most 0.61 h, and with them smaller errors: theirs are taken here. Local error O(h^9);
+//! symplectic and symmetric; cost: 34 evaluations of f, each used by half. Stable for h omega below
+//! 3.09.
 //!
 //! Use it for mechanics over long times at relative errors of 1e-8 and below, down to rounding.
 //!
 //! Source: W. Kahan & R.-C. Li, Composition constants for raising the orders of unconventional schemes for
-//! ordinary differential equations, Math. Comput. 66 (1997) 1089-1099, doi 10.1090/S0025-5718-97-00873-9
-//! as also in Hairer, Lubich & Wanner, Geometric Numerical Integration, V.3.2; the construction is that of H. Yoshida, Phys. Lett. A 150 (1990) 262-268,
-//! doi 10.1016/0375-9601(90)90092-3.
+//! ordinary differential equations, Math. Comput. 66 (1997) 1089-1099, doi 10.1090/S0025-5718-97-00873-9,
+//! as also in Hairer, Lubich & Wanner, Geometric Numerical Integration, V.3.2; the construction is that of
+//! H. Yoshida, Phys. Lett. A 150 (1990) 262-268, doi 10.1016/0375-9601(90)90092-3.
 
 use super::splitting::{Composition, Splitting};
 

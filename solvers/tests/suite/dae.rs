@@ -5,7 +5,7 @@ use costate_solvers::{
     Samples, System, Tolerance,
 };
 
-use crate::conformance::extrapolated_order;
+use crate::conformance_implicit::extrapolated_order;
 use crate::problems::reference;
 
 /// M x' = f(t, x) by function pointers; the Jacobian is dense and column-major.

@@ -5,282 +5,143 @@
 //! A solution with weights b has order p where sum b_i phi_i(tree) = 1 / density(tree) for all trees of up
 //! to p nodes; an interpolant where sum b_i(theta) phi_i = theta^nodes / density.
 
-use costate_solvers::explicit::tsit5;
-use costate_solvers::rosenbrock::tableau::{Tableau, dense_weights};
-use costate_solvers::rosenbrock::{rodas3, rodas4, rodas5p};
+use costate_solvers::Tableau;
+use costate_solvers::explicit::runge_kutta::dense_weight;
+use costate_solvers::explicit::{
+    bs3, dop853, dopri5, euler, heun, midpoint, rk4, tsit5, vern7, vern9,
+};
 use nalgebra::DMatrix;
 
-/// A rooted tree: its root's sons.
-#[derive(Debug, Clone)]
-struct Tree(Vec<Tree>);
+use crate::rooted_trees::Trees;
 
-impl Tree {
-    fn nodes(&self) -> usize {
-        1 + self.0.iter().map(Tree::nodes).sum::<usize>()
-    }
-    fn density(&self) -> f64 {
-        self.nodes() as f64 * self.0.iter().map(Tree::density).product::<f64>()
-    }
-    /// phi_i for each stage i.
-    fn weights(&self, alpha: &DMatrix<f64>, beta: &DMatrix<f64>) -> Vec<f64> {
-        let s = alpha.nrows();
-        let matrix = if self.0.len() == 1 { beta } else { alpha };
-        let mut product = vec![1.0; s];
-        for son in &self.0 {
-            let phi = son.weights(alpha, beta);
-            for (i, p) in product.iter_mut().enumerate() {
-                *p *= (0..s).map(|j| matrix[(i, j)] * phi[j]).sum::<f64>();
-            }
-        }
-        product
-    }
+fn padded(row: &[f64], length: usize) -> Vec<f64> {
+    let mut row = row.to_vec();
+    row.resize(length, 0.0);
+    row
 }
 
-/// All rooted trees of `nodes` nodes.
-fn trees(nodes: usize) -> Vec<Tree> {
-    fn forests(nodes: usize, most: usize) -> Vec<Vec<Tree>> {
-        if nodes == 0 {
-            return vec![Vec::new()];
-        }
-        let mut all = Vec::new();
-        for size in 1..=most.min(nodes) {
-            let same = trees(size);
-            for (index, tree) in same.iter().enumerate() {
-                for rest in forests(nodes - size, size) {
-                    // forests in non-increasing order, equal sizes by their place in the list
-                    let ordered = rest.iter().all(|other| {
-                        other.nodes() < size
-                            || same
-                                .iter()
-                                .position(|t| format!("{t:?}") == format!("{other:?}"))
-                                .is_some_and(|place| place <= index)
-                    });
-                    if ordered {
-                        let mut forest = vec![tree.clone()];
-                        forest.extend(rest);
-                        all.push(forest);
-                    }
-                }
-            }
-        }
-        all
-    }
-    forests(nodes - 1, nodes - 1)
-        .into_iter()
-        .map(Tree)
-        .collect()
+/// Sum of magnitudes: what rounding errors in a sum are proportional to.
+fn magnitude(terms: &[f64]) -> f64 {
+    terms.iter().map(|t| t.abs()).sum()
 }
 
-/// Largest defect of the conditions with exactly `nodes` nodes.
-fn defect(nodes: usize, b: &[f64], theta: f64, alpha: &DMatrix<f64>, beta: &DMatrix<f64>) -> f64 {
-    trees(nodes)
-        .iter()
-        .map(|tree| {
-            let sum: f64 = tree
-                .weights(alpha, beta)
-                .iter()
-                .zip(b)
-                .map(|(phi, b)| phi * b)
-                .sum();
-            (sum - theta.powi(nodes as i32) / tree.density()).abs()
-        })
-        .fold(0.0, f64::max)
-}
-
-/// R(z) = 1 + z b^T (I - z A)^-1 1 leaves the unit disk at -3.50: what `STABILITY_BOUND` is set by.
-#[test]
-fn tsit5_is_stable_up_to_its_bound() {
-    let stability = |z: f64| {
-        let mut k = [0.0; 7];
-        for i in 0..7 {
-            let sum: f64 = (0..i.min(6)).map(|j| tsit5::A[i][j] * k[j]).sum();
-            k[i] = z * (1.0 + sum);
-        }
-        // row 7 of A holds b: k_7 = z R(z)
-        k[6] / z
-    };
-    assert!((stability(-0.1) - (-0.1f64).exp()).abs() < 1e-8);
-    for k in 1..=350 {
-        assert!(stability(-0.01 * f64::from(k)).abs() <= 1.0, "{k}");
+/// Every order that a tableau claims, and no order more. The conditions hold up to rounding: some 1e-16 times
+/// the magnitudes that cancel in a row of A, or in a polynomial b_i(theta). `printed` is what the digits of the
+/// published coefficients allow where they are fewer than that.
+fn satisfies<T: Tableau>(printed: f64) {
+    let largest = |rows: &mut dyn Iterator<Item = f64>| rows.fold(1.0, f64::max);
+    let tolerance = 1e-15 * largest(&mut T::A.iter().map(|row| magnitude(row)));
+    let dense_tolerance =
+        1e-15 * largest(&mut T::DENSE.chunks(T::DENSE_DEGREE).map(magnitude)).max(tolerance * 1e15);
+    let stages = T::A.len();
+    assert_eq!(T::C.len(), stages);
+    let a = DMatrix::from_fn(stages, stages, |i, j| padded(T::A[i], stages)[j]);
+    for i in 0..stages {
+        let defect = (a.row(i).sum() - T::C[i]).abs();
+        assert!(defect < tolerance, "row {i}: {defect:e}");
+        assert!(a.row(i).iter().skip(i).all(|a| *a == 0.0), "row {i}");
     }
-    assert!(stability(-3.52).abs() > 1.0);
-}
-
-/// alpha, beta and the map u -> k of a Rosenbrock method in classical form, the dense output's stage included.
-///
-/// In the transformed form u = Gamma k h, so that Gamma^-1 = diag(1 / gamma) - C, alpha = A Gamma and
-/// b = m Gamma. The dense output's stage has a = m and c = 0.
-fn classical_form<T: Tableau>() -> (DMatrix<f64>, DMatrix<f64>, DMatrix<f64>) {
-    let s = T::KEPT;
-    let below = |rows: &[&[f64]], i: usize, j: usize| {
-        rows.get(i).filter(|_| j < i).map_or(0.0, |row| row[j])
-    };
-    let c = DMatrix::from_fn(s, s, |i, j| below(T::C, i, j));
-    let inverse = DMatrix::identity(s, s) / T::GAMMA - c;
-    let gamma = inverse.try_inverse().expect("a triangular matrix");
-    let a = DMatrix::from_fn(s, s, |i, j| {
-        if i == T::STAGES {
-            T::M.get(j).copied().unwrap_or(0.0)
-        } else {
-            below(T::A, i, j)
-        }
-    });
-    let alpha = a * &gamma;
-    let beta = &alpha + &gamma;
-    (alpha, beta, gamma)
-}
-
-fn classical(weights: &[f64], gamma: &DMatrix<f64>) -> Vec<f64> {
-    (0..gamma.ncols())
-        .map(|j| {
-            let products = weights.iter().enumerate().take(gamma.nrows());
-            products.map(|(i, w)| w * gamma[(i, j)]).sum()
-        })
-        .collect()
-}
-
-#[test]
-fn rooted_trees_are_all_there() {
-    let counts: Vec<usize> = (1..=6).map(|n| trees(n).len()).collect();
-    assert_eq!(counts, [1, 1, 2, 4, 9, 20]);
-}
-
-#[test]
-fn tsit5_satisfies_its_order_conditions() {
-    let a = DMatrix::from_fn(7, 7, |i, j| if j < 6 { tsit5::A[i][j] } else { 0.0 });
-    for i in 0..7 {
-        assert!((a.row(i).sum() - tsit5::C[i]).abs() < 1e-14, "row {i}");
-    }
-    let embedded: Vec<f64> = tsit5::B
-        .iter()
-        .zip(tsit5::ERROR)
-        .map(|(b, e)| b + e)
-        .collect();
-    for nodes in 1..=5 {
-        assert!(defect(nodes, &tsit5::B, 1.0, &a, &a) < 1e-13, "{nodes}");
-    }
-    assert!(defect(6, &tsit5::B, 1.0, &a, &a) > 1e-5);
-    for nodes in 1..=4 {
-        assert!(defect(nodes, &embedded, 1.0, &a, &a) < 1e-13, "{nodes}");
-    }
-    assert!(defect(5, &embedded, 1.0, &a, &a) > 1e-5);
-    for k in 0..=10 {
-        let theta = f64::from(k) / 10.0;
-        let b = tsit5::dense_weights(theta);
-        for nodes in 1..=4 {
-            let defect = defect(nodes, &b, theta, &a, &a);
-            assert!(defect < 1e-13, "{defect:e} {nodes} {theta}");
-        }
-    }
-    let end = tsit5::dense_weights(1.0);
-    for (at_end, b) in end.iter().zip(tsit5::B) {
-        assert!((at_end - b).abs() < 3e-14, "{at_end} for {b}");
-    }
-}
-
-/// The order of the solution, of the one without u_s, and of the dense output, each no more than that.
-fn rosenbrock_order<T: Tableau>(dense_order: usize) {
-    let (alpha, beta, gamma) = classical_form::<T>();
-    for i in 0..T::STAGES {
-        assert!((alpha.row(i).sum() - T::ALPHA[i]).abs() < 1e-12, "{i}");
-        assert!((gamma.row(i).sum() - T::D[i]).abs() < 1e-12, "{i}");
-    }
-    let defect_of = |weights: &[f64], theta: f64, nodes: usize| {
-        defect(nodes, &classical(weights, &gamma), theta, &alpha, &beta)
-    };
-    let mut embedded = T::M.to_vec();
-    embedded[T::STAGES - 1] = 0.0;
-    for (weights, order) in [(T::M, T::ORDER), (&embedded, T::ERROR_ORDER)] {
+    let trees = Trees::up_to(T::ORDER as usize + 1);
+    let phi = trees.weights(&a, &a);
+    let exactly = |order: u32, b: &[f64], tolerance: f64| {
         for nodes in 1..=order as usize {
-            let defect = defect_of(weights, 1.0, nodes);
-            assert!(defect < 1e-12, "{nodes}: {defect:e}");
+            let defect = trees.defect(&phi, nodes, b, 1.0);
+            assert!(defect < tolerance, "{nodes} nodes: {defect:e}");
         }
-        assert!(defect_of(weights, 1.0, order as usize + 1) > 1e-5);
+        let defect = trees.defect(&phi, order as usize + 1, b, 1.0);
+        assert!(defect > 30.0 * tolerance, "{order} and more: {defect:e}");
+    };
+    let b = padded(T::A[T::END], stages);
+    exactly(T::ORDER, &b, tolerance);
+    // the combined estimate E^2 / E' of orders 5 and 3 has order 7: E is of order 5 there
+    let estimates = match (T::ERROR, T::COARSE_ERROR) {
+        ([], _) => vec![],
+        (fine, []) => vec![(fine, T::ERROR_ORDER)],
+        (fine, coarse) => vec![(fine, 5), (coarse, 3)],
+    };
+    for (error, order) in estimates {
+        let error = padded(error, stages);
+        let embedded: Vec<f64> = b.iter().zip(&error).map(|(b, e)| b + e).collect();
+        exactly(order, &embedded, tolerance);
     }
+    let dense = |theta: f64| -> Vec<f64> {
+        (0..stages)
+            .map(|j| dense_weight::<T, f64>(j, theta))
+            .collect()
+    };
     for k in 0..=10 {
         let theta = f64::from(k) / 10.0;
-        let weights = dense_weights::<T, f64>(theta);
-        for nodes in 1..=dense_order {
-            let defect = defect_of(&weights, theta, nodes);
-            assert!(defect < 1e-11, "{nodes} {theta}: {defect:e}");
+        for nodes in 1..=T::DENSE_ORDER as usize {
+            let defect = trees.defect(&phi, nodes, &dense(theta), theta);
+            let highest = nodes == T::DENSE_ORDER as usize;
+            assert!(
+                defect < dense_tolerance || highest && defect < printed,
+                "{defect:e} {nodes} nodes at {theta}"
+            );
         }
     }
-    let end = dense_weights::<T, f64>(1.0);
-    for (i, &end) in end.iter().enumerate() {
-        assert_eq!(end, T::M.get(i).copied().unwrap_or(0.0));
+    if T::DENSE_ORDER < T::ORDER {
+        let defect = trees.defect(&phi, T::DENSE_ORDER as usize + 1, &dense(0.3), 0.3);
+        assert!(defect > 30.0 * dense_tolerance, "dense: {defect:e}");
     }
-    // stiffly accurate: the last argument is the embedded solution
-    assert_eq!(
-        &T::A[T::STAGES - 1][..T::STAGES - 1],
-        &T::M[..T::STAGES - 1]
-    );
-    assert_eq!(T::M[T::STAGES - 1], 1.0);
-}
-
-#[test]
-fn rosenbrock_methods_satisfy_their_order_conditions() {
-    rosenbrock_order::<rodas3::Coefficients>(3);
-    rosenbrock_order::<rodas4::Coefficients>(3);
-    rosenbrock_order::<rodas5p::Coefficients>(4);
-}
-
-/// The conditions on algebraic states (Hairer & Wanner VI.4, Theorem 4.4), omega the inverse of beta:
-/// sum b_i omega_ij alpha_j^2 = theta^2 for order 2, and sum b_i omega_ij alpha_j^3 = theta^3 and
-/// sum b_i omega_ij alpha_j (alpha beta)_j = theta^3 / 2 for order 3.
-#[test]
-fn rosenbrock_methods_satisfy_conditions_on_algebraic_states() {
-    fn defects<T: Tableau>(theta: f64) -> [f64; 3] {
-        let (alpha, beta, gamma) = classical_form::<T>();
-        let s = T::KEPT;
-        let b = classical(&dense_weights::<T, f64>(theta), &gamma);
-        let ones = DMatrix::from_element(s, 1, 1.0);
-        let nodes = &alpha * &ones;
-        let beta_sums = &beta * &ones;
-        let second = &alpha * &beta_sums;
-        let omega = beta.try_inverse().expect("a triangular matrix");
-        let condition = |right: DMatrix<f64>, value: f64| {
-            let product = &omega * right;
-            (0..s).map(|i| b[i] * product[i]).sum::<f64>() - value
-        };
-        [
-            condition(nodes.map(|a| a * a), theta.powi(2)),
-            condition(nodes.map(|a| a * a * a), theta.powi(3)),
-            condition(nodes.component_mul(&second), theta.powi(3) / 2.0),
-        ]
-    }
-    for defects in [
-        defects::<rodas3::Coefficients>(1.0),
-        defects::<rodas4::Coefficients>(1.0),
-        defects::<rodas5p::Coefficients>(1.0),
-    ] {
-        assert!(defects.iter().all(|d| d.abs() < 1e-12), "{defects:?}");
-    }
-    for theta in [0.25, 0.5, 0.8] {
-        assert!(defects::<rodas3::Coefficients>(theta)[0].abs() < 1e-13);
+    // continuous, and so is its derivative: b(1) = b, b'(0) and b'(1) pick the slopes at the ends
+    let end = dense(1.0);
+    for i in 0..stages {
+        let row = &T::DENSE[i * T::DENSE_DEGREE..][..T::DENSE_DEGREE];
+        let slope: f64 = (1..).zip(row).map(|(m, r)| f64::from(m) * r).sum();
+        let expected = f64::from(u8::from(i == T::END));
+        assert!((end[i] - b[i]).abs() < dense_tolerance, "b({i}) at 1");
+        assert!(
+            (slope - expected).abs() < 10.0 * dense_tolerance,
+            "b'({i}): {slope}"
+        );
+        assert_eq!(row[0], f64::from(u8::from(i == 0)), "b'({i}) at 0");
     }
 }
 
-/// The stability function vanishes at infinity: R(z) = 1 + z b^T (I - z beta)^-1 1.
-#[test]
-fn rosenbrock_methods_are_l_stable_on_the_real_axis() {
-    fn check<T: Tableau>(accuracy: f64) {
-        let (_, beta, gamma) = classical_form::<T>();
-        let s = T::KEPT;
-        let b = classical(T::M, &gamma);
-        let stability = |z: f64| {
-            let matrix = DMatrix::identity(s, s) - &beta * z;
-            let ones = DMatrix::from_element(s, 1, 1.0);
-            let solved = matrix.lu().solve(&ones).expect("a regular matrix");
-            1.0 + z * (0..s).map(|i| b[i] * solved[i]).sum::<f64>()
-        };
-        let error = (stability(-0.5) - (-0.5f64).exp()).abs();
-        assert!(error < accuracy, "{error:e}");
-        for exponent in -2..=6 {
-            assert!(stability(-(10f64.powi(exponent))).abs() <= 1.0);
+/// R(z) = 1 + z b^T (I - z A)^-1 1 leaves the unit disk where `STABILITY_BOUND` says, but for a margin.
+fn is_stable_up_to_its_bound<T: Tableau>() {
+    let stability = |z: f64| {
+        let mut stages: Vec<f64> = Vec::new();
+        for row in &T::A[..=T::END] {
+            let sum: f64 = row.iter().zip(&stages).map(|(a, k)| a * k).sum();
+            stages.push(1.0 + z * sum);
         }
-        assert!(stability(-1e8).abs() < 1e-5);
-    }
-    check::<rodas3::Coefficients>(1e-2);
-    check::<rodas4::Coefficients>(1e-3);
-    check::<rodas5p::Coefficients>(1e-4);
+        stages[T::END]
+    };
+    assert!((stability(-0.1) - (-0.1f64).exp()).abs() < 1e-6);
+    let end = (1..)
+        .map(|k| 0.01 * f64::from(k))
+        .find(|&z| stability(-z).abs() > 1.0)
+        .expect("an end");
+    assert!(T::TWINS.is_some() && T::STABILITY_BOUND < end && T::STABILITY_BOUND > 0.94 * end);
+    let (p, q) = T::TWINS.expect("twins");
+    assert_eq!(T::C[p], T::C[q]);
+}
+
+macro_rules! tableaus {
+    ($($name:ident),*) => {
+        $(#[test]
+        fn $name() {
+            satisfies::<$name::Coefficients>(0.0);
+        })*
+    };
+}
+tableaus!(
+    euler, midpoint, heun, rk4, bs3, tsit5, dopri5, dop853, vern9
+);
+
+/// A parameter of its interpolant was published with nine digits: one tree of seven nodes shows it.
+#[test]
+fn vern7() {
+    satisfies::<vern7::Coefficients>(4e-7);
+}
+
+#[test]
+fn stability_bounds() {
+    is_stable_up_to_its_bound::<tsit5::Coefficients>();
+    is_stable_up_to_its_bound::<dopri5::Coefficients>();
+    is_stable_up_to_its_bound::<dop853::Coefficients>();
+    is_stable_up_to_its_bound::<vern7::Coefficients>();
+    is_stable_up_to_its_bound::<vern9::Coefficients>();
 }

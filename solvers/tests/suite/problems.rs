@@ -118,37 +118,90 @@ pub fn separate_solution(t: f64) -> [f64; 3] {
     ]
 }
 
-/// x_1' = 1, x_{k+1}' = x_k: x_k = t^k / k!; with powers 5 t^4 beside, so that both parts see degree 5.
+/// x_1' = 1, x_{k+1}' = x_k: x_k = t^k / k! for k = 1..9; beside them x_{9+k}' = k t^(k-1): x_{9+k} = t^k. So
+/// each degree is seen by the deepest trees and by the bushiest.
 pub fn powers() -> Problem {
+    let entries: Vec<(usize, usize)> = (0..8).map(|k| (k + 1, k)).collect();
+    Problem {
+        pattern: Pattern::from_entries(18, 18, &entries),
+        ..Problem::new(
+            18,
+            |t, x, dx| {
+                dx[0] = 1.0;
+                dx[1..9].copy_from_slice(&x[..8]);
+                for k in 1..=9 {
+                    dx[8 + k] = k as f64 * t.powi(k as i32 - 1);
+                }
+            },
+            |_, _, j| j.fill(1.0),
+            |t, _, ft| {
+                ft.fill(0.0);
+                for k in 2..=9 {
+                    ft[8 + k] = (k * (k - 1)) as f64 * t.powi(k as i32 - 2);
+                }
+            },
+        )
+    }
+}
+
+pub fn powers_solution(t: f64) -> Vec<f64> {
+    let factorial = |k: i32| (1..=k).map(f64::from).product::<f64>();
+    let chain = (1..=9).map(|k| t.powi(k) / factorial(k));
+    chain.chain((1..=9).map(|k| t.powi(k))).collect()
+}
+
+/// The unit circle, attracting, at the angle t + sin(t) / 2: nonlinear, coupled, dependent on t, and entire.
+pub fn circle() -> Problem {
     Problem::new(
-        6,
+        2,
         |t, x, dx| {
-            dx[0] = 1.0;
-            dx[1..5].copy_from_slice(&x[..4]);
-            dx[5] = 5.0 * t.powi(4);
+            let speed = 1.0 + 0.5 * t.cos();
+            let inside = 1.0 - x[0] * x[0] - x[1] * x[1];
+            dx[0] = -speed * x[1] + x[0] * inside;
+            dx[1] = speed * x[0] + x[1] * inside;
         },
-        |_, _, j| {
-            j.fill(0.0);
-            for k in 0..4 {
-                j[k + 1 + 6 * k] = 1.0;
-            }
+        |t, x, j| {
+            let speed = 1.0 + 0.5 * t.cos();
+            j.copy_from_slice(&[
+                1.0 - 3.0 * x[0] * x[0] - x[1] * x[1],
+                speed - 2.0 * x[0] * x[1],
+                -speed - 2.0 * x[0] * x[1],
+                1.0 - x[0] * x[0] - 3.0 * x[1] * x[1],
+            ]);
         },
-        |t, _, ft| {
-            ft.fill(0.0);
-            ft[5] = 20.0 * t.powi(3);
+        |t, x, ft| {
+            ft[0] = 0.5 * t.sin() * x[1];
+            ft[1] = -0.5 * t.sin() * x[0];
         },
     )
 }
 
-pub fn powers_solution(t: f64) -> [f64; 6] {
-    [
-        t,
-        t.powi(2) / 2.0,
-        t.powi(3) / 6.0,
-        t.powi(4) / 24.0,
-        t.powi(5) / 120.0,
-        t.powi(5),
-    ]
+pub fn circle_solution(t: f64) -> [f64; 2] {
+    let angle = t + 0.5 * t.sin();
+    [angle.cos(), angle.sin()]
+}
+
+/// A pendulum (q, p) driven in both equations, with the solution (sin t, cos 2t); it splits.
+pub fn driven_pendulum() -> Problem {
+    Problem {
+        pattern: Pattern::from_entries(2, 2, &[(0, 1), (1, 0)]),
+        ..Problem::new(
+            2,
+            |t, x, dx| {
+                dx[0] = x[1] + t.cos() - (2.0 * t).cos();
+                dx[1] = -x[0].sin() - 2.0 * (2.0 * t).sin() + t.sin().sin();
+            },
+            |_, x, j| j.copy_from_slice(&[-x[0].cos(), 1.0]),
+            |t, _, ft| {
+                ft[0] = -t.sin() + 2.0 * (2.0 * t).sin();
+                ft[1] = -4.0 * (2.0 * t).cos() + t.sin().cos() * t.cos();
+            },
+        )
+    }
+}
+
+pub fn driven_pendulum_solution(t: f64) -> [f64; 2] {
+    [t.sin(), (2.0 * t).cos()]
 }
 
 pub fn lotka_volterra() -> Problem {

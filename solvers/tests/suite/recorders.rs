@@ -119,3 +119,17 @@ fn recorders_only_watch() {
     assert_eq!(plain, watched);
     assert_eq!(Options::default().max_steps, 1_000_000);
 }
+
+/// A sample at the very start of a step must not hide those inside it from dense output made on demand.
+#[test]
+fn samples_at_the_start_and_inside_of_one_step() {
+    let inside = |times: &[f64]| Recorder::<f64>::reads_inside(&started(times), 0.0, 1.0);
+    assert!(inside(&[0.0, 0.5]) && inside(&[0.0, 0.0, 0.5, 2.0]) && inside(&[0.5]));
+    assert!(!inside(&[0.0]) && !inside(&[0.0, 1.0]) && !inside(&[1.0]) && !inside(&[2.0]));
+}
+
+fn started(times: &[f64]) -> Samples<f64> {
+    let mut samples = Samples::new(times.to_vec()).expect("samples");
+    samples.started(&[0.0, 2.0], &[0.0]).expect("a start");
+    samples
+}

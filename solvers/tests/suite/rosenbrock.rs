@@ -2,7 +2,7 @@
 
 use costate_solvers::{Integrator, Mesh, Method, NoRecord, Options, Samples};
 
-use crate::conformance::{
+use crate::conformance_implicit::{
     SIZES, backward, error_estimate_order, extrapolated_order, largest_step, negative_times,
     replay_is_exact, single_step, uniform_errors, zero_span,
 };

@@ -1,7 +1,9 @@
 //! What solves cost: a silent loss of efficiency shows here. A change of controller or method that moves
 //! these numbers on purpose updates them.
 
-use costate_solvers::{Integrator, Method, NoRecord, Rodas5P, Statistics, Tsit5};
+use costate_solvers::{
+    Bs3, Dop853, Dopri5, Integrator, Method, NoRecord, Rodas5P, Statistics, Tsit5, Vern7, Vern9,
+};
 
 use crate::problems::{
     Problem, coupled, coupled_solution, lotka_volterra, robertson, stiff_van_der_pol, tolerance,
@@ -60,6 +62,35 @@ fn rodas5p() {
             [146, 7, 1219, 146, 153],
             [70, 2, 576, 70, 72],
             [354, 91, 3471, 354, 445]
+        ]
+    );
+}
+
+/// [steps, rejected, evaluations] on the two oscillators.
+fn explicit_cost<M: Method<f64, Problem>>() -> [[usize; 3]; 2] {
+    [
+        cost::<M>(lotka_volterra(), &[1.0, 1.0], [0.0, 10.0]),
+        cost::<M>(van_der_pol(), &[2.0, 0.0], [0.0, 20.0]),
+    ]
+    .map(|[steps, rejected, evaluations, ..]| [steps, rejected, evaluations])
+}
+
+#[test]
+fn other_explicit_methods() {
+    assert_eq!(
+        [
+            explicit_cost::<Bs3<f64>>(),
+            explicit_cost::<Dopri5<f64>>(),
+            explicit_cost::<Vern7<f64>>(),
+            explicit_cost::<Dop853<f64>>(),
+            explicit_cost::<Vern9<f64>>(),
+        ],
+        [
+            [[621, 0, 1865], [962, 6, 2906]],
+            [[86, 15, 608], [147, 30, 1064]],
+            [[54, 10, 632], [87, 16, 1016]],
+            [[41, 8, 582], [72, 18, 1064]],
+            [[35, 4, 622], [56, 3, 943]],
         ]
     );
 }

@@ -7,7 +7,7 @@ use costate_solvers::{
 use crate::problems::tolerance;
 
 /// x' = u - x with u = 1, 5, -2 on the stretches between the stop times 1 and 2, decided by the middle.
-struct Steps {
+pub(crate) struct Steps {
     u: f64,
     pattern: Pattern,
     middles: Vec<f64>,
@@ -65,7 +65,7 @@ fn exact(t: f64) -> f64 {
     }
 }
 
-fn jumps<M: Method<f64, Steps>>() {
+pub(crate) fn jumps<M: Method<f64, Steps>>() {
     let mut system = Steps::new();
     let mut x = [0.0];
     let sampled = [0.5, 1.0, 1.0, 1.5, 2.0, 2.5, 3.0];

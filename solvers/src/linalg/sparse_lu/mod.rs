@@ -15,7 +15,7 @@
 //! have made.
 //!
 //! Cost: in proportion to the arithmetic. The 5-point grid of 100 by 100 has 10,000 unknowns and about
-//! half a million numbers in its factors. Use it for matrices with few entries a row; a small or full
+//! 400,000 numbers in its factors. Use it for matrices with few entries a row; a small or full
 //! one is faster in a [`DenseLu`](super::DenseLu), one with a narrow band in a
 //! [`BandedLu`](super::BandedLu), and [`IterationMatrix`](super::IterationMatrix) chooses.
 //!
