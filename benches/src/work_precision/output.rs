@@ -143,8 +143,7 @@ fn plot(problem: &Problem, curves: &[Curve]) -> Plot {
     };
     Plot {
         title: format!("Work and precision: {}", problem.id),
-        note: "each point is a solve at a tolerance; the error is relative to each state's value plus its size, the largest \
-               of states and outputs; lower and further left is better"
+        note: "a point a tolerance; errors relative to a state's value plus its size; lower and further left is better"
             .to_owned(),
         legend: curves
             .iter()

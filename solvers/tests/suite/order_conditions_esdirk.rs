@@ -170,7 +170,6 @@ fn tsit5_satisfies_its_order_conditions() {
     }
 }
 
-
 /// The stability function vanishes at infinity: R(z) = 1 + z b^T (I - z beta)^-1 1.
 #[test]
 fn rodas5p_is_l_stable_on_the_real_axis() {
