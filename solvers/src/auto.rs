@@ -2,13 +2,15 @@
 //!
 //! The two are [`Tsit5`] and [`Rodas5P`], both of orders 5(4), so that step control goes on across a switch.
 //!
-//! * **To the stiff method** by Hairer's rule (Hairer & Wanner, Solving Ordinary Differential Equations II, IV.2,
-//!   doi 10.1007/978-3-642-05221-7): the explicit method estimates |h| |lambda| from two stages at one node; 15
-//!   steps at its stability bound, not interrupted by 6 in a row below it, mean that stability and not accuracy
-//!   limits the step.
+//! * **To the stiff method** when stability and not accuracy limits the step. The explicit method estimates
+//!   |h| |lambda| from two stages at one node (Hairer & Wanner, Solving Ordinary Differential Equations II, IV.2,
+//!   doi 10.1007/978-3-642-05221-7). A step held back by stability makes the estimate saw between about half the
+//!   stability bound and a little above it, so that a count of steps above the bound, Hairer's rule, can wait for
+//!   ever (on Robertson's problem at rtol 1e-9 it lets 39,000 steps pass; the estimate's mean there is 0.86 of the
+//!   bound). The running mean over some 20 steps tells: above 0.75 of the bound the system is called stiff.
 //! * **And back** when the explicit method could take the same steps: |h| min(||J||_1, ||J||_inf), a bound of
-//!   |h| |lambda|, has stayed below half the stability bound for 10 steps. (The idea of comparing both ways is
-//!   Petzold's, SIAM J. Sci. Stat. Comput. 4 (1983) 136-148, doi 10.1137/0904010.)
+//!   |h| |lambda|, has stayed below half the stability bound for 10 steps. (Comparing both ways is Petzold's idea,
+//!   SIAM J. Sci. Stat. Comput. 4 (1983) 136-148, doi 10.1137/0904010.)
 //!
 //! Stages ([`Method::stages`]): those of the method that made the step, and one vector more whose first entry says
 //! which it was (0 explicit, 1 stiff).
@@ -21,9 +23,10 @@ use crate::rosenbrock::Rodas5P;
 use crate::scalar::Scalar;
 use crate::system::{ImplicitSystem, System};
 
-/// Steps at the stability bound that mean stiffness, and steps below it that end the count.
-const STIFF_STEPS: u32 = 15;
-const CALM_STEPS: u32 = 6;
+/// Weight of the newest step in the running mean of |h| |lambda|, and the share of the stability bound that calls
+/// the system stiff.
+const NEWEST: f64 = 0.05;
+const STIFF_SHARE: f64 = 0.75;
 /// Steps in a row that the explicit method could have taken.
 const EASY_STEPS: u32 = 10;
 
@@ -45,8 +48,8 @@ pub struct AutoSwitch<S> {
     explicit: Tsit5<S>,
     stiff: Rodas5P<S>,
     is_stiff: bool,
-    stiff_steps: u32,
-    calm_steps: u32,
+    /// running mean of |h| |lambda| over explicit steps
+    mean: f64,
     easy_steps: u32,
     stages: Vec<S>,
     last_h: f64,
@@ -61,7 +64,7 @@ const INNER: usize = 8;
 impl<S: Scalar> AutoSwitch<S> {
     fn switch(&mut self, t: S, step_times_eigenvalue: f64, statistics: &mut Statistics) {
         self.is_stiff = !self.is_stiff;
-        (self.stiff_steps, self.calm_steps, self.easy_steps) = (0, 0, 0);
+        (self.mean, self.easy_steps) = (0.0, 0);
         statistics.switches += 1;
         if self.switches.len() < self.switches.capacity() {
             self.switches.push(Switch {
@@ -112,8 +115,7 @@ impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for AutoSwitch<S> {
             explicit: <Tsit5<S> as Method<S, F>>::new(system),
             stiff: <Rodas5P<S> as Method<S, F>>::new(system),
             is_stiff: false,
-            stiff_steps: 0,
-            calm_steps: 0,
+            mean: 0.0,
             easy_steps: 0,
             stages: vec![S::from(0.0); (INNER + 1) * n],
             last_h: 0.0,
@@ -124,7 +126,7 @@ impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for AutoSwitch<S> {
 
     fn begin(&mut self) {
         self.is_stiff = false;
-        (self.stiff_steps, self.calm_steps, self.easy_steps) = (0, 0, 0);
+        (self.mean, self.easy_steps) = (0.0, 0);
         self.switches.clear();
     }
 
@@ -192,17 +194,10 @@ impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for AutoSwitch<S> {
         let stages = <Tsit5<S> as Method<S, F>>::stages(&self.explicit);
         inner[..stages.len()].copy_from_slice(stages);
         let product = <Tsit5<S> as Method<S, F>>::stiffness(&self.explicit);
-        if product > bound {
-            self.calm_steps = 0;
-            self.stiff_steps += 1;
-        } else {
-            self.calm_steps += 1;
-            if self.calm_steps >= CALM_STEPS {
-                self.stiff_steps = 0;
-            }
-        }
-        if self.stiff_steps >= STIFF_STEPS {
-            self.switch(t_new, product, statistics);
+        // one wild estimate must not count for many steps
+        self.mean += NEWEST * (product.min(2.0 * bound) - self.mean);
+        if self.mean > STIFF_SHARE * bound {
+            self.switch(t_new, self.mean, statistics);
             self.stiff.restart(system, t_new, x_new, statistics);
         } else {
             self.explicit.accept(system, t_new, x_new, statistics);

@@ -205,6 +205,7 @@ impl<S: Scalar, M> Integrator<S, M> {
                     let h = S::from(step.h);
                     (h, t + h)
                 };
+                self.method.prescribe(step.mode);
                 let trial =
                     self.method
                         .step(system, t, h, x, &mut self.x_new, options, &mut statistics);
@@ -346,7 +347,7 @@ impl<S: Scalar, M> Integrator<S, M> {
                         if fired || self.settle(hybrid, t, x, drive, recorder)? {
                             return Ok(true);
                         }
-                        drive.proposal = Some(size);
+                        drive.proposal = (M::START_ORDER == M::ORDER).then_some(size);
                         if t.value() == end.value() {
                             return Ok(false);
                         }
@@ -384,7 +385,7 @@ impl<S: Scalar, M> Integrator<S, M> {
                         size * factor
                     };
                     if last {
-                        drive.proposal = Some(h);
+                        drive.proposal = (M::START_ORDER == M::ORDER).then_some(h);
                         return Ok(false);
                     }
                 }
@@ -453,7 +454,7 @@ impl<S: Scalar, M> Integrator<S, M> {
                     self.method.slope(),
                     drive.direction,
                     limit,
-                    M::ORDER,
+                    M::START_ORDER,
                     options,
                     &mut self.x_new,
                     &mut self.scratch,
@@ -504,6 +505,7 @@ impl<S: Scalar, M> Integrator<S, M> {
             interpolant: M::interpolate,
             restarted,
             stretch,
+            mode: self.method.mode(),
         });
         x.copy_from_slice(&self.x_new);
         if go_on {

@@ -59,6 +59,7 @@ pub mod initial_step;
 pub mod integrate;
 pub mod linalg;
 pub mod method;
+pub mod multistep;
 pub mod newton;
 pub mod options;
 pub mod peers;
@@ -77,6 +78,7 @@ pub use explicit::{Bs3, Dop853, Dopri5, Euler, Heun, Midpoint, Rk4, Tableau, Tsi
 pub use integrate::{Integrator, integrate, replay};
 pub use linalg::{Coloring, DenseLu, IterationMatrix, LinearSolver};
 pub use method::{Method, Outcome, Recorder, StepView};
+pub use multistep::{Bdf, Ndf};
 pub use options::{ErrorNorm, Options, Statistics, Tolerance};
 pub use radau::Radau5;
 pub use record::{Mesh, MeshStep, NoRecord, Place, Samples, StopFlag, Trajectory};

@@ -47,6 +47,9 @@ pub trait Method<S: Scalar, F: ?Sized> {
     const ORDER: u32;
     /// Order of the error estimate: its exponent in the step control is 1 / (ERROR_ORDER + 1).
     const ERROR_ORDER: u32;
+    /// Order of the first step after a start: multistep methods begin at 1. Below `ORDER`, the size of that step
+    /// is always chosen anew.
+    const START_ORDER: u32 = Self::ORDER;
     /// Vectors of length n that a step stores in [`StepView::stages`].
     const STAGES: usize;
     /// Whether the method estimates its error. One that does not takes steps of [`Options::step`].
@@ -105,6 +108,8 @@ pub trait Method<S: Scalar, F: ?Sized> {
     ) -> Trial;
     /// Makes the step just tried the last accepted one: evaluates or carries the slope at its end.
     fn accept(&mut self, system: &mut F, t_new: S, x_new: &[S], statistics: &mut Statistics);
+    /// Keeps what [`Method::retract`] needs: called before a step is accepted that may be taken back.
+    fn save(&mut self) {}
     /// Takes back the acceptance of the last step: the next step starts from its start, (t, x), again.
     fn retract(&mut self, system: &mut F, t: S, x: &[S], statistics: &mut Statistics) {
         self.restart(system, t, x, statistics);
@@ -127,6 +132,15 @@ pub trait Method<S: Scalar, F: ?Sized> {
     fn resize(&mut self, outcome: Outcome) -> Option<f64> {
         let _ = outcome;
         None
+    }
+    /// How the step just accepted was made, in the method's own code: all that a replay needs beyond its size
+    /// (see [`crate::record::MeshStep::mode`]); 0 for one-step methods.
+    fn mode(&self) -> u8 {
+        0
+    }
+    /// In a replay: the next step is to be made as `mode` says; 0 leaves it to the method.
+    fn prescribe(&mut self, mode: u8) {
+        let _ = mode;
     }
     /// Stages of the last accepted step, `STAGES * n` numbers (see the method's module for what they are).
     fn stages(&self) -> &[S];
@@ -164,6 +178,8 @@ pub struct StepView<'a, S> {
     pub restarted: bool,
     /// middle of the smooth stretch that the step lies on (as given to `System::enter_stretch`)
     pub stretch: f64,
+    /// how the method made the step, see [`Method::mode`]
+    pub mode: u8,
 }
 
 impl<S: Copy> StepView<'_, S> {

@@ -273,6 +273,8 @@ pub struct MeshStep {
     pub restarted: bool,
     /// middle of its stretch
     pub stretch: f64,
+    /// how the method made it, in its own code (multistep methods: order and state); 0 for one-step methods
+    pub mode: u8,
 }
 
 /// The accepted steps of a solve, enough to repeat it to the last bit.
@@ -294,6 +296,7 @@ impl Mesh {
                     h,
                     restarted: k == 0,
                     stretch: w[0] + 0.5 * (w[1] - w[0]),
+                    mode: 0,
                 });
             }
         }
@@ -316,6 +319,7 @@ impl<S: Scalar> Recorder<S> for Mesh {
             h: step.h.value(),
             restarted: step.restarted,
             stretch: step.stretch,
+            mode: step.mode,
         });
         true
     }

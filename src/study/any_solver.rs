@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use costate_adjoint::Dual;
 use costate_solvers::{
-    AutoSwitch, Bs3, Dop853, Dopri5, Euler, Heun, Hybrid, ImplicitMidpoint, Integrator, KenCarp4,
-    Kvaerno3, Kvaerno4, Kvaerno5, Mesh, Method, Midpoint, Options, Radau5, Recorder, Rk4, Rodas3,
-    Rodas4, Rodas5P, SolveError, Statistics, Switch, TrBdf2, Tsit5, Verlet, Vern7, Vern9, Yoshida4,
-    Yoshida6, Yoshida8,
+    AutoSwitch, Bdf, Bs3, Dop853, Dopri5, Euler, Heun, Hybrid, ImplicitMidpoint, Integrator,
+    KenCarp4, Kvaerno3, Kvaerno4, Kvaerno5, Mesh, Method, Midpoint, Ndf, Options, Radau5, Recorder,
+    Rk4, Rodas3, Rodas4, Rodas5P, SolveError, Statistics, Switch, TrBdf2, Tsit5, Verlet, Vern7,
+    Vern9, Yoshida4, Yoshida6, Yoshida8,
 };
 
 use super::equations::Equations;
@@ -15,7 +16,7 @@ use crate::compile::{CallError, ModelScalar, ModelSystem};
 use crate::scenario::SolverMethod;
 
 /// A model with the integrator of some method.
-pub(super) trait AnySolver<S: ModelScalar> {
+pub trait AnySolver<S: ModelScalar> {
     /// Sets the parameters.
     fn set_parameters(&mut self, p: &[S]) -> Result<(), CallError>;
     /// [`Integrator::run_hybrid`].
@@ -93,8 +94,51 @@ fn boxed<S: ModelScalar, M: Method<S, ModelSystem<S>> + 'static>(
     Ok(Box::new(Stepped { system, integrator }))
 }
 
+/// Scalars that studies run on. Every method is made for plain numbers and for dual numbers of [`ANY_WIDTH`]
+/// directions; the other widths serve the hot path of the default methods alone, as each is machine code of its own.
+pub trait StudyScalar: ModelScalar {
+    /// The solver of a method for the equations at parameters `p`.
+    fn any_solver(
+        method: SolverMethod,
+        equations: &Equations,
+        p: &[Self],
+    ) -> Result<Box<dyn AnySolver<Self>>, RunError>;
+}
+
+/// Directions of the dual numbers that run through any method.
+pub const ANY_WIDTH: usize = 8;
+
+macro_rules! study_scalars {
+    ($($scalar:ty: $make:expr;)*) => {
+        $(impl StudyScalar for $scalar {
+            fn any_solver(
+                method: SolverMethod,
+                equations: &Equations,
+                p: &[Self],
+            ) -> Result<Box<dyn AnySolver<Self>>, RunError> {
+                $make(method, equations, p)
+            }
+        })*
+    };
+}
+study_scalars! {
+    f64: any_solver;
+    Dual<ANY_WIDTH>: any_solver;
+    Dual<1>: no_solver;
+    Dual<2>: no_solver;
+    Dual<4>: no_solver;
+}
+
+fn no_solver<S: ModelScalar>(
+    method: SolverMethod,
+    _equations: &Equations,
+    _p: &[S],
+) -> Result<Box<dyn AnySolver<S>>, RunError> {
+    Err(RunError::NoSuchSolver(method.name()))
+}
+
 /// The solver of a method for the equations.
-pub(super) fn any_solver<S: ModelScalar>(
+fn any_solver<S: ModelScalar>(
     method: SolverMethod,
     equations: &Equations,
     p: &[S],
@@ -130,9 +174,10 @@ pub(super) fn any_solver<S: ModelScalar>(
         SolverMethod::Yoshida6 => boxed::<S, Yoshida6<S>>(implicit()?, p),
         SolverMethod::Yoshida8 => boxed::<S, Yoshida8<S>>(implicit()?, p),
         SolverMethod::ImplicitMidpoint => boxed::<S, ImplicitMidpoint<S>>(implicit()?, p),
-        SolverMethod::Bdf
-        | SolverMethod::Ndf
-        | SolverMethod::OdeSolversDopri5
-        | SolverMethod::OdeSolversDop853 => Err(RunError::NoSuchSolver(method.name())),
+        SolverMethod::Bdf => boxed::<S, Bdf<S>>(implicit()?, p),
+        SolverMethod::Ndf => boxed::<S, Ndf<S>>(implicit()?, p),
+        SolverMethod::OdeSolversDopri5 | SolverMethod::OdeSolversDop853 => {
+            Err(RunError::NoSuchSolver(method.name()))
+        }
     }
 }

@@ -11,6 +11,7 @@ use costate_adjoint::{Dual, Tape};
 use costate_solvers::record::{Mesh, Samples};
 use costate_solvers::{NoRecord, Options, Recorder, Scalar, Tolerance};
 
+use super::any_solver::{ANY_WIDTH, StudyScalar};
 use super::equations::Equations;
 use super::error::StudyError;
 use super::objective::Objective;
@@ -18,14 +19,14 @@ use super::reverse::Reverse;
 use super::run::{Run, RunError};
 use super::variable::Variable;
 use super::{Solving, Study};
-use crate::compile::{Function, ModelScalar, Output, Scratch};
+use crate::compile::{Function, Output, Scratch};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::model::graph::{FIRST_EXTRA, InputId, PARAMETERS, SECOND_EXTRA, STATES, THIRD_EXTRA};
 use crate::model::{self, Expression, MassEntry, Model, NodeId, Op, When};
 use crate::scenario::{AbsoluteTolerance, GradientMethod};
 
-/// Directions of a chunk of dual numbers: functionals are evaluated a few times only, one width serves.
-const WIDTH: usize = 4;
+/// Directions of a chunk of dual numbers.
+const WIDTH: usize = ANY_WIDTH;
 
 /// A functional of one experiment's trajectory, compiled.
 #[derive(Debug)]
@@ -244,7 +245,7 @@ impl FunctionalStudy {
         clippy::type_complexity,
         reason = "the run, its samples and the readings, for the backward sweep"
     )]
-    fn read<S: ModelScalar, R: Recorder<S>>(
+    fn read<S: StudyScalar, R: Recorder<S>>(
         &self,
         study: &Study,
         solving: &Solving,
@@ -318,7 +319,7 @@ impl FunctionalStudy {
     }
 
     /// The times of events that are read.
-    fn happenings<S: ModelScalar>(
+    fn happenings<S: StudyScalar>(
         &self,
         study: &Study,
         run: &Run<S>,

@@ -69,7 +69,7 @@ fn dual_cost(variables: usize) -> f64 {
     let mut cost = 0.0;
     let mut left = variables;
     while left > 0 {
-        let width = chunk_width(left);
+        let width = chunk_width(left, true);
         cost += 1.0 + 0.25 * width as f64;
         left = left.saturating_sub(width);
     }

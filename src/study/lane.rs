@@ -6,24 +6,24 @@ use costate_adjoint::Dual;
 use costate_solvers::record::Samples;
 use costate_solvers::{NoRecord, Recorder, Statistics};
 
+use super::any_solver::{ANY_WIDTH, StudyScalar};
 use super::error::StudyError;
 use super::noise;
 use super::plan::ExperimentPlan;
 use super::run::Run;
 use super::variable::Variable;
 use super::{Solving, Study};
-use crate::compile::ModelScalar;
 use crate::scenario::NoiseModel;
 
 /// Everything one scalar needs to evaluate the measurements.
-pub(super) struct Lane<S: ModelScalar> {
+pub(super) struct Lane<S: StudyScalar> {
     pub run: Run<S>,
     pub samples: Vec<Samples<S>>,
     pub parameters: Vec<S>,
     pub outputs: Vec<S>,
 }
 
-impl<S: ModelScalar> Lane<S> {
+impl<S: StudyScalar> Lane<S> {
     pub fn new(study: &Study) -> Result<Self, StudyError> {
         let samples = study
             .plans
@@ -108,7 +108,7 @@ impl<S: ModelScalar> Lane<S> {
 }
 
 /// The lane of a slot, made when first used.
-pub(super) fn lane<'l, S: ModelScalar>(
+pub(super) fn lane<'l, S: StudyScalar>(
     slot: &'l mut Option<Lane<S>>,
     study: &Study,
 ) -> Result<&'l mut Lane<S>, StudyError> {
@@ -118,7 +118,10 @@ pub(super) fn lane<'l, S: ModelScalar>(
     slot.as_mut().ok_or(StudyError::NoData)
 }
 
-impl<const N: usize> Lane<Dual<N>> {
+impl<const N: usize> Lane<Dual<N>>
+where
+    Dual<N>: StudyScalar,
+{
     fn seed(&mut self, p: &[f64], chunk: &[Variable]) {
         for (dual, &value) in self.parameters.iter_mut().zip(p) {
             *dual = Dual::from(value);
@@ -232,9 +235,10 @@ impl<const N: usize> Lane<Dual<N>> {
     }
 }
 
-/// Directions of the dual numbers for `left` remaining variables.
-pub(super) fn chunk_width(left: usize) -> usize {
+/// Directions of the dual numbers for `left` remaining variables; `hot` on the hot path of the default methods.
+pub(super) fn chunk_width(left: usize, hot: bool) -> usize {
     match left {
+        _ if !hot => ANY_WIDTH,
         0 | 1 => 1,
         2 => 2,
         3 | 4 => 4,

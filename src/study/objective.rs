@@ -230,9 +230,10 @@ impl<'a> Objective<'a> {
     ) -> Result<f64, StudyError> {
         let study = self.study;
         let mut total = prior_value(study, p);
+        let hot = self.solving.hot(study);
         let mut start = 0;
         while start < variables.len() || start == 0 {
-            let width = chunk_width(variables.len() - start);
+            let width = chunk_width(variables.len() - start, hot);
             let chunk = &variables[start..(start + width).min(variables.len())];
             let into = &mut gradient[start..start + chunk.len()];
             let (solving, stop) = (&self.solving, self.stop);
@@ -269,9 +270,10 @@ impl<'a> Objective<'a> {
         let height = r.len();
         let mut total = prior_value(study, p);
         jacobian.fill(0.0);
+        let hot = self.solving.hot(study);
         let mut start = 0;
         while start < variables.len() || start == 0 {
-            let width = chunk_width(variables.len() - start);
+            let width = chunk_width(variables.len() - start, hot);
             let chunk = &variables[start..(start + width).min(variables.len())];
             let columns = &mut jacobian[start * height..(start + chunk.len()) * height];
             let (solving, stop) = (&self.solving, self.stop);

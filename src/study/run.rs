@@ -11,7 +11,7 @@ use costate_solvers::{
 
 use thiserror::Error;
 
-use super::any_solver::{AnySolver, any_solver};
+use super::any_solver::{AnySolver, StudyScalar};
 use super::equations::Equations;
 use super::hybrid::{EventLog, Handler};
 use crate::compile::{CallError, CompileError, ModelScalar, ModelSystem, Workspace};
@@ -38,7 +38,7 @@ pub enum RunError {
 }
 
 /// A reusable solve: a system with its integrator and buffers.
-pub struct Run<S: ModelScalar> {
+pub struct Run<S: StudyScalar> {
     equations: Arc<Equations>,
     workspace: Workspace<S>,
     /// Tsit5 and Rodas5P without events: the hot path of fits, compiled for each recorder
@@ -74,7 +74,7 @@ struct Moment<S> {
     event: Option<usize>,
 }
 
-impl<S: ModelScalar> Run<S> {
+impl<S: StudyScalar> Run<S> {
     /// Buffers for a scenario's equations.
     pub fn new(equations: &Arc<Equations>) -> Self {
         Self {
@@ -301,7 +301,7 @@ impl<S: ModelScalar> Run<S> {
         if self.other.as_ref().is_none_or(|(made, _)| *made != method) {
             self.other = Some((
                 method,
-                any_solver(method, &self.equations, &self.parameters)?,
+                S::any_solver(method, &self.equations, &self.parameters)?,
             ));
         }
         let Some((_, any)) = &mut self.other else {
@@ -489,7 +489,7 @@ pub(super) fn implicit_system<S: ModelScalar>(
     })
 }
 
-fn explicit<'a, S: ModelScalar>(
+fn explicit<'a, S: StudyScalar>(
     slot: &'a mut Option<Explicit<S>>,
     equations: &Equations,
 ) -> Parts<'a, S, Tsit5<S>> {
@@ -501,7 +501,7 @@ fn explicit<'a, S: ModelScalar>(
     (system, integrator)
 }
 
-fn implicit<'a, S: ModelScalar>(
+fn implicit<'a, S: StudyScalar>(
     slot: &'a mut Option<Implicit<S>>,
     equations: &Equations,
 ) -> Result<Parts<'a, S, Rodas5P<S>>, RunError> {

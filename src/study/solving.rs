@@ -160,6 +160,12 @@ impl Solving {
         }
     }
 
+    /// Whether solves take the hot path: tsit5 or rodas5p, without events.
+    pub(super) fn hot(&self, study: &Study) -> bool {
+        matches!(self.stepper, SolverMethod::Tsit5 | SolverMethod::Rodas5p)
+            && !study.equations.hybrid()
+    }
+
     /// The method whose discrete adjoint can be swept: that of tsit5 or rodas5p, for systems without events and
     /// without a mass matrix.
     pub fn adjoint(&self, study: &Study) -> Result<SolverMethod, StudyError> {

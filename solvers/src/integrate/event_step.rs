@@ -30,6 +30,7 @@ impl<S: Scalar, M> Integrator<S, M> {
         H: Hybrid<S> + ?Sized,
     {
         let statistics = &mut drive.statistics;
+        self.method.save();
         self.method.accept(system, t_new, &self.x_new, statistics);
         self.method
             .densify(system, t, h, x, &self.x_new, statistics);

@@ -1,10 +1,8 @@
 //! Hybrid systems: crossings found, located to rounding, and jumped at.
 
-use costate_solvers::explicit::Tsit5;
-use costate_solvers::rosenbrock::Rodas5P;
 use costate_solvers::{
-    Action, Direction, Hybrid, Integrator, Method, Options, Recorder, Samples, SolveError,
-    Statistics, StepView,
+    Action, Bdf, Bs3, Direction, Dop853, Hybrid, Integrator, KenCarp4, Method, Options, Radau5,
+    Recorder, Rodas5P, Samples, SolveError, Statistics, StepView, Tsit5, Vern9,
 };
 
 use crate::problems::{Problem, none, tolerance};
@@ -146,6 +144,35 @@ fn six_bounces_by_tsit5() {
 #[test]
 fn six_bounces_by_rodas5p() {
     six_bounces::<Rodas5P<f64>>();
+}
+
+/// The motion between impacts is a polynomial of degree 2: methods of that order and more are exact on it.
+#[test]
+fn six_bounces_by_other_families() {
+    six_bounces::<Bs3<f64>>();
+    six_bounces::<Dop853<f64>>();
+    six_bounces::<Vern9<f64>>();
+    six_bounces::<KenCarp4<f64>>();
+    six_bounces::<Radau5<f64>>();
+}
+
+/// BDF starts at order 1 after each impact, and holds its local errors to the tolerance.
+#[test]
+fn six_bounces_by_bdf() {
+    let mut machine = bouncing(bounce);
+    let mut x = [1.0, 0.0];
+    run::<Bdf<f64>>(
+        &mut ball(),
+        &mut x,
+        &[0.0, 3.0],
+        &tolerance(1e-9, 1e-9),
+        &mut machine,
+        &mut Ends(Vec::new()),
+    )
+    .expect("a solve");
+    assert_eq!(machine.log.len(), 6);
+    // derivatives of the final height up to 15 (by v), a few steps an arc: 100 times the tolerance
+    assert!((x[0] - 0.068_707_460_965_765_72).abs() < 1e-7, "{}", x[0]);
 }
 
 /// The ball comes to rest after infinitely many impacts at sqrt(2/g) (1 + 2 e / (1 - e)).

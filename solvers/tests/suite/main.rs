@@ -15,6 +15,8 @@ mod implicit;
 mod iteration_matrix;
 mod krylov;
 mod matrices;
+mod multistep;
+mod multistep_problems;
 mod non_stiff;
 mod order_conditions;
 mod order_conditions_esdirk;

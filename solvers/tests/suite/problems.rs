@@ -1,6 +1,6 @@
 //! Test problems with their Jacobians, and what the tests have in common.
 
-use costate_solvers::{ImplicitSystem, Options, Pattern, System, Tolerance};
+use costate_solvers::{ImplicitSystem, Mass, Options, Pattern, System, Tolerance};
 
 /// x' = f(t, x) by function pointers; the Jacobian is dense, column-major.
 #[derive(Clone)]
@@ -10,6 +10,7 @@ pub struct Problem {
     pub jacobian: fn(f64, &[f64], &mut [f64]),
     pub time_derivative: fn(f64, &[f64], &mut [f64]),
     pub pattern: Pattern,
+    pub mass: Option<Mass<f64>>,
     /// middle announced last, for right-hand sides that branch on it
     pub middle: f64,
     pub middles: Vec<f64>,
@@ -28,6 +29,7 @@ impl Problem {
             jacobian,
             time_derivative,
             pattern: Pattern::dense(n),
+            mass: None,
             middle: 0.0,
             middles: Vec::new(),
         }
@@ -56,6 +58,9 @@ impl ImplicitSystem<f64> for Problem {
     }
     fn time_derivative(&mut self, t: f64, x: &[f64], ft: &mut [f64]) {
         (self.time_derivative)(t, x, ft);
+    }
+    fn mass(&self) -> Option<&Mass<f64>> {
+        self.mass.as_ref()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Stop times: jumps of f cost nothing where they are announced.
 
 use costate_solvers::{
-    ImplicitSystem, Integrator, Mesh, Method, Pattern, Rodas5P, Samples, System, Tsit5,
+    Bdf, ImplicitSystem, Integrator, Mesh, Method, Ndf, Pattern, Rodas5P, Samples, System, Tsit5,
 };
 
 use crate::problems::tolerance;
@@ -108,6 +108,8 @@ pub(crate) fn jumps<M: Method<f64, Steps>>() {
 fn explicit_and_implicit_methods_stop_at_jumps() {
     jumps::<Tsit5<f64>>();
     jumps::<Rodas5P<f64>>();
+    jumps::<Bdf<f64>>();
+    jumps::<Ndf<f64>>();
 }
 
 #[test]
