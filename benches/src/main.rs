@@ -4,19 +4,43 @@
 //! cargo build --release && cargo run --release --manifest-path benches/Cargo.toml
 //! ```
 //!
+//! `-- work-precision` draws error against time instead (see `work_precision`).
+//!
 //! The work is task T1 (see `task.rs`). The error beside each time is that of the gradient, or of the objective where the row solves
 //! only, relative to a reference at rtol = 3e-14: compare rows at matched error.
 
 mod clock;
 mod costate_side;
 mod diffsol_side;
+#[path = "../../tests/golden/mod.rs"]
+mod golden;
 mod ode_solvers_side;
 mod process;
 mod task;
+mod work_precision;
 
 use std::rc::Rc;
 
-fn main() {
+fn main() -> std::process::ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.split_first() {
+        None => compare(),
+        Some((command, rest)) if command == "work-precision" => {
+            if let Err(message) = work_precision::run(rest) {
+                eprintln!("{message}");
+                return std::process::ExitCode::FAILURE;
+            }
+        }
+        Some((other, _)) => {
+            eprintln!("unknown command `{other}`: there is `work-precision`");
+            return std::process::ExitCode::FAILURE;
+        }
+    }
+    std::process::ExitCode::SUCCESS
+}
+
+/// The table of task T1, and whole runs of the program.
+fn compare() {
     let data = Rc::new(task::Data::read());
     for tolerance in [1e-6, 1e-9] {
         let mut rows = costate_side::rows(tolerance);
