@@ -914,7 +914,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "method = \"euler\"\nstep = 0\nlinear_solver = \"lu\"\nstop_times = { a = 1 }\nevent_limit = 0",
         &[
             "scenario::out-of-range 23:8 0 | `step` must be above zero | write a number above zero",
-            "scenario::unknown-word 24:17 \"lu\" | `lu` is no `linear_solver` of `[solver]` | one of `auto`, `dense`, `banded`, `sparse`, `gmres`",
+            "scenario::unknown-word 24:17 \"lu\" | `lu` is no `linear_solver` of `[solver]` | one of `auto`, `dense`, `banded`, `sparse`",
             "scenario::wrong-type 25:14 { a = 1 } | `stop_times` must be a number or an expression in quotes, or an array of such, not a table | expected a number or an expression in quotes, or an array of such",
             "scenario::out-of-range 26:15 0 | `event_limit` must be a whole number, at least 1 | write a whole number such as `1`",
         ],

@@ -132,7 +132,6 @@ pub(super) fn solver(
         Some("dense") => LinearSolver::Dense,
         Some("banded") => LinearSolver::Banded,
         Some("sparse") => LinearSolver::Sparse,
-        Some("gmres") => LinearSolver::Gmres,
         _ => LinearSolver::Auto,
     };
     settings.stop_times = reader.expressions(&section, "stop_times");

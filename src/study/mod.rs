@@ -124,7 +124,7 @@ impl Study {
             scenario::LinearSolver::Dense => LinearSolver::Dense,
             scenario::LinearSolver::Banded => LinearSolver::Banded,
             scenario::LinearSolver::Sparse => LinearSolver::Sparse,
-            scenario::LinearSolver::Auto | scenario::LinearSolver::Gmres => LinearSolver::Auto,
+            scenario::LinearSolver::Auto => LinearSolver::Auto,
         };
         Self {
             plans: scenario

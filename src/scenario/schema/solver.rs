@@ -38,8 +38,8 @@ pub(super) const SOLVER_KEYS: &[Key] = &[
     key(
         "linear_solver",
         Kind::Choice {
-            now: &["auto", "dense", "banded", "sparse", "gmres"],
-            later: &[],
+            now: &["auto", "dense", "banded", "sparse"],
+            later: &["gmres"],
         },
         "auto",
         "how linear systems of implicit methods are solved",

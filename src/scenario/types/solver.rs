@@ -127,8 +127,6 @@ pub enum LinearSolver {
     Banded,
     /// sparse LU
     Sparse,
-    /// GMRES, without a Jacobian
-    Gmres,
 }
 
 impl LinearSolver {
@@ -139,7 +137,6 @@ impl LinearSolver {
             Self::Dense => "dense",
             Self::Banded => "banded",
             Self::Sparse => "sparse",
-            Self::Gmres => "gmres",
         }
     }
 }
