@@ -8,7 +8,6 @@ use super::formula::{BackwardDifferentiation, Formula, MAX_ORDER, NumericalDiffe
 use super::order_and_size::{Choice, OrderAndSize};
 use crate::control::{error_test, scale};
 use crate::error::SolveError;
-use crate::integrate::invalid;
 use crate::method::{Method, Outcome, Trial};
 use crate::options::{ErrorNorm, Options, Statistics};
 use crate::scalar::Scalar;
@@ -115,21 +114,9 @@ impl<S: Scalar, V: Formula, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Mult
     const STAGES: usize = MAX_ORDER;
 
     fn check(system: &F) -> Result<(), SolveError> {
-        let n = system.dim();
         match system.mass() {
-            Some(mass)
-                if mass.pattern.height != n
-                    || mass.pattern.columns() != n
-                    || mass.values.len() != mass.pattern.non_zeros() =>
-            {
-                Err(invalid(&format!(
-                    "a mass matrix of {} rows, {} columns and {} values for {n} states",
-                    mass.pattern.height,
-                    mass.pattern.columns(),
-                    mass.values.len()
-                )))
-            }
-            _ => Ok(()),
+            Some(mass) => mass.check(system.dim()),
+            None => Ok(()),
         }
     }
 

@@ -36,6 +36,7 @@
 use nalgebra::Complex;
 
 use crate::control::error_test;
+use crate::error::SolveError;
 use crate::linalg::IterationMatrix;
 use crate::method::{Method, Outcome, Trial};
 use crate::newton::{Failure, LaggedJacobian, Newton, Progress, add_tangents, polish};
@@ -382,10 +383,19 @@ impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Radau5<S> {
     const ERROR_ORDER: u32 = 3;
     const STAGES: usize = 3;
 
+    fn check(system: &F) -> Result<(), SolveError> {
+        match system.mass() {
+            Some(mass) => mass.check(system.dim()),
+            None => Ok(()),
+        }
+    }
+
     fn new(system: &F) -> Self {
         let n = system.dim();
         let (zeros, triple) = (vec![S::from(0.0); n], vec![S::from(0.0); 3 * n]);
-        let (pattern, mass) = (system.pattern(), system.mass());
+        let pattern = system.pattern();
+        // one of another size is refused when a solve begins
+        let mass = system.mass().filter(|mass| mass.check(n).is_ok());
         let mass_pattern = mass.map(|m| &m.pattern);
         Self {
             n,
