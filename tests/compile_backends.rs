@@ -390,7 +390,17 @@ fn half_integer_powers_are_accurate_and_the_same_everywhere() {
     let output = [Output::store(nodes)];
     let native = Function::new(&graph, &output, Backend::Native).expect("native code");
     let interpreted = Function::new(&graph, &output, Backend::Interpreter).expect("a program");
-    for x in [0.0, 1e-300, 0.3, 1.0, 7.25, 1e200, f64::INFINITY, -1.0, f64::NAN] {
+    for x in [
+        0.0,
+        1e-300,
+        0.3,
+        1.0,
+        7.25,
+        1e200,
+        f64::INFINITY,
+        -1.0,
+        f64::NAN,
+    ] {
         let (mut a, mut b) = ([0.0; 7], [0.0; 7]);
         for (function, out) in [(&native, &mut a), (&interpreted, &mut b)] {
             function
@@ -398,10 +408,16 @@ fn half_integer_powers_are_accurate_and_the_same_everywhere() {
                 .expect("a call");
         }
         for ((&a, &b), &e) in a.iter().zip(&b).zip(&exponents) {
-            assert!(a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan(), "{x}^{e}: {a} {b}");
+            assert!(
+                a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan(),
+                "{x}^{e}: {a} {b}"
+            );
             let library = x.powf(e);
             let close = (a - library).abs() <= 4.0 * f64::EPSILON * library.abs();
-            assert!(close || a == library || a.is_nan() && library.is_nan(), "{x}^{e}: {a} {library}");
+            assert!(
+                close || a == library || a.is_nan() && library.is_nan(),
+                "{x}^{e}: {a} {library}"
+            );
         }
     }
 }

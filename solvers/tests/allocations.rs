@@ -5,10 +5,10 @@ use std::cell::Cell;
 
 use costate_solvers::linalg::{Gmres, GmresOptions, Ilu0};
 use costate_solvers::{
-    Bdf, Bs3, Dop853, Dopri5, Euler, Heun, ImplicitMidpoint, ImplicitSystem, Integrator,
-    IterationMatrix, KenCarp4, Kvaerno3, Kvaerno4, Kvaerno5, LinearSolver, Mass, Method, Midpoint,
-    Ndf, Options, Pattern, Radau5, Rk4, Rodas3, Rodas4, Rodas5P, Samples, System, TrBdf2, Tsit5,
-    Verlet, Vern7, Vern9, Yoshida4, Yoshida6, Yoshida8,
+    AutoSwitch, Bdf, Bs3, Dop853, Dopri5, Euler, Heun, ImplicitMidpoint, ImplicitSystem,
+    Integrator, IterationMatrix, KenCarp4, Kvaerno3, Kvaerno4, Kvaerno5, LinearSolver, Mass,
+    Method, Midpoint, Ndf, Options, Pattern, Radau5, Rk4, Rodas3, Rodas4, Rodas5P, Samples, System,
+    TrBdf2, Tsit5, Verlet, Vern7, Vern9, Yoshida4, Yoshida6, Yoshida8,
 };
 
 struct Counting;
@@ -179,7 +179,7 @@ macro_rules! solves_allocate {
 fn solves_allocate_nothing() {
     solves_allocate!(|| 0;
         Euler Midpoint Heun Rk4 Bs3 Tsit5 Dopri5 Vern7 Dop853 Vern9 Rodas3 Rodas4 Rodas5P ImplicitMidpoint
-        TrBdf2 Kvaerno3 Kvaerno4 Kvaerno5 KenCarp4 Radau5 Bdf Ndf
+        TrBdf2 Kvaerno3 Kvaerno4 Kvaerno5 KenCarp4 Radau5 Bdf Ndf AutoSwitch
     );
     solves_allocate!(allocations_of_the_check::<Verlet<f64>>;
         Verlet Yoshida4 Yoshida6 Yoshida8

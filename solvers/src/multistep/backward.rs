@@ -12,7 +12,7 @@ use crate::error::SolveError;
 use crate::method::{Method, Outcome, Trial};
 use crate::options::{ErrorNorm, Options, Statistics};
 use crate::scalar::Scalar;
-use crate::system::{ImplicitSystem, Mass};
+use crate::system::ImplicitSystem;
 
 /// Backward differentiation formulas of orders 1 to 5.
 pub type Bdf<S> = Multistep<S, BackwardDifferentiation>;
@@ -122,8 +122,10 @@ impl<S: Scalar, V: Formula, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Mult
     const STAGES: usize = MAX_ORDER;
 
     fn check(system: &F) -> Result<(), SolveError> {
-        let check = |mass: &Mass<S>| mass.check(system.dim());
-        system.mass().map_or(Ok(()), check)
+        match system.mass() {
+            Some(mass) => mass.check(system.dim()),
+            None => Ok(()),
+        }
     }
 
     fn new(system: &F) -> Self {

@@ -110,7 +110,8 @@ impl<S: Scalar> Corrector<S> {
     pub fn new<F: ImplicitSystem<S> + ?Sized>(system: &F) -> Self {
         let n = system.dim();
         let zeros = vec![S::from(0.0); n];
-        let mass = system.mass();
+        // one of another size is refused when a solve begins
+        let mass = system.mass().filter(|mass| mass.check(n).is_ok());
         let depth = depth::<S>();
         let matrix = || {
             let pattern = mass.map(|m| &m.pattern);

@@ -43,7 +43,7 @@ use crate::method::{Method, Outcome, Trial};
 use crate::newton::{Failure, LaggedJacobian, Newton, Progress, add_tangents, polish};
 use crate::options::{Options, Statistics};
 use crate::scalar::Scalar;
-use crate::system::{ImplicitSystem, Mass};
+use crate::system::ImplicitSystem;
 
 const SQRT_6: f64 = 2.449489742783178;
 
@@ -386,14 +386,18 @@ impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Radau5<S> {
     const STAGES: usize = 3;
 
     fn check(system: &F) -> Result<(), SolveError> {
-        let check = |mass: &Mass<S>| mass.check(system.dim());
-        system.mass().map_or(Ok(()), check)
+        match system.mass() {
+            Some(mass) => mass.check(system.dim()),
+            None => Ok(()),
+        }
     }
 
     fn new(system: &F) -> Self {
         let n = system.dim();
         let (zeros, triple) = (vec![S::from(0.0); n], vec![S::from(0.0); 3 * n]);
-        let (pattern, mass) = (system.pattern(), system.mass());
+        let pattern = system.pattern();
+        // one of another size is refused when a solve begins
+        let mass = system.mass().filter(|mass| mass.check(n).is_ok());
         let mass_pattern = mass.map(|m| &m.pattern);
         Self {
             n,

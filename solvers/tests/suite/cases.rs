@@ -36,10 +36,10 @@ const PENDULUM: Exact = Exact {
 pub struct Case {
     /// for everything that is not about orders; two states
     pub main: Exact,
-    /// global order: `steps`, twice and four times as many through 0..6, states from `first_state` on
+    /// global order: `steps`, twice and four times as many through 0..6, seen in `states`
     pub global: Exact,
     pub steps: usize,
-    pub first_state: usize,
+    pub states: &'static [usize],
     /// order of the error estimate: single steps of this size, a half and a quarter
     pub local: Exact,
     pub size: f64,
@@ -54,13 +54,25 @@ pub struct Case {
     /// a fixed step, and the error it may make on the main problem
     pub step: f64,
     pub step_error: f64,
+    /// the error on the main problem at a tolerance of 1e-8, and with steps of 0.03 at most
+    pub error: f64,
+    pub small_steps_error: f64,
+    /// the tolerance at which steps of given size are made: what Newton's iteration leaves, where there is one
+    pub newton: f64,
+    /// how far a replay may be off, 0: not by a bit
+    pub replay: f64,
+    /// the error goes as the tolerance to a power between these, from 1e-3 down to 10^-strictest
+    pub exponents: [f64; 2],
+    pub strictest: i32,
+    /// the checks that do not apply as they are, and why
+    pub exempt: &'static [(&'static str, &'static str)],
 }
 
 pub const FIFTH_ORDER: Case = Case {
     main: COUPLED,
     global: SEPARATE,
     steps: 64,
-    first_state: 0,
+    states: &[0, 1, 2],
     local: SEPARATE,
     size: 0.2,
     dense: SEPARATE,
@@ -71,6 +83,89 @@ pub const FIFTH_ORDER: Case = Case {
     dense_rounding: 1e-13,
     step: f64::NAN,
     step_error: f64::NAN,
+    error: 3e-6,
+    small_steps_error: 5e-6,
+    newton: 1.0,
+    replay: 0.0,
+    // up to (p + 1) / p where the next terms dominate
+    exponents: [0.85, 1.3],
+    strictest: 12,
+    exempt: &[],
+};
+
+/// The constants of its dense output change sign near theta = 0.25.
+pub const RODAS3: Case = Case {
+    size: 0.1,
+    dense_size: 0.1,
+    thetas: [0.5, 0.8],
+    dense_order: 3,
+    strictest: 9,
+    ..FIFTH_ORDER
+};
+
+/// A quadrature comes out better than order 4.
+pub const RODAS4: Case = Case {
+    states: &[0, 2],
+    ..RODAS3
+};
+
+/// Newton's iteration stops at its tolerance, from where the last matrix left it: a replay meets other matrices. And
+/// what is left sums up over the many steps of the strictest tolerances, where the error falls more slowly.
+pub const ESDIRK: Case = Case {
+    size: 0.1,
+    dense_size: 0.1,
+    dense_order: 3,
+    newton: 1e-13,
+    replay: 1e-8,
+    exponents: [0.85, 1.15],
+    strictest: 10,
+    ..FIFTH_ORDER
+};
+
+/// The error estimate is that of the solution propagated, so that the error goes as tol^(2/3).
+pub const TR_BDF2: Case = Case {
+    dense_order: 2,
+    error: 1e-4,
+    // c h^2 with c = 0.014
+    small_steps_error: 2e-5,
+    exponents: [0.52, 0.82],
+    ..ESDIRK
+};
+
+/// At order 5 finer steps meet rounding.
+pub const KVAERNO5: Case = Case {
+    steps: 32,
+    dense_order: 4,
+    ..ESDIRK
+};
+
+pub const RADAU5: Case = Case {
+    steps: 32,
+    ..ESDIRK
+};
+
+const BY_ORDER: &str =
+    "the order varies from step to step: `multistep::fixed_orders_converge` sees each";
+
+/// A step by itself has no past, and is one of order 1. The error goes as tol^(5/6) where order 5 is used
+/// throughout, since the error test is one of local errors, not of errors per unit of time.
+pub const MULTISTEP: Case = Case {
+    exponents: [0.75, 1.1],
+    strictest: 10,
+    exempt: &[
+        ("order", BY_ORDER),
+        ("dense_output_order", BY_ORDER),
+        ("dense_output_ends", BY_ORDER),
+        (
+            "error_estimate_order",
+            "the estimate is the formula's error constant: `multistep::formulas_have_their_orders`",
+        ),
+        (
+            "polynomial_exactness",
+            "`multistep::formulas_have_their_orders` sees it for each order",
+        ),
+    ],
+    ..FIFTH_ORDER
 };
 
 pub const RODAS5P: Case = Case {
@@ -81,6 +176,7 @@ pub const RODAS5P: Case = Case {
 
 pub const BS3: Case = Case {
     dense_order: 3,
+    strictest: 7,
     ..FIFTH_ORDER
 };
 
@@ -88,7 +184,7 @@ pub const BS3: Case = Case {
 /// output misses one order condition by 3e-7, see `order_conditions`.
 pub const VERN7: Case = Case {
     steps: 8,
-    first_state: 1,
+    states: &[1, 2],
     size: 0.8,
     dense_size: 0.8,
     thetas: [0.5, 0.75],
@@ -99,6 +195,7 @@ pub const VERN7: Case = Case {
 
 pub const DOP853: Case = Case {
     global: CIRCLE,
+    states: &[0, 1],
     steps: 12,
     local: COUPLED,
     size: 0.4,
@@ -113,6 +210,7 @@ pub const DOP853: Case = Case {
 /// Dense coefficients of 1e4 leave rounding errors of 1e-12, and less than three decades to see an order in.
 pub const VERN9: Case = Case {
     global: CIRCLE,
+    states: &[0, 1],
     steps: 11,
     size: 0.8,
     dense: CIRCLE,
@@ -149,6 +247,7 @@ pub const RK4: Case = Case {
 pub const SPLITTING: Case = Case {
     main: PENDULUM,
     global: PENDULUM,
+    states: &[0, 1],
     dense: PENDULUM,
     ..SECOND_ORDER
 };

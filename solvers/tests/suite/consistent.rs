@@ -6,20 +6,20 @@ use costate_solvers::{
     SolveError, Statistics, Tolerance, Trajectory,
 };
 
-use crate::dae::{Dae, algebraic, chemical_akzo_nobel, mass, transistor_amplifier};
-use crate::problems::tolerance;
+use crate::problems::{Problem, algebraic, mass, tolerance};
+use crate::stiff_problems::{ChemAkzo, stiff, transistor_amplifier};
 
-fn initialize(dae: &Dae, x: &mut [f64], options: &Options) -> Result<Statistics, SolveError> {
+fn initialize(dae: &Problem, x: &mut [f64], options: &Options) -> Result<Statistics, SolveError> {
     let mut dae = dae.clone();
     let mut statistics = Statistics::default();
-    Consistent::new(dae.pattern(), &dae.mass.clone())
+    Consistent::new(dae.pattern(), &dae.mass.clone().expect("a mass matrix"))
         .initialize(&mut dae, 0.0, x, options, &mut statistics)
         .map(|()| statistics)
 }
 
 /// x' = -x, 0 = z^3 + z - x: one z for each x, far from a straight line.
-fn cubic() -> Dae {
-    Dae::new(
+fn cubic() -> Problem {
+    Problem::with_mass(
         algebraic(2, &[1]),
         |_, x, f| {
             f[0] = -x[0];
@@ -62,7 +62,10 @@ fn coupled_mass_matrices_keep_m_x() {
     initialize(&dae, &mut x, &options).expect("consistent states");
     let product = |x: &[f64]| {
         let mut out = [0.0; 8];
-        dae.mass.multiply(x, &mut out);
+        dae.mass
+            .as_ref()
+            .expect("a mass matrix")
+            .multiply(x, &mut out);
         out
     };
     let (before, after) = (product(&start), product(&x));
@@ -88,7 +91,7 @@ fn coupled_mass_matrices_keep_m_x() {
 /// Equations and states scaled by twenty orders of magnitude change nothing.
 #[test]
 fn scales_do_not_matter() {
-    let dae = Dae::new(
+    let dae = Problem::with_mass(
         algebraic(3, &[1, 2]),
         |_, x, f| {
             f[0] = -x[0];
@@ -121,14 +124,17 @@ fn scales_do_not_matter() {
 #[test]
 fn a_regular_mass_matrix_asks_for_nothing() {
     let mut dae = cubic();
-    dae.mass = mass(2, &[(0, 0, 2.0), (0, 1, 1.0), (1, 0, 1.0), (1, 1, 2.0)]);
+    dae.mass = Some(mass(
+        2,
+        &[(0, 0, 2.0), (0, 1, 1.0), (1, 0, 1.0), (1, 1, 2.0)],
+    ));
     let mut x = [1.0, 5.0];
     let statistics = initialize(&dae, &mut x, &Options::default()).expect("nothing to do");
     assert_eq!((x, statistics), ([1.0, 5.0], Statistics::default()));
 }
 
-fn run<M: Method<f64, Dae>>(
-    dae: &Dae,
+fn run<M: Method<f64, Problem>>(
+    dae: &Problem,
     x: &mut [f64],
     options: &Options,
 ) -> Result<Statistics, SolveError> {
@@ -139,7 +145,7 @@ fn run<M: Method<f64, Dae>>(
 /// 0 = z^2 + 1 + x^2 has no solution: reported with its equation, the states as they were.
 #[test]
 fn unsolvable_equations_are_reported() {
-    let dae = Dae::new(
+    let dae = Problem::with_mass(
         algebraic(2, &[1]),
         |_, x, f| {
             f[0] = -x[0];
@@ -225,7 +231,8 @@ fn high_index_is_reported() {
     ];
     let angle: f64 = 0.6;
     let start = [angle.sin(), -angle.cos(), 0.0, 0.0, 10.0 * angle.cos()];
-    let dae = |[f, jacobian]: [F; 2]| Dae::new(algebraic(5, &[4]), f, jacobian, |_, _, _| {});
+    let dae =
+        |[f, jacobian]: [F; 2]| Problem::with_mass(algebraic(5, &[4]), f, jacobian, |_, _, _| {});
     for high in [position, velocity] {
         for solve in [run::<Rodas3<f64>>, run::<Rodas4<f64>>, run::<Rodas5P<f64>>] {
             let result = solve(&dae(high), &mut start.clone(), &Options::default());
@@ -241,7 +248,7 @@ fn high_index_is_reported() {
 /// Index 2 hidden in a mass matrix without an empty row.
 #[test]
 fn high_index_is_seen_through_a_coupled_mass_matrix() {
-    let mut dae = Dae::new(
+    let mut dae = Problem::with_mass(
         mass(2, &[(0, 0, 1.0), (0, 1, 2.0), (1, 0, 1.0), (1, 1, 2.0)]),
         |_, x, f| {
             // N = (1, -1), K = (2, -1): G = N^T J K = 0
@@ -261,7 +268,7 @@ fn high_index_is_seen_through_a_coupled_mass_matrix() {
 #[test]
 fn bad_values_at_the_start_are_named() {
     let mut x = [0.444, -1.0, 0.0, 0.007, 0.0, 0.3, 0.0];
-    let result = run::<Rodas4<f64>>(&chemical_akzo_nobel(), &mut x, &Options::default());
+    let result = run::<Rodas4<f64>>(&stiff::<ChemAkzo>(), &mut x, &Options::default());
     assert!(matches!(result, Err(SolveError::NotFinite { t: 0.0, .. })));
 }
 
@@ -293,9 +300,9 @@ fn mass_matrices_of_the_wrong_shape_are_refused() {
         mass(2, &[(0, 0, f64::NAN)]),
     ];
     for mass in wrong {
-        let dae = Dae {
+        let dae = Problem {
             n: 2,
-            mass,
+            mass: Some(mass),
             ..good.clone()
         };
         let result = run::<Rodas3<f64>>(&dae, &mut [10.0, 2.0], &Options::default());

@@ -1,22 +1,19 @@
 //! One conformance suite for every method, then what is particular to each.
 
+mod auto;
 mod cases;
 mod coloring;
 mod conformance;
-mod conformance_implicit;
 mod consistent;
 mod dae;
 mod dense_lu;
 mod events;
-mod golden;
 mod hostile;
-mod hostile_explicit;
 mod implicit;
 mod iteration_matrix;
 mod krylov;
 mod matrices;
 mod multistep;
-mod multistep_problems;
 mod non_stiff;
 mod order_conditions;
 mod order_conditions_esdirk;
@@ -25,9 +22,9 @@ mod peers;
 mod problems;
 mod recorders;
 mod rooted_trees;
-mod rosenbrock;
 mod snapshots;
 mod sparse_lu;
+mod stiff;
 mod stiff_problems;
 mod stretches;
 mod symplectic;

@@ -1,8 +1,10 @@
 //! The explicit methods on classical non-stiff problems: what is asked for is what comes out.
 
-use costate_solvers::{Bs3, Dop853, Dopri5, Integrator, Method, NoRecord, Tsit5, Vern7, Vern9};
+use costate_solvers::{
+    Bs3, Dop853, Dopri5, Integrator, Method, NoRecord, Rodas5P, Samples, Tsit5, Vern7, Vern9,
+};
 
-use crate::problems::{Problem, largest, none, tolerance};
+use crate::problems::{Problem, largest, none, reference, tolerance, van_der_pol};
 
 fn explicit(n: usize, f: fn(f64, &[f64], &mut [f64])) -> Problem {
     Problem::new(n, f, |_, _, j| j.fill(0.0), none)
@@ -19,7 +21,7 @@ fn orbit(eccentricity: f64) -> Vec<f64> {
 }
 
 /// Seven bodies of masses 1 to 7 in the plane: x, y, then their velocities.
-fn pleiades(_t: f64, x: &[f64], dx: &mut [f64]) {
+fn seven_bodies(_t: f64, x: &[f64], dx: &mut [f64]) {
     dx[..14].copy_from_slice(&x[14..]);
     dx[14..].fill(0.0);
     for i in 0..7 {
@@ -32,13 +34,19 @@ fn pleiades(_t: f64, x: &[f64], dx: &mut [f64]) {
     }
 }
 
-/// Name, equations, initial states and end of the span.
-fn problems() -> Vec<(&'static str, Problem, Vec<f64>, f64)> {
+/// The equations of the seven bodies and where they start.
+pub fn pleiades() -> (Problem, Vec<f64>) {
     let mut seven = vec![0.0; 28];
     seven[..14].copy_from_slice(&[
         3.0, 3.0, -1.0, -3.0, 2.0, -2.0, 2.0, 3.0, -3.0, 2.0, 0.0, 0.0, -4.0, 4.0,
     ]);
     (seven[19], seven[20], seven[24], seven[25]) = (1.75, -1.5, -1.25, 1.0);
+    (explicit(28, seven_bodies), seven)
+}
+
+/// Name, equations, initial states and end of the span.
+fn problems() -> Vec<(&'static str, Problem, Vec<f64>, f64)> {
+    let (bodies, seven) = pleiades();
     vec![
         (
             "A3",
@@ -93,7 +101,7 @@ fn problems() -> Vec<(&'static str, Problem, Vec<f64>, f64)> {
             vec![1.0, 0.0, 0.9],
             20.0,
         ),
-        ("pleiades", explicit(28, pleiades), seven, 3.0),
+        ("pleiades", bodies, seven, 3.0),
     ]
 }
 
@@ -183,4 +191,30 @@ fn dop853() {
 #[test]
 fn vern9() {
     errors_follow::<Vern9<f64>>(&[1e-4, 1e-7, 1e-10]);
+}
+
+/// Van der Pol's oscillator with mu = 1 at points on the way, by an explicit method and by one for stiff systems.
+#[test]
+fn both_methods_solve_the_mild_oscillator() {
+    fn follows<M: Method<f64, Problem>>() {
+        let rows = reference(include_str!("../data/vdp_mu1.txt"));
+        let times: Vec<f64> = rows.iter().map(|(t, _)| *t).collect();
+        let mut problem = van_der_pol();
+        let mut samples = Samples::new(times).expect("samples");
+        Integrator::<f64, M>::new(&problem)
+            .run(
+                &mut problem,
+                &mut [2.0, 0.0],
+                &[0.0, 20.0],
+                &tolerance(1e-10, 1e-10),
+                &mut samples,
+            )
+            .expect("a solve");
+        for (k, (t, exact)) in rows.iter().enumerate() {
+            let error = largest((0..2).map(|i| samples.state(k)[i] - exact[i]));
+            assert!(error < 1e-8, "{error:e} at {t}");
+        }
+    }
+    follows::<Tsit5<f64>>();
+    follows::<Rodas5P<f64>>();
 }

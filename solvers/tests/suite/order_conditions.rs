@@ -1,4 +1,4 @@
-//! The tableaus against the order conditions, one for each rooted tree.
+//! The explicit tableaus against the order conditions, one for each rooted tree.
 //!
 //! For a Rosenbrock method with exact Jacobian (Hairer & Wanner IV.7) a node with one son takes beta_ij,
 //! one with several takes alpha_ij for each; an explicit Runge-Kutta method is the case beta = alpha = a.

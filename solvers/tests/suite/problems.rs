@@ -2,7 +2,8 @@
 
 use costate_solvers::{ImplicitSystem, Mass, Options, Pattern, System, Tolerance};
 
-/// x' = f(t, x) by function pointers; the Jacobian is dense, column-major.
+/// x' = f(t, x) by function pointers; the Jacobian is dense unless the pattern says otherwise, column-major, and
+/// both derivatives come zeroed.
 #[derive(Clone)]
 pub struct Problem {
     pub n: usize,
@@ -34,6 +35,42 @@ impl Problem {
             middles: Vec::new(),
         }
     }
+
+    /// M x' = f(t, x)
+    pub fn with_mass(
+        mass: Mass<f64>,
+        f: fn(f64, &[f64], &mut [f64]),
+        jacobian: fn(f64, &[f64], &mut [f64]),
+        time_derivative: fn(f64, &[f64], &mut [f64]),
+    ) -> Self {
+        Self {
+            mass: Some(mass.clone()),
+            ..Self::new(mass.pattern.height, f, jacobian, time_derivative)
+        }
+    }
+}
+
+/// The matrix with the given (row, column, value) entries.
+pub fn mass(n: usize, entries: &[(usize, usize, f64)]) -> Mass<f64> {
+    let places: Vec<(usize, usize)> = entries.iter().map(|e| (e.0, e.1)).collect();
+    let pattern = Pattern::from_entries(n, n, &places);
+    let mut values = Vec::with_capacity(pattern.non_zeros());
+    for column in 0..n {
+        for &row in &pattern.rows[pattern.starts[column]..pattern.starts[column + 1]] {
+            let here = entries.iter().filter(|e| (e.0, e.1) == (row, column));
+            values.push(here.map(|e| e.2).sum());
+        }
+    }
+    Mass { pattern, values }
+}
+
+/// The identity but for empty rows.
+pub fn algebraic(n: usize, rows: &[usize]) -> Mass<f64> {
+    let entries: Vec<(usize, usize, f64)> = (0..n)
+        .filter(|row| !rows.contains(row))
+        .map(|row| (row, row, 1.0))
+        .collect();
+    mass(n, &entries)
 }
 
 impl System<f64> for Problem {
@@ -54,9 +91,11 @@ impl ImplicitSystem<f64> for Problem {
         &self.pattern
     }
     fn jacobian(&mut self, t: f64, x: &[f64], values: &mut [f64]) {
+        values.fill(0.0);
         (self.jacobian)(t, x, values);
     }
     fn time_derivative(&mut self, t: f64, x: &[f64], ft: &mut [f64]) {
+        ft.fill(0.0);
         (self.time_derivative)(t, x, ft);
     }
     fn mass(&self) -> Option<&Mass<f64>> {
@@ -64,9 +103,7 @@ impl ImplicitSystem<f64> for Problem {
     }
 }
 
-pub fn none(_t: f64, _x: &[f64], ft: &mut [f64]) {
-    ft.fill(0.0);
-}
+pub fn none(_t: f64, _x: &[f64], _ft: &mut [f64]) {}
 
 /// Coupled, nonlinear and dependent on t, with the solution (e^sin t, 1 / (1 + t^2)).
 pub fn coupled() -> Problem {

@@ -2,14 +2,16 @@
 //! these numbers on purpose updates them.
 
 use costate_solvers::{
-    Bs3, Dop853, Dopri5, Integrator, Method, NoRecord, Rodas5P, Statistics, Tsit5, Vern7, Vern9,
+    AutoSwitch, Bdf, Bs3, Dop853, Dopri5, Integrator, KenCarp4, Kvaerno3, Kvaerno4, Kvaerno5,
+    Method, Ndf, NoRecord, Radau5, Rodas3, Rodas4, Rodas5P, Statistics, TrBdf2, Tsit5, Vern7,
+    Vern9,
 };
 
 use crate::problems::{
-    Problem, coupled, coupled_solution, lotka_volterra, robertson, stiff_van_der_pol, tolerance,
-    van_der_pol,
+    Problem, lotka_volterra, robertson, stiff_van_der_pol, tolerance, van_der_pol,
 };
 
+/// Steps, rejected, evaluations of f, Jacobians, factorizations.
 fn cost<M: Method<f64, Problem>>(mut problem: Problem, x: &[f64], times: [f64; 2]) -> [usize; 5] {
     let mut x = x.to_vec();
     let Statistics {
@@ -31,66 +33,127 @@ fn cost<M: Method<f64, Problem>>(mut problem: Problem, x: &[f64], times: [f64; 2
     [steps, rejected, rhs_evaluations, jacobians, factorizations]
 }
 
+macro_rules! costs {
+    ($($method:ident)*) => {
+        vec![$((
+            stringify!($method),
+            [
+                cost::<$method<f64>>(lotka_volterra(), &[1.0, 1.0], [0.0, 10.0]),
+                cost::<$method<f64>>(van_der_pol(), &[2.0, 0.0], [0.0, 20.0]),
+            ],
+        )),*]
+    };
+}
+
+macro_rules! stiff_costs {
+    ($($method:ident)*) => {
+        vec![$((
+            stringify!($method),
+            [
+                cost::<$method<f64>>(robertson(), &[1.0, 0.0, 0.0], [0.0, 1e5]),
+                cost::<$method<f64>>(stiff_van_der_pol(), &[2.0, 0.0], [0.0, 2000.0]),
+            ],
+        )),*]
+    };
+}
+
+type Costs = Vec<(&'static str, [[usize; 5]; 2])>;
+
+/// With a message that can be pasted in the place of what was expected.
+fn compare(found: Costs, expected: &[(&str, [[usize; 5]; 2])]) {
+    let lines: Vec<String> = found.iter().map(|line| format!("{line:?},\n")).collect();
+    assert!(found == expected, "\n{}", lines.concat());
+}
+
+/// Lotka-Volterra and van der Pol with mu = 1.
 #[test]
-fn tsit5() {
-    type M = Tsit5<f64>;
-    let coupled_start = coupled_solution(-0.5);
-    assert_eq!(
-        [
-            cost::<M>(lotka_volterra(), &[1.0, 1.0], [0.0, 10.0]),
-            cost::<M>(van_der_pol(), &[2.0, 0.0], [0.0, 20.0]),
-            cost::<M>(coupled(), &coupled_start, [-0.5, 1.0]),
+fn oscillators() {
+    compare(
+        costs!(Bs3 Tsit5 Dopri5 Vern7 Dop853 Vern9 Rodas3 Rodas4 Rodas5P TrBdf2 Kvaerno3 Kvaerno4 Kvaerno5 KenCarp4
+            Radau5 Bdf Ndf AutoSwitch),
+        &[
+            ("Bs3", [[621, 0, 1865, 0, 0], [962, 6, 2906, 0, 0]]),
+            ("Tsit5", [[86, 11, 584, 0, 0], [144, 26, 1022, 0, 0]]),
+            ("Dopri5", [[86, 15, 608, 0, 0], [147, 30, 1064, 0, 0]]),
+            ("Vern7", [[54, 10, 632, 0, 0], [87, 16, 1016, 0, 0]]),
+            ("Dop853", [[41, 8, 582, 0, 0], [72, 18, 1064, 0, 0]]),
+            ("Vern9", [[35, 4, 622, 0, 0], [56, 3, 943, 0, 0]]),
+            (
+                "Rodas3",
+                [[700, 0, 2102, 700, 700], [1233, 0, 3701, 1233, 1233]],
+            ),
+            (
+                "Rodas4",
+                [[262, 7, 1609, 262, 269], [413, 30, 2630, 413, 443]],
+            ),
+            (
+                "Rodas5P",
+                [[146, 7, 1219, 146, 153], [229, 27, 2023, 229, 256]],
+            ),
+            ("TrBdf2", [[837, 0, 2428, 1, 38], [1271, 0, 3747, 1, 65]]),
+            ("Kvaerno3", [[1039, 0, 4699, 1, 34], [1601, 0, 7305, 9, 67]]),
+            (
+                "Kvaerno4",
+                [[304, 6, 2247, 23, 64], [502, 12, 3800, 38, 91]],
+            ),
+            (
+                "Kvaerno5",
+                [[85, 11, 1447, 47, 63], [149, 16, 2352, 64, 95]],
+            ),
+            (
+                "KenCarp4",
+                [[110, 7, 1376, 31, 53], [176, 12, 2259, 42, 82]],
+            ),
+            (
+                "Radau5",
+                [[171, 5, 1244, 47, 108], [264, 15, 2000, 70, 179]],
+            ),
+            ("Bdf", [[412, 16, 449, 38, 38], [658, 27, 720, 59, 59]]),
+            ("Ndf", [[413, 14, 446, 36, 36], [659, 27, 724, 59, 59]]),
+            ("AutoSwitch", [[86, 11, 606, 0, 0], [144, 26, 1058, 0, 0]]),
         ],
-        [
-            [86, 11, 584, 0, 0],
-            [144, 26, 1022, 0, 0],
-            [11, 1, 74, 0, 0]
-        ]
     );
 }
 
+/// Robertson's reaction and van der Pol with mu = 1000.
 #[test]
-fn rodas5p() {
-    type M = Rodas5P<f64>;
-    assert_eq!(
-        [
-            cost::<M>(lotka_volterra(), &[1.0, 1.0], [0.0, 10.0]),
-            cost::<M>(robertson(), &[1.0, 0.0, 0.0], [0.0, 1e5]),
-            cost::<M>(stiff_van_der_pol(), &[2.0, 0.0], [0.0, 2000.0]),
+fn stiff_systems() {
+    compare(
+        stiff_costs!(Rodas3 Rodas4 Rodas5P TrBdf2 Kvaerno3 Kvaerno4 Kvaerno5 KenCarp4 Radau5 Bdf Ndf AutoSwitch),
+        &[
+            (
+                "Rodas3",
+                [[166, 1, 502, 166, 167], [1536, 35, 4680, 1536, 1571]],
+            ),
+            (
+                "Rodas4",
+                [[109, 2, 666, 109, 111], [606, 99, 4133, 606, 705]],
+            ),
+            ("Rodas5P", [[70, 2, 576, 70, 72], [354, 91, 3471, 354, 445]]),
+            ("TrBdf2", [[251, 1, 700, 21, 76], [1843, 48, 5860, 63, 239]]),
+            (
+                "Kvaerno3",
+                [[289, 32, 1409, 81, 178], [2323, 45, 11731, 146, 326]],
+            ),
+            (
+                "Kvaerno4",
+                [[117, 5, 765, 60, 109], [755, 87, 7405, 110, 269]],
+            ),
+            (
+                "Kvaerno5",
+                [[68, 13, 971, 49, 84], [255, 106, 5914, 101, 229]],
+            ),
+            (
+                "KenCarp4",
+                [[56, 13, 731, 53, 67], [271, 110, 5378, 96, 213]],
+            ),
+            ("Radau5", [[71, 6, 556, 68, 76], [405, 12, 3310, 124, 330]]),
+            ("Bdf", [[328, 13, 374, 54, 54], [1087, 101, 1300, 167, 167]]),
+            ("Ndf", [[293, 6, 321, 45, 45], [1038, 94, 1236, 153, 153]]),
+            (
+                "AutoSwitch",
+                [[112, 13, 899, 67, 67], [452, 96, 4082, 334, 424]],
+            ),
         ],
-        [
-            [146, 7, 1219, 146, 153],
-            [70, 2, 576, 70, 72],
-            [354, 91, 3471, 354, 445]
-        ]
-    );
-}
-
-/// [steps, rejected, evaluations] on the two oscillators.
-fn explicit_cost<M: Method<f64, Problem>>() -> [[usize; 3]; 2] {
-    [
-        cost::<M>(lotka_volterra(), &[1.0, 1.0], [0.0, 10.0]),
-        cost::<M>(van_der_pol(), &[2.0, 0.0], [0.0, 20.0]),
-    ]
-    .map(|[steps, rejected, evaluations, ..]| [steps, rejected, evaluations])
-}
-
-#[test]
-fn other_explicit_methods() {
-    assert_eq!(
-        [
-            explicit_cost::<Bs3<f64>>(),
-            explicit_cost::<Dopri5<f64>>(),
-            explicit_cost::<Vern7<f64>>(),
-            explicit_cost::<Dop853<f64>>(),
-            explicit_cost::<Vern9<f64>>(),
-        ],
-        [
-            [[621, 0, 1865], [962, 6, 2906]],
-            [[86, 15, 608], [147, 30, 1064]],
-            [[54, 10, 632], [87, 16, 1016]],
-            [[41, 8, 582], [72, 18, 1064]],
-            [[35, 4, 622], [56, 3, 943]],
-        ]
     );
 }

@@ -1,11 +1,11 @@
 //! Stiff test problems and differential-algebraic ones, with exact Jacobians by complex steps:
 //! df_i/dx_j = Im f_i(x + i e e_j) / e with e so small that nothing is lost.
 
-use std::marker::PhantomData;
 use std::ops::{Add, Mul, Neg, Sub};
 
-use costate_solvers::{ImplicitSystem, Mass, Pattern, System};
 use nalgebra::Complex;
+
+use crate::problems::{Problem, mass, none, reference};
 
 /// What the right-hand sides need of a number.
 pub trait Number:
@@ -37,69 +37,31 @@ pub trait Model: 'static {
     fn f<T: Number>(x: &[T], dx: &mut [T]);
 }
 
-/// A model with what a solver asks of it.
-pub struct Stiff<M> {
-    pattern: Pattern,
-    mass: Option<Mass<f64>>,
-    x: Vec<Complex<f64>>,
-    dx: Vec<Complex<f64>>,
-    model: PhantomData<M>,
+/// The model as a solver sees it.
+pub fn stiff<M: Model>() -> Problem {
+    let n = M::START.len();
+    let f = |_, x: &[f64], dx: &mut [f64]| M::f(x, dx);
+    let problem = Problem::new(n, f, jacobian::<M>, none);
+    let mass = M::MASS.map(|diagonal| {
+        let entries: Vec<_> = (0..n).map(|i| (i, i, diagonal[i])).collect();
+        let nonzero: Vec<_> = entries.into_iter().filter(|e| e.2 != 0.0).collect();
+        mass(n, &nonzero)
+    });
+    Problem { mass, ..problem }
 }
 
-impl<M: Model> Stiff<M> {
-    pub fn new() -> Self {
-        let n = M::START.len();
-        Self {
-            pattern: Pattern::dense(n),
-            mass: M::MASS.map(|diagonal| {
-                let entries: Vec<_> = (0..n)
-                    .filter(|&i| diagonal[i] != 0.0)
-                    .map(|i| (i, i))
-                    .collect();
-                Mass {
-                    values: entries.iter().map(|&(i, _)| diagonal[i]).collect(),
-                    pattern: Pattern::from_entries(n, n, &entries),
-                }
-            }),
-            x: vec![Complex::new(0.0, 0.0); n],
-            dx: vec![Complex::new(0.0, 0.0); n],
-            model: PhantomData,
+fn jacobian<M: Model>(_t: f64, x: &[f64], values: &mut [f64]) {
+    const STEP: f64 = 1e-150;
+    let n = x.len();
+    let mut x: Vec<_> = x.iter().map(|&x| Complex::new(x, 0.0)).collect();
+    let mut dx = vec![Complex::new(0.0, 0.0); n];
+    for j in 0..n {
+        x[j].im = STEP;
+        M::f(&x, &mut dx);
+        x[j].im = 0.0;
+        for (v, d) in values[j * n..].iter_mut().zip(&dx) {
+            *v = d.im / STEP;
         }
-    }
-}
-
-impl<M: Model> System<f64> for Stiff<M> {
-    fn dim(&self) -> usize {
-        M::START.len()
-    }
-    fn rhs(&mut self, _t: f64, x: &[f64], dx: &mut [f64]) {
-        M::f(x, dx);
-    }
-}
-
-impl<M: Model> ImplicitSystem<f64> for Stiff<M> {
-    fn pattern(&self) -> &Pattern {
-        &self.pattern
-    }
-    fn jacobian(&mut self, _t: f64, x: &[f64], values: &mut [f64]) {
-        const STEP: f64 = 1e-150;
-        let n = x.len();
-        for j in 0..n {
-            for (c, &x) in self.x.iter_mut().zip(x) {
-                *c = Complex::new(x, 0.0);
-            }
-            self.x[j].im = STEP;
-            M::f(&self.x, &mut self.dx);
-            for (v, d) in values[j * n..].iter_mut().zip(&self.dx) {
-                *v = d.im / STEP;
-            }
-        }
-    }
-    fn time_derivative(&mut self, _t: f64, _x: &[f64], ft: &mut [f64]) {
-        ft.fill(0.0);
-    }
-    fn mass(&self) -> Option<&Mass<f64>> {
-        self.mass.as_ref()
     }
 }
 
@@ -162,6 +124,15 @@ impl Model for Orego {
         dy[0] = (y[1] - y[0] * y[1] + y[0] - y[0] * y[0] * 8.375e-6) * 77.27;
         dy[1] = (y[2] - y[1] - y[0] * y[1]) * (1.0 / 77.27);
         dy[2] = (y[0] - y[2]) * 0.161;
+    }
+}
+
+/// The same from where Hairer & Wanner start it.
+pub struct OregoLater;
+impl Model for OregoLater {
+    const START: &'static [f64] = &[1.0, 2.0, 3.0];
+    fn f<T: Number>(y: &[T], dy: &mut [T]) {
+        Orego::f(y, dy);
     }
 }
 
@@ -263,4 +234,116 @@ impl Model for ChemAkzo {
         dy[5] = y[0] * y[3] * 115.83 - y[5];
         dy[6] = y[0];
     }
+}
+
+const BETA: f64 = 1e-6;
+const THERMAL: f64 = 0.026;
+const OMEGA: f64 = 200.0 * std::f64::consts::PI;
+
+/// The transistor amplifier of the IVP test set: capacitors between nodes make M singular without an empty row.
+pub fn transistor_amplifier() -> Problem {
+    let c = |k: f64| k * 1e-6;
+    let entries = [
+        (0, 0, -c(1.0)),
+        (0, 1, c(1.0)),
+        (1, 0, c(1.0)),
+        (1, 1, -c(1.0)),
+        (2, 2, -c(2.0)),
+        (3, 3, -c(3.0)),
+        (3, 4, c(3.0)),
+        (4, 3, c(3.0)),
+        (4, 4, -c(3.0)),
+        (5, 5, -c(4.0)),
+        (6, 6, -c(5.0)),
+        (6, 7, c(5.0)),
+        (7, 6, c(5.0)),
+        (7, 7, -c(5.0)),
+    ];
+    Problem::with_mass(
+        mass(8, &entries),
+        |t, y, f| {
+            let input = 0.1 * (OMEGA * t).sin();
+            let g = |v: f64| BETA * ((v / THERMAL).exp() - 1.0);
+            let (g23, g56) = (g(y[1] - y[2]), g(y[4] - y[5]));
+            f[0] = (y[0] - input) / 1000.0;
+            f[1] = y[1] / 9000.0 + (y[1] - 6.0) / 9000.0 + 0.01 * g23;
+            f[2] = y[2] / 9000.0 - g23;
+            f[3] = (y[3] - 6.0) / 9000.0 + 0.99 * g23;
+            f[4] = y[4] / 9000.0 + (y[4] - 6.0) / 9000.0 + 0.01 * g56;
+            f[5] = y[5] / 9000.0 - g56;
+            f[6] = (y[6] - 6.0) / 9000.0 + 0.99 * g56;
+            f[7] = y[7] / 9000.0;
+        },
+        |_, y, j| {
+            let slope = |v: f64| BETA / THERMAL * (v / THERMAL).exp();
+            let (s23, s56) = (slope(y[1] - y[2]), slope(y[4] - y[5]));
+            for (row, conductance) in [1e-3, 2.0 / 9e3, 1.0 / 9e3, 1.0 / 9e3]
+                .into_iter()
+                .chain([2.0 / 9e3, 1.0 / 9e3, 1.0 / 9e3, 1.0 / 9e3])
+                .enumerate()
+            {
+                j[row + 8 * row] = conductance;
+            }
+            for (base, slope) in [(1, s23), (4, s56)] {
+                for (row, weight) in [(base, 0.01), (base + 1, -1.0), (base + 2, 0.99)] {
+                    j[row + 8 * base] += weight * slope;
+                    j[row + 8 * (base + 1)] -= weight * slope;
+                }
+            }
+        },
+        |t, _, ft| ft[0] = -0.1 * OMEGA * (OMEGA * t).cos() / 1000.0,
+    )
+}
+
+/// Reference points and what to ask of a solver there: |error| in units of |x| + floor, where floor = atol / rtol.
+pub struct Reference {
+    pub name: &'static str,
+    pub problem: Problem,
+    pub start: Vec<f64>,
+    pub rows: Vec<(f64, Vec<f64>)>,
+    pub floor: f64,
+}
+
+impl Reference {
+    fn of<M: Model>(name: &'static str, data: &str, floor: f64) -> Self {
+        Self {
+            name,
+            problem: stiff::<M>(),
+            start: M::START.to_vec(),
+            rows: reference(data),
+            floor,
+        }
+    }
+}
+
+pub fn stiff_references() -> Vec<Reference> {
+    let mut van_der_pol =
+        Reference::of::<VanDerPol>("VDPOL", include_str!("../data/vdpol.txt"), 1e-2);
+    for (t, x) in &mut van_der_pol.rows {
+        *t /= 1e3;
+        x[1] *= 1e3;
+    }
+    vec![
+        Reference::of::<Rober>("ROBER", include_str!("../data/rober.txt"), 1e-6),
+        Reference::of::<Hires>("HIRES", include_str!("../data/hires.txt"), 1e-3),
+        Reference::of::<Pollu>("POLLU", include_str!("../data/pollu.txt"), 1e-4),
+        Reference::of::<Orego>("OREGO", include_str!("../data/orego.txt"), 1e-2),
+        Reference::of::<OregoLater>("OREGO later", include_str!("../data/orego_later.txt"), 1e-2),
+        Reference::of::<E5>("E5", include_str!("../data/e5.txt"), 1e-13),
+        van_der_pol,
+    ]
+}
+
+pub fn algebraic_references() -> Vec<Reference> {
+    vec![
+        Reference::of::<RoberDae>("ROBER, DAE", include_str!("../data/rober_dae.txt"), 1e-6),
+        Reference::of::<ChemAkzo>("Akzo", include_str!("../data/chemakzo.txt"), 1e-3),
+        Reference {
+            name: "amplifier",
+            problem: transistor_amplifier(),
+            start: vec![0.0, 3.0, 3.0, 6.0, 3.0, 3.0, 6.0, 0.0],
+            rows: reference(include_str!("../data/transamp.txt")),
+            floor: 1.0,
+        },
+    ]
 }
