@@ -372,3 +372,36 @@ fn functions_are_shared_between_threads() {
         assert_eq!(thread.join().expect("no panic"), (Ok(()), k as f64 + 1.0));
     }
 }
+
+/// Half-integer powers go by a square root: within two units in the last place of the library's power, the same bits in both
+/// backends, and right at the edges.
+#[test]
+fn half_integer_powers_are_accurate_and_the_same_everywhere() {
+    let exponents = [0.5, 1.5, 2.5, 7.5, -0.5, -1.5, -3.5];
+    let mut graph = Graph::new();
+    let x = graph.input(costate::model::graph::STATES, 0);
+    let nodes: Vec<_> = exponents
+        .iter()
+        .map(|&e| {
+            let exponent = graph.constant(e);
+            graph.pow(x, exponent)
+        })
+        .collect();
+    let output = [Output::store(nodes)];
+    let native = Function::new(&graph, &output, Backend::Native).expect("native code");
+    let interpreted = Function::new(&graph, &output, Backend::Interpreter).expect("a program");
+    for x in [0.0, 1e-300, 0.3, 1.0, 7.25, 1e200, f64::INFINITY, -1.0, f64::NAN] {
+        let (mut a, mut b) = ([0.0; 7], [0.0; 7]);
+        for (function, out) in [(&native, &mut a), (&interpreted, &mut b)] {
+            function
+                .call(&[&[], &[x]], &mut [out], &mut Scratch::default())
+                .expect("a call");
+        }
+        for ((&a, &b), &e) in a.iter().zip(&b).zip(&exponents) {
+            assert!(a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan(), "{x}^{e}: {a} {b}");
+            let library = x.powf(e);
+            let close = (a - library).abs() <= 4.0 * f64::EPSILON * library.abs();
+            assert!(close || a == library || a.is_nan() && library.is_nan(), "{x}^{e}: {a} {library}");
+        }
+    }
+}

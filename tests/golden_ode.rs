@@ -84,21 +84,32 @@ const AMPLIFYING: &[(&str, f64, &str)] = &[
     ),
 ];
 
-/// What the bound is for a run of so many steps. Methods of order below 4, and multistep methods, whose steps are short, take
-/// thousands of them at tight tolerances, and their errors add up.
-fn bound(problem: &Problem, method: SolverMethod, order: u32, steps: usize) -> f64 {
+/// What the bound is for a run of so many steps. A method of order below 4 takes thousands of them at 1e-7, and their errors add up.
+fn bound(problem: &Problem, order: u32, steps: usize) -> f64 {
     let amplifying = AMPLIFYING.iter().find(|(id, ..)| *id == problem.id);
     let bound = amplifying.map_or(BOUND, |&(_, factor, _)| BOUND.max(20.0 * factor));
-    let multistep = matches!(method, SolverMethod::Bdf | SolverMethod::Ndf);
     match order {
-        0..4 => bound * f64::max(1.0, steps as f64 / 20.0),
-        _ if multistep => bound * f64::max(1.0, steps as f64 / 300.0),
+        0..4 => bound * f64::max(1.0, 0.05 * steps as f64),
         _ => bound,
     }
 }
 
 /// Problems with methods that miss the bound, or end in an error (bound: infinite), at some tolerances: what holds there, and why.
 const KNOWN: &[Known] = &[
+    Known {
+        problem: "pleiades",
+        methods: &[SolverMethod::Bdf, SolverMethod::Ndf],
+        tolerances: &[1e-10],
+        bound: 8e3,
+        why: "4600 steps of order 5 through close encounters",
+    },
+    Known {
+        problem: "beam",
+        methods: &[SolverMethod::Auto],
+        tolerances: &[1e-4, 1e-7],
+        bound: 4e4,
+        why: "stiff by oscillation: nothing decays, tsit5 goes on at its stability bound, and the errors of 35,000 steps add up",
+    },
     Known {
         problem: "detest_discontinuous/F5",
         methods: &[
@@ -208,13 +219,6 @@ const KNOWN: &[Known] = &[
         tolerances: &[1e-10],
         bound: 400.0,
         why: KVAERNO,
-    },
-    Known {
-        problem: "beam",
-        methods: &[SolverMethod::Auto],
-        tolerances: &[1e-4, 1e-7],
-        bound: 4e4,
-        why: "stays with tsit5 at the edge of its stability: 34000 steps whose errors no damping takes away",
     },
     Known {
         problem: "hires",
@@ -377,7 +381,7 @@ fn table(problem: &Problem, methods: &[(SolverMethod, u32)], tolerances: &[f64])
                         "{name} {ratio:9.2e} {:7} steps {:5} rejected {:8} f {spent:7.1} ms",
                         statistics.steps, statistics.rejected, statistics.rhs_evaluations
                     );
-                    (line, ratio, bound(problem, method, order, statistics.steps))
+                    (line, ratio, bound(problem, order, statistics.steps))
                 }
                 Err(error) => (format!("{name} {error}"), f64::INFINITY, BOUND),
             };
@@ -489,8 +493,7 @@ fn problems_of_index_3_are_refused() {
                     // A Rosenbrock method looks for consistent initial values and finds the cause; the others find it out by failing.
                     let text = error.to_string();
                     let by_index = text.contains("the index of the system is above 1");
-                    let by_failing = (text.contains("did not converge")
-                        || text.contains("the step size became too small"))
+                    let by_failing = text.contains("did not converge")
                         && matches!(
                             method,
                             SolverMethod::Radau5 | SolverMethod::Bdf | SolverMethod::Ndf

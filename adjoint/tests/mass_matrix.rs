@@ -115,7 +115,7 @@ fn tangents_match_finite_differences() {
 fn second_derivatives_match_differences_of_tangents() {
     type Second = DualOver<Dual<1>, 1>;
     for k in 0..3 {
-        let mut p = P.map(|v| Second::from(v));
+        let mut p = P.map(Second::from);
         p[k] = Second {
             value: Dual::variable(P[k], 0),
             tangent: [Dual::from(1.0)],

@@ -82,10 +82,11 @@ impl<S: Scalar> AutoSwitch<S> {
         let mut by_column = 0.0_f64;
         for column in 0..pattern.columns() {
             let mut sum = 0.0;
-            for k in pattern.starts[column]..pattern.starts[column + 1] {
-                let size = jacobian[k].value().abs();
+            let range = pattern.starts[column]..pattern.starts[column + 1];
+            for (&row, entry) in pattern.rows[range.clone()].iter().zip(&jacobian[range]) {
+                let size = entry.value().abs();
                 sum += size;
-                self.row_sums[pattern.rows[k]] += size;
+                self.row_sums[row] += size;
             }
             by_column = by_column.max(sum);
         }

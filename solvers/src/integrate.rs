@@ -303,7 +303,10 @@ impl<S: Scalar, M> Integrator<S, M> {
             if !last && size < least_step(t.value()) {
                 return Err(failure.into_error(t, size, x));
             }
-            if drive.statistics.steps + drive.statistics.rejected >= options.max_steps {
+            // how many steps of a given size there are is known beforehand, and meant
+            if options.step.is_none()
+                && drive.statistics.steps + drive.statistics.rejected >= options.max_steps
+            {
                 return Err(SolveError::TooManySteps {
                     t: t.value(),
                     limit: options.max_steps,

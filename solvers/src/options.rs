@@ -44,7 +44,7 @@ pub struct Options {
     pub step: Option<f64>,
     /// largest step size; infinite: none
     pub max_step: f64,
-    /// accepted and rejected steps allowed
+    /// accepted and rejected steps allowed; steps of a given size are not counted
     pub max_steps: usize,
     /// events allowed
     pub max_events: usize,

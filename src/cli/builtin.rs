@@ -43,5 +43,7 @@ pub const ALL: &[Builtin] = builtin! {
     "pinene": ["scenario.toml", "README.md", "pinene.csv", "fit.svg"],
     "driven-pendulum": ["scenario.toml", "README.md", "plot.svg"],
     "robertson": ["scenario.toml", "README.md", "plot.svg"],
+    "bouncing-ball": ["scenario.toml", "README.md", "plot.svg"],
+    "kepler": ["scenario.toml", "README.md", "plot.svg"],
     "dc-motor": ["scenario.toml", "README.md", "trace.csv", "make_data.py", "fit.svg"],
 };

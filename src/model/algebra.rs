@@ -215,7 +215,7 @@ impl Graph {
             return self.powi(a, y as i32);
         }
         if let (Some(x), Some(y)) = (self.constant_value(a), self.constant_value(b)) {
-            return self.constant(x.powf(y));
+            return self.constant(Real::powf(x, y));
         }
         self.intern(Op::Binary(Binary::Pow, a, b))
     }
@@ -370,7 +370,7 @@ pub fn unary_value<S: Real>(function: Unary, x: S) -> S {
 /// A function of two arguments, of any real.
 pub fn binary_value<S: Real>(function: Binary, x: S, y: S) -> S {
     match function {
-        Binary::Pow => x.powf(y),
+        Binary::Pow => Real::powf(x, y),
         Binary::Atan2 => x.atan2(y),
         Binary::Min => x.min(y),
         Binary::Max => x.max(y),

@@ -5,6 +5,7 @@
 
 mod any_solver;
 mod check;
+mod drift;
 mod equations;
 mod error;
 mod fit;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use costate_solvers::{LinearSolver, SolveError};
 
 pub use check::{ExpectationResult, check_expectations};
+pub use drift::Drift;
 pub use equations::Equations;
 pub use error::StudyError;
 pub use fit::{Fit, FitProgress, StartReport, fit};
@@ -40,7 +42,7 @@ pub use hybrid::{EventLog, Happening};
 pub use objective::{Objective, Prediction};
 pub use plan::{ExperimentPlan, Measurement};
 pub use run::{Run, RunError};
-pub use simulate::{Drift, SimulatedEvent, Simulation, simulate, simulate_by};
+pub use simulate::{SimulatedEvent, Simulation, simulate, simulate_by};
 pub use solving::{Choice, Solving};
 pub use variable::Variable;
 pub use verify::{Agreement, EventAgreement, Verification, verify};

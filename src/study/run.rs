@@ -350,18 +350,6 @@ impl<S: StudyScalar> Run<S> {
 }
 
 impl Run<f64> {
-    /// Writes the invariants at (t, x).
-    pub fn invariants(&mut self, t: f64, x: &[f64], values: &mut [f64]) -> Result<(), RunError> {
-        let time = [t; 2];
-        Ok(self.equations.invariants.evaluate(
-            &time,
-            x,
-            &self.parameters,
-            values,
-            &mut self.workspace,
-        )?)
-    }
-
     /// The system that the last solve by `method` stepped, at the prepared parameters.
     pub fn system(&mut self, method: SolverMethod) -> Result<&mut ModelSystem<f64>, RunError> {
         Ok(match method {

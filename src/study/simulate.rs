@@ -3,6 +3,7 @@
 use costate_solvers::record::Samples;
 use costate_solvers::{SolveError, Statistics, Switch, peers};
 
+use super::drift::{Drift, Drifts};
 use super::error::StudyError;
 use super::run::{Run, RunError};
 use super::{Choice, Solving, Study};
@@ -21,7 +22,7 @@ pub struct Simulation {
     pub events: Vec<SimulatedEvent>,
     /// the terminal event that ended the run early, by its place in `events`
     pub ended_by: Option<usize>,
-    /// how far each invariant strayed
+    /// how far each invariant strayed; not watched by the solvers of `ode_solvers`
     pub invariants: Vec<Drift>,
     /// the changes between the methods of `auto`
     pub switches: Vec<Switch>,
@@ -44,30 +45,6 @@ pub struct SimulatedEvent {
     pub before: Vec<f64>,
     /// states after it
     pub after: Vec<f64>,
-}
-
-/// An invariant along a run, over the output times.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Drift {
-    /// its name
-    pub name: String,
-    /// its value at the start
-    pub initial: f64,
-    /// its value at the end
-    pub last: f64,
-    /// its largest distance from the start's value
-    pub largest: f64,
-}
-
-impl Drift {
-    /// The largest distance relative to the start's value (absolute where that is 0).
-    pub fn relative(&self) -> f64 {
-        if self.initial == 0.0 {
-            self.largest
-        } else {
-            self.largest / self.initial.abs()
-        }
-    }
 }
 
 /// Solves experiment `experiment` at natural parameters `p` and reads it at `times` (in the order of the run,
@@ -127,8 +104,14 @@ fn simulate_by_one(
     let mut run = prepared(study, experiment, p)?;
     run.log.keeps_states = true;
     let mut samples = Samples::new(times.to_vec()).map_err(|e| fail(e.into()))?;
+    let mut drifts = Drifts::new(&study.equations, &run.parameters);
     let statistics = run
-        .solve(solving.stepper, &solving.options, None, &mut samples)
+        .solve(
+            solving.stepper,
+            &solving.options,
+            None,
+            (&mut samples, &mut drifts),
+        )
         .map_err(fail)?;
     let n = study.scenario.states.len();
     let events: Vec<SimulatedEvent> = run
@@ -151,6 +134,7 @@ fn simulate_by_one(
     let switches = run.switches().to_vec();
     let mut simulation = read(study, &mut run, experiment, &rows)?;
     simulation.events = events;
+    simulation.invariants = drifts.drifts;
     simulation.ended_by = ended_by;
     simulation.statistics = statistics;
     (simulation.method, simulation.choice) = match (solving.stepper, switches.first()) {
@@ -254,7 +238,7 @@ fn rows<'a>(
     rows
 }
 
-/// Observables and invariants along rows of (t, states).
+/// Observables along rows of (t, states).
 fn read(
     study: &Study,
     run: &mut Run<f64>,
@@ -267,28 +251,11 @@ fn read(
     );
     let mut outputs = vec![0.0; 2 * count];
     let mut observables = vec![Vec::with_capacity(rows.len()); count];
-    let mut invariants: Vec<Drift> = Vec::new();
-    let mut values = vec![0.0; study.scenario.invariants.len()];
     for &(t, state) in rows {
         run.observe(t, state, &mut outputs)
             .map_err(|error| study.run_error(error, experiment))?;
         for (column, &y) in observables.iter_mut().zip(&outputs) {
             column.push(y);
-        }
-        run.invariants(t, state, &mut values)
-            .map_err(|error| study.run_error(error, experiment))?;
-        if invariants.is_empty() {
-            let names = study.scenario.invariants.iter().map(|i| &i.name.text);
-            invariants.extend(names.zip(&values).map(|(name, &value)| Drift {
-                name: name.clone(),
-                initial: value,
-                last: value,
-                largest: 0.0,
-            }));
-        }
-        for (drift, &value) in invariants.iter_mut().zip(&values) {
-            drift.last = value;
-            drift.largest = drift.largest.max((value - drift.initial).abs());
         }
     }
     Ok(Simulation {
@@ -299,7 +266,7 @@ fn read(
         observables,
         events: Vec::new(),
         ended_by: None,
-        invariants,
+        invariants: Vec::new(),
         switches: Vec::new(),
         statistics: Statistics::default(),
         method: "",

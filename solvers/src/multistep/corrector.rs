@@ -191,6 +191,15 @@ impl<S: Scalar> Corrector<S> {
         Ok(())
     }
 
+    /// Takes the values of M anew: parameters may have changed.
+    pub fn refresh_mass<F: ImplicitSystem<S> + ?Sized>(&mut self, system: &F) {
+        if let Some(mass) = system.mass() {
+            for (to, from) in self.mass_values.iter_mut().zip(&mass.values) {
+                *to = from.value();
+            }
+        }
+    }
+
     /// Counts an accepted step.
     pub fn grow_older(&mut self) {
         self.age += 1;

@@ -35,13 +35,15 @@
 
 use nalgebra::Complex;
 
+use crate::consistent::Consistent;
 use crate::control::error_test;
+use crate::error::SolveError;
 use crate::linalg::IterationMatrix;
 use crate::method::{Method, Outcome, Trial};
 use crate::newton::{Failure, LaggedJacobian, Newton, Progress, add_tangents, polish};
 use crate::options::{Options, Statistics};
 use crate::scalar::Scalar;
-use crate::system::ImplicitSystem;
+use crate::system::{ImplicitSystem, Mass};
 
 const SQRT_6: f64 = 2.449489742783178;
 
@@ -115,6 +117,7 @@ pub struct Radau5<S> {
     complex: IterationMatrix<Complex<f64>>,
     /// values of M
     mass: Option<Vec<f64>>,
+    consistent: Option<Consistent<S>>,
     /// h of the factored matrices
     factored: Option<f64>,
     /// f at the start of the step
@@ -382,6 +385,11 @@ impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Radau5<S> {
     const ERROR_ORDER: u32 = 3;
     const STAGES: usize = 3;
 
+    fn check(system: &F) -> Result<(), SolveError> {
+        let check = |mass: &Mass<S>| mass.check(system.dim());
+        system.mass().map_or(Ok(()), check)
+    }
+
     fn new(system: &F) -> Self {
         let n = system.dim();
         let (zeros, triple) = (vec![S::from(0.0); n], vec![S::from(0.0); 3 * n]);
@@ -389,6 +397,9 @@ impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Radau5<S> {
         let mass_pattern = mass.map(|m| &m.pattern);
         Self {
             n,
+            consistent: mass
+                .filter(|mass| mass.check(n).is_ok())
+                .map(|mass| Consistent::new(pattern, mass)),
             newton: Newton::new(n, MOST_CORRECTIONS),
             jacobian: LaggedJacobian::new(pattern),
             real: IterationMatrix::new(pattern, mass_pattern, system.linear_solver()),
@@ -410,6 +421,20 @@ impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Radau5<S> {
             history: None,
             rejected: false,
             failure_factor: 0.5,
+        }
+    }
+
+    fn initialize(
+        &mut self,
+        system: &mut F,
+        t: S,
+        x: &mut [S],
+        options: &Options,
+        statistics: &mut Statistics,
+    ) -> Result<(), SolveError> {
+        match &mut self.consistent {
+            Some(consistent) => consistent.initialize(system, t, x, options, statistics),
+            None => Ok(()),
         }
     }
 

@@ -111,7 +111,7 @@ fn fixed_orders_converge() {
             let counts: &[usize] = if k < 4 {
                 &[160, 240, 360, 540]
             } else {
-                &[160, 240, 360]
+                &[240, 360, 540]
             };
             let errors: Vec<[f64; 2]> = counts.iter().map(|&s| fixed_order::<V>(k, s)).collect();
             for place in 0..2 {

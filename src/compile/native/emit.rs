@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use costate_solvers::scalar::half_exponent;
 use costate_solvers::{Comparison, Real};
 use cranelift_codegen::ir;
 use cranelift_codegen::ir::condcodes::FloatCC;
@@ -206,6 +207,10 @@ impl<'a, 'b> Emitter<'a, 'b> {
             Op::Neg(_) => self.builder.ins().fneg(a),
             Op::Powi(_, n) => self.powi(a, n),
             Op::Unary(f, _) => self.apply_unary(f, a),
+            Op::Binary(Binary::Pow, _, exponent) if self.half_exponent(exponent).is_some() => {
+                let n = self.half_exponent(exponent).unwrap_or(1);
+                self.power_of_root(a, n)
+            }
             Op::Binary(f, ..) => self.apply_binary(f, a, b),
             Op::Select { comparison, .. } => self.select(condition(comparison), a, b, c, d),
             Op::Table { table, order, .. } => {
@@ -249,6 +254,32 @@ impl<'a, 'b> Emitter<'a, 'b> {
         let one = self.constant(1.0);
         let magnitude = product.unwrap_or(one);
         if n < 0 {
+            self.builder.ins().fdiv(one, magnitude)
+        } else {
+            magnitude
+        }
+    }
+
+    /// n where an operand is the constant n / 2 for a small odd n.
+    fn half_exponent(&self, operand: NodeId) -> Option<i32> {
+        match self.program.ops[operand.0 as usize] {
+            Op::Constant(bits) => half_exponent(f64::from_bits(bits)),
+            _ => None,
+        }
+    }
+
+    /// `costate_solvers::scalar::power_of_root`, unrolled.
+    fn power_of_root(&mut self, x: Value, n: i32) -> Value {
+        let whole = (n.unsigned_abs() / 2) as i32;
+        let root = self.builder.ins().sqrt(x);
+        let magnitude = if whole == 0 {
+            root
+        } else {
+            let power = self.powi(x, whole);
+            self.builder.ins().fmul(power, root)
+        };
+        if n < 0 {
+            let one = self.constant(1.0);
             self.builder.ins().fdiv(one, magnitude)
         } else {
             magnitude
