@@ -6,10 +6,10 @@
 //!   bound. Two estimates of |lambda| are at hand. Two stages at one node cost nothing (Hairer & Wanner, Solving
 //!   Ordinary Differential Equations II, IV.2, doi 10.1007/978-3-642-05221-7), but see what dominates the step's
 //!   error: at strict tolerances that may be the smooth solution, for thousands of steps (on Robertson's problem at
-//!   rtol 1e-9 they say 0.05 where |h| |lambda| is 3.4, for 30,000 steps). So a vector is kept beside the solution
-//!   that one difference of f every 4 steps turns toward the dominant eigenvector, as the power method
-//!   does (Verwer & Sommeijer, SIAM J. Sci. Comput. 25 (2004) 1824-1835, doi 10.1137/S1064827503429168): 4 % more
-//!   evaluations. The larger of the two, averaged over some 20 steps, above 0.85 of the bound calls the
+//!   rtol 1e-9 they say 0.05 where |h| |lambda| is 2.6, for 30,000 steps). So a vector is kept beside the solution
+//!   that one difference of f every 4 steps turns toward the dominant eigenvector, as the power method does
+//!   (Sommeijer, Shampine & Verwer, J. Comput. Appl. Math. 88 (1998) 315-326, doi 10.1016/S0377-0427(97)00219-7):
+//!   4 % more evaluations. The larger of the two, averaged over some 20 steps, above 0.85 of the bound calls the
 //!   system stiff. (At tolerances near rounding the stiff terms of the error itself may hold |h| |lambda| to a third of
 //!   the bound: there the method stays explicit, and who knows better asks for the stiff one.)
 //! * **And back** when the explicit method could take the same steps: |h| min(||J||_1, ||J||_inf), a bound of
