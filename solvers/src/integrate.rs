@@ -100,7 +100,9 @@ impl<S: Scalar, M> Integrator<S, M> {
         };
         self.search.begin(hybrid.roots(), x.len());
         for (stop, &t) in times.iter().enumerate() {
-            if stop > 0 && times[stop - 1].value() != t.value() {
+            if stop > 0 && times[stop - 1].value() == t.value() {
+                self.follow(system, x, times[stop - 1], t)?;
+            } else if stop > 0 {
                 let ends = (times[stop - 1], t);
                 let ended = self.stretch(system, x, ends, &mut drive, recorder, hybrid)?;
                 if ended {
@@ -184,6 +186,7 @@ impl<S: Scalar, M> Integrator<S, M> {
             }
             let start = if stop > 0 { times[stop - 1] } else { end };
             if start.value() == end.value() {
+                self.follow(system, x, start, end)?;
                 continue;
             }
             let middle = middle(start, end);
@@ -267,6 +270,33 @@ impl<S: Scalar, M> Integrator<S, M> {
             };
         }
         check_times(times)
+    }
+
+    /// Follows the solution between two times of one value. Where they move differently with a parameter the
+    /// states move along the flow; a midpoint step gives derivatives of first and second order exactly.
+    fn follow<F>(&mut self, system: &mut F, x: &mut [S], start: S, end: S) -> Result<(), SolveError>
+    where
+        F: System<S> + ?Sized,
+        M: Method<S, F>,
+    {
+        let h = end - start;
+        if (1..S::WIDTH).all(|part| h.part(part) == 0.0) {
+            return Ok(());
+        }
+        if !M::explicit_form(system) {
+            return Err(invalid(
+                "two times of one value that move differently, in a system with a mass matrix",
+            ));
+        }
+        system.rhs(start, x, &mut self.scratch);
+        for ((y, &x), &k) in self.x_new.iter_mut().zip(x.iter()).zip(&self.scratch) {
+            *y = x + k * h * 0.5;
+        }
+        system.rhs(start + h * 0.5, &self.x_new, &mut self.scratch);
+        for (x, &k) in x.iter_mut().zip(&self.scratch) {
+            *x += k * h;
+        }
+        Ok(())
     }
 
     /// Solves from one stop time to the next. `true`: a terminal event ended the solve.

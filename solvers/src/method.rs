@@ -75,6 +75,11 @@ pub trait Method<S: Scalar, F: ?Sized> {
         let _ = (system, t, x, options, statistics);
         Ok(())
     }
+    /// Whether f is x' itself: no mass matrix stands before it.
+    fn explicit_form(system: &F) -> bool {
+        let _ = system;
+        true
+    }
     /// The changes between methods since the solve began, for a method that is several.
     fn switches(&self) -> &[Switch] {
         &[]

@@ -186,6 +186,11 @@ impl Equations {
         !self.model.events.is_empty()
     }
 
+    /// x' = f without events and without a mass matrix: what the hot path of the default methods takes.
+    pub fn plain(&self) -> bool {
+        !self.hybrid() && self.mass.is_none()
+    }
+
     /// Whether an event happens where the states say, not at a time known beforehand.
     pub fn has_roots(&self) -> bool {
         !self.events.of_root.is_empty()

@@ -138,14 +138,6 @@ impl<S: StudyScalar> Run<S> {
             self.schedule(start, end);
         }
         self.times.push(S::from(end));
-        let last = self.times.len() - 1;
-        for (index, _) in self
-            .due
-            .iter_mut()
-            .filter(|(index, _)| *index == usize::MAX)
-        {
-            *index = last;
-        }
         Ok(())
     }
 
@@ -198,14 +190,8 @@ impl<S: StudyScalar> Run<S> {
             self.between.sort_by(ordered);
         }
         for m in &self.between {
+            // an event at the start or the end, too, has a time of its own: it may move with a parameter
             let t = m.at.value();
-            if let Some(event) = m.event
-                && (t == start || t == end)
-            {
-                let index = if t == start { 0 } else { usize::MAX };
-                self.due.push((index, event));
-                continue;
-            }
             let repeated = self.times.last().is_some_and(|last| last.value() == t);
             if repeated && m.event.is_none() {
                 continue;
@@ -239,12 +225,12 @@ impl<S: StudyScalar> Run<S> {
         let mut recorder = (StopFlag(stop.unwrap_or(&never)), recorder);
         self.log.clear();
         match method {
-            SolverMethod::Tsit5 if !self.equations.hybrid() => {
+            SolverMethod::Tsit5 if self.equations.plain() => {
                 let (system, integrator) = explicit(&mut self.explicit, &self.equations);
                 system.set_parameters(&self.parameters)?;
                 Ok(integrator.run(system, &mut self.x, &self.times, options, &mut recorder)?)
             }
-            SolverMethod::Rodas5p if !self.equations.hybrid() => {
+            SolverMethod::Rodas5p if self.equations.plain() => {
                 let (system, integrator) = implicit(&mut self.implicit, &self.equations)?;
                 system.set_parameters(&self.parameters)?;
                 Ok(integrator.run(system, &mut self.x, &self.times, options, &mut recorder)?)
@@ -266,12 +252,12 @@ impl<S: StudyScalar> Run<S> {
         let recorder = &mut recorder;
         self.log.clear();
         match method {
-            SolverMethod::Tsit5 if !self.equations.hybrid() => {
+            SolverMethod::Tsit5 if self.equations.plain() => {
                 let (system, integrator) = explicit(&mut self.explicit, &self.equations);
                 system.set_parameters(&self.parameters)?;
                 Ok(integrator.replay(system, &mut self.x, &self.times, mesh, options, recorder)?)
             }
-            SolverMethod::Rodas5p if !self.equations.hybrid() => {
+            SolverMethod::Rodas5p if self.equations.plain() => {
                 let (system, integrator) = implicit(&mut self.implicit, &self.equations)?;
                 system.set_parameters(&self.parameters)?;
                 Ok(integrator.replay(system, &mut self.x, &self.times, mesh, options, recorder)?)

@@ -160,10 +160,10 @@ impl Solving {
         }
     }
 
-    /// Whether solves take the hot path: tsit5 or rodas5p, without events.
+    /// Whether solves take the hot path: tsit5 or rodas5p, without events and mass matrix.
     pub(super) fn hot(&self, study: &Study) -> bool {
         matches!(self.stepper, SolverMethod::Tsit5 | SolverMethod::Rodas5p)
-            && !study.equations.hybrid()
+            && study.equations.plain()
     }
 
     /// The method whose discrete adjoint can be swept: that of tsit5 or rodas5p, for systems without events and

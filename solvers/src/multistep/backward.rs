@@ -128,6 +128,10 @@ impl<S: Scalar, V: Formula, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Mult
         }
     }
 
+    fn explicit_form(system: &F) -> bool {
+        system.mass().is_none()
+    }
+
     fn new(system: &F) -> Self {
         let n = system.dim();
         let zeros = vec![S::from(0.0); n];

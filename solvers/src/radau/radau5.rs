@@ -392,6 +392,10 @@ impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Radau5<S> {
         }
     }
 
+    fn explicit_form(system: &F) -> bool {
+        system.mass().is_none()
+    }
+
     fn new(system: &F) -> Self {
         let n = system.dim();
         let (zeros, triple) = (vec![S::from(0.0); n], vec![S::from(0.0); 3 * n]);

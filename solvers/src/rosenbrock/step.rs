@@ -141,6 +141,10 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Rose
         system.mass().map_or(Ok(()), check)
     }
 
+    fn explicit_form(system: &F) -> bool {
+        system.mass().is_none()
+    }
+
     fn new(system: &F) -> Self {
         let n = system.dim();
         let zeros = vec![S::from(0.0); n];
