@@ -147,7 +147,11 @@ where
         }
     }
     // the frozen steps, solved to rounding, against differences
-    let tight = self::options(1e-12);
+    let mut tight = self::options(1e-12);
+    if balance {
+        // x_3 = 1 - x_1 - x_2 is known to the rounding of 1: Newton's method cannot be asked for more
+        tight.atol = Tolerance::Uniform(1e-13);
+    }
     let mut y = start;
     Integrator::<Dual<3>, D>::new(&system)
         .replay(&mut system, &mut y, &times, &mesh, &tight, &mut NoRecord)
