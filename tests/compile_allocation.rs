@@ -25,7 +25,7 @@ fn right_hand_side(length: usize, backend: Backend) -> Arc<RightHandSide> {
         states: 1,
         parameters: 1,
     };
-    let rhs = RightHandSide::new(Arc::new(graph), vec![node], sizes, backend);
+    let rhs = RightHandSide::new(&graph, &[node], sizes, backend);
     Arc::new(rhs.expect("compiles"))
 }
 

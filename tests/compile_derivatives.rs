@@ -123,7 +123,7 @@ impl Case {
             Backend::Interpreter,
         )
         .expect("a program");
-        let rhs = RightHandSide::new(Arc::new(graph), nodes, SIZES, backend).expect("compiles");
+        let rhs = RightHandSide::new(&graph, &nodes, SIZES, backend).expect("compiles");
         Self {
             rhs: Arc::new(rhs),
             plain,
@@ -320,7 +320,7 @@ fn wrong_lengths_give_nan_and_inputs_outside_are_refused() {
         parameters: PARAMETERS,
     };
     assert!(Derived::new(Arc::clone(&graph), nodes.clone(), few, Backend::Auto).is_err());
-    assert!(RightHandSide::new(graph, nodes[..1].to_vec(), SIZES, Backend::Auto).is_err());
+    assert!(RightHandSide::new(&graph, &nodes[..1], SIZES, Backend::Auto).is_err());
 }
 
 #[test]

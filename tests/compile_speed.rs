@@ -211,7 +211,7 @@ fn pollution() -> (Graph, Vec<NodeId>) {
 fn measure_forms(name: &str, graph: Graph, nodes: Vec<NodeId>, parameters: usize) {
     let states = nodes.len();
     let sizes = Sizes { states, parameters };
-    let rhs = RightHandSide::new(Arc::new(graph), nodes, sizes, Backend::Auto).expect("compiles");
+    let rhs = RightHandSide::new(&graph, &nodes, sizes, Backend::Auto).expect("compiles");
     let rhs = Arc::new(rhs);
     let (x, w, p) = (vec![0.7; states], vec![0.3; states], vec![1.1; parameters]);
     let report = |form: &str, call: &mut dyn FnMut()| {

@@ -26,7 +26,7 @@ use costate_solvers::Scalar;
 use super::error::{CallError, CompileError};
 use super::function::{Backend, Function, Output, Scratch};
 use super::reinterpret::{numbers, numbers_mut};
-use super::rename::{Copy, live_nodes};
+use super::rename::Copy;
 use crate::model::graph::{
     FIRST_EXTRA, Graph, InputId, NodeId, Op, PARAMETERS, SECOND_EXTRA, STATES, TIME,
 };
@@ -383,7 +383,7 @@ impl Derived {
 
     /// The dual form in native code, where that is worth its compilation.
     fn make_dual(&self, directions: usize) -> Option<Function> {
-        let shortest = live_nodes(&self.graph, &self.nodes).len();
+        let shortest = self.graph.live(&self.nodes).len();
         if self.backend == Backend::Interpreter || shortest * (directions + 1) > 3 * LONGEST_DUAL {
             return None;
         }

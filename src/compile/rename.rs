@@ -24,7 +24,7 @@ impl Copy {
         roots: &[NodeId],
         rename: impl Fn(InputId) -> Option<InputId>,
     ) -> Option<Self> {
-        let live = live_nodes(graph, roots);
+        let live = graph.live(roots);
         let mut copy = Self {
             graph: Graph::new(),
             renamed: HashMap::with_capacity(live.len()),
@@ -52,23 +52,4 @@ impl Copy {
     pub fn name(&self, id: NodeId) -> NodeId {
         self.renamed.get(&id).copied().unwrap_or(id)
     }
-}
-
-/// The nodes that `roots` are computed from, ascending: operands before users.
-pub(super) fn live_nodes(graph: &Graph, roots: &[NodeId]) -> Vec<NodeId> {
-    let mut is_live = vec![false; graph.len()];
-    for root in roots {
-        is_live[root.0 as usize] = true;
-    }
-    for place in (0..graph.len()).rev() {
-        if is_live[place] {
-            for operand in graph.op(NodeId(place as u32)).operands() {
-                is_live[operand.0 as usize] = true;
-            }
-        }
-    }
-    (0..graph.len() as u32)
-        .map(NodeId)
-        .filter(|id| is_live[id.0 as usize])
-        .collect()
 }

@@ -10,7 +10,7 @@ use super::derived::{Derived, Sizes};
 use super::error::CompileError;
 use super::function::Backend;
 use crate::model::graph::{Graph, InputId, NodeId, Op, STATES, TIME};
-use crate::model::{jacobian, jvp};
+use crate::model::{jacobian, jvp, share};
 
 /// f with its derivatives. `Send + Sync`: one serves every thread.
 #[derive(Debug)]
@@ -36,8 +36,8 @@ pub struct Linearization {
 impl RightHandSide {
     /// The right-hand side whose entries are `nodes`, one a state.
     pub fn new(
-        graph: Arc<Graph>,
-        nodes: Vec<NodeId>,
+        graph: &Graph,
+        nodes: &[NodeId],
         sizes: Sizes,
         backend: Backend,
     ) -> Result<Self, CompileError> {
@@ -47,6 +47,8 @@ impl RightHandSide {
                 states: sizes.states,
             });
         }
+        let (graph, nodes) = share(graph, nodes);
+        let graph = Arc::new(graph);
         Ok(Self {
             f: Derived::new(Arc::clone(&graph), nodes.clone(), sizes, backend)?,
             graph,

@@ -242,6 +242,12 @@ fn tangent(graph: &mut Graph, id: NodeId, of: impl Fn(NodeId) -> Option<NodeId>)
             let right = of(b).map(|db| graph.mul(a, db));
             sum(graph, left, right)
         }
+        // (1/b)' = -(1/b)^2 b'
+        Op::Div(a, b) if graph.constant_value(a) == Some(1.0) => of(b).map(|db| {
+            let square = graph.powi(id, 2);
+            let part = graph.mul(square, db);
+            graph.neg(part)
+        }),
         // (a/b)' = (a' - (a/b) b') / b
         Op::Div(a, b) => {
             let top = match (of(a), of(b)) {
@@ -359,12 +365,18 @@ fn pull_back(
                 a
             }
         }
-        Op::Div(_, b) => {
+        Op::Div(a, b) => {
             let part = if place == 0 {
                 graph.div(w, b)
             } else {
-                let slope = graph.div(id, b);
-                let part = graph.mul(w, slope);
+                let part = if graph.constant_value(a) == Some(1.0) {
+                    let slope = graph.powi(id, 2);
+                    graph.mul(w, slope)
+                } else {
+                    // w / b is what the dividend is sent
+                    let share = graph.div(w, b);
+                    graph.mul(share, id)
+                };
                 graph.neg(part)
             };
             return plain(guarded(graph, w, masked, part, b));

@@ -195,4 +195,21 @@ impl Graph {
     pub fn tables(&self) -> &[Arc<PiecewisePolynomial>] {
         &self.tables
     }
+    /// The nodes that `roots` are computed from, ascending: operands before users.
+    pub fn live(&self, roots: &[NodeId]) -> Vec<NodeId> {
+        let mut is_live = vec![false; self.len()];
+        for root in roots {
+            is_live[root.0 as usize] = true;
+        }
+        for place in (0..self.len()).rev() {
+            if is_live[place] {
+                for operand in self.nodes[place].operands() {
+                    is_live[operand.0 as usize] = true;
+                }
+            }
+        }
+        let ids = (0..).map(NodeId);
+        let alive = ids.zip(is_live).filter(|&(_, live)| live);
+        alive.map(|(id, _)| id).collect()
+    }
 }

@@ -117,12 +117,7 @@ impl Equations {
                 .transpose()
         };
         Ok(Self {
-            rhs: Arc::new(RightHandSide::new(
-                Arc::clone(&graph),
-                model.rhs.clone(),
-                sizes,
-                backend,
-            )?),
+            rhs: Arc::new(RightHandSide::new(&graph, &model.rhs, sizes, backend)?),
             states_observed: StatesObserved::new(&graph, &outputs),
             observe: derived(outputs)?,
             initial: model
