@@ -867,7 +867,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "[fit]",
         "mass = { prey = [1] }\n[mass]\nprey = { prey = true }\n[invariants]\nenergy = \"prey +\"\n2nd = \"prey\"\nt = 1\n[fit]",
         &[
-            "scenario::unknown-key 23:1 mass | `[solver]` has no key `mass` | known keys: `method`, `rtol`, `atol`, `step`, `first_step`, `max_step`, `max_steps`, `linear_solver`, `stop_times`, `event_limit`",
+            "scenario::unknown-key 23:1 mass | `[solver]` has no key `mass` | known keys: `method`, `rtol`, `atol`, `step`, `first_step`, `max_step`, `max_steps`, `linear_solver`, `preconditioner`, `block_size`, `stop_times`, `event_limit`",
             "scenario::wrong-type 25:17 true | `prey` must be a number or an expression in quotes, not a boolean | expected a number or an expression in quotes",
             "expression::missing-operand 27:16 + | nothing stands after `+` | a number, a name or a parenthesis is missing",
             "scenario::name 28:1 2nd | `2nd` cannot name an invariant | use letters, digits and `_`, not first a digit: `_2nd`",
@@ -914,7 +914,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "method = \"euler\"\nstep = 0\nlinear_solver = \"lu\"\nstop_times = { a = 1 }\nevent_limit = 0",
         &[
             "scenario::out-of-range 23:8 0 | `step` must be above zero | write a number above zero",
-            "scenario::unknown-word 24:17 \"lu\" | `lu` is no `linear_solver` of `[solver]` | one of `auto`, `dense`, `banded`, `sparse`",
+            "scenario::unknown-word 24:17 \"lu\" | `lu` is no `linear_solver` of `[solver]` | one of `auto`, `dense`, `banded`, `sparse`, `gmres`",
             "scenario::wrong-type 25:14 { a = 1 } | `stop_times` must be a number or an expression in quotes, or an array of such, not a table | expected a number or an expression in quotes, or an array of such",
             "scenario::out-of-range 26:15 0 | `event_limit` must be a whole number, at least 1 | write a whole number such as `1`",
         ],

@@ -3,8 +3,8 @@
 
 use costate_adjoint::Dual;
 use costate_solvers::{
-    ImplicitSystem, Integrator, KenCarp4, Kvaerno3, Kvaerno4, Kvaerno5, Mass, Mesh, Method,
-    NoRecord, Options, Pattern, Radau5, Scalar, System, Tolerance, TrBdf2,
+    ImplicitSystem, Integrator, KenCarp4, Kvaerno3, Kvaerno4, Kvaerno5, LinearSolver, Mass, Mesh,
+    Method, NoRecord, Options, Pattern, Preconditioner, Radau5, Scalar, System, Tolerance, TrBdf2,
 };
 
 /// Robertson's kinetics; with `balance`, the conservation of mass in place of the last equation.
@@ -12,10 +12,11 @@ struct Robertson<S> {
     k: [S; 3],
     pattern: Pattern,
     mass: Option<Mass<S>>,
+    linear_solver: LinearSolver,
 }
 
 impl<S: Scalar> Robertson<S> {
-    fn new(k: [S; 3], balance: bool) -> Self {
+    fn new(k: [S; 3], (balance, linear_solver): (bool, LinearSolver)) -> Self {
         Self {
             k,
             pattern: Pattern::dense(3),
@@ -23,6 +24,7 @@ impl<S: Scalar> Robertson<S> {
                 pattern: Pattern::from_entries(3, 3, &[(0, 0), (1, 1)]),
                 values: vec![S::from(1.0); 2],
             }),
+            linear_solver,
         }
     }
 }
@@ -75,6 +77,9 @@ impl<S: Scalar> ImplicitSystem<S> for Robertson<S> {
     fn mass(&self) -> Option<&Mass<S>> {
         self.mass.as_ref()
     }
+    fn linear_solver(&self) -> LinearSolver {
+        self.linear_solver
+    }
 }
 
 const K: [f64; 3] = [0.04, 3e7, 1e4];
@@ -115,20 +120,20 @@ fn duals() -> [Dual<3>; 3] {
     })
 }
 
-fn derivatives<M, D>(balance: bool)
+fn derivatives<M, D>(variant: (bool, LinearSolver))
 where
     M: Method<f64, Robertson<f64>>,
     D: Method<Dual<3>, Robertson<Dual<3>>>,
 {
     let name = std::any::type_name::<M>();
     let options = options(1e-7);
-    let mut plain = Robertson::new(K, balance);
+    let mut plain = Robertson::new(K, variant);
     let mut x = [1.0, 0.0, 0.0];
     let mut mesh = Mesh::default();
     let statistics = Integrator::<f64, M>::new(&plain)
         .run(&mut plain, &mut x, &[0.0, 40.0], &options, &mut mesh)
         .expect("a solve");
-    let mut system = Robertson::new(duals(), balance);
+    let mut system = Robertson::new(duals(), variant);
     let start = [1.0, 0.0, 0.0].map(Dual::<3>::from);
     let times = [0.0, 40.0].map(Dual::from);
     let mut y = start;
@@ -148,7 +153,7 @@ where
     }
     // the frozen steps, solved to rounding, against differences
     let mut tight = self::options(1e-12);
-    if balance {
+    if variant.0 {
         // x_3 = 1 - x_1 - x_2 is known to the rounding of 1: Newton's method cannot be asked for more
         tight.atol = Tolerance::Uniform(1e-13);
     }
@@ -160,7 +165,7 @@ where
         let ends = [1e-4, -1e-4].map(|change| {
             let mut k = K;
             k[i] *= 1.0 + change;
-            let mut plain = Robertson::new(k, balance);
+            let mut plain = Robertson::new(k, variant);
             let mut x = [1.0, 0.0, 0.0];
             Integrator::<f64, M>::new(&plain)
                 .replay(
@@ -189,13 +194,24 @@ where
 
 #[test]
 fn tangents_are_those_of_the_steps() {
-    derivatives::<TrBdf2<f64>, TrBdf2<Dual<3>>>(false);
-    derivatives::<Kvaerno3<f64>, Kvaerno3<Dual<3>>>(false);
-    derivatives::<Kvaerno4<f64>, Kvaerno4<Dual<3>>>(false);
-    derivatives::<Kvaerno5<f64>, Kvaerno5<Dual<3>>>(false);
-    derivatives::<KenCarp4<f64>, KenCarp4<Dual<3>>>(false);
-    derivatives::<Radau5<f64>, Radau5<Dual<3>>>(false);
-    derivatives::<Radau5<f64>, Radau5<Dual<3>>>(true);
+    derivatives::<TrBdf2<f64>, TrBdf2<Dual<3>>>((false, LinearSolver::Auto));
+    derivatives::<Kvaerno3<f64>, Kvaerno3<Dual<3>>>((false, LinearSolver::Auto));
+    derivatives::<Kvaerno4<f64>, Kvaerno4<Dual<3>>>((false, LinearSolver::Auto));
+    derivatives::<Kvaerno5<f64>, Kvaerno5<Dual<3>>>((false, LinearSolver::Auto));
+    derivatives::<KenCarp4<f64>, KenCarp4<Dual<3>>>((false, LinearSolver::Auto));
+    derivatives::<Radau5<f64>, Radau5<Dual<3>>>((false, LinearSolver::Auto));
+    derivatives::<Radau5<f64>, Radau5<Dual<3>>>((true, LinearSolver::Auto));
+}
+
+#[test]
+fn tangents_by_gmres_are_those_of_the_steps() {
+    for preconditioner in [Preconditioner::None, Preconditioner::Ilu] {
+        let by = LinearSolver::Gmres { preconditioner };
+        derivatives::<TrBdf2<f64>, TrBdf2<Dual<3>>>((false, by));
+        derivatives::<Kvaerno3<f64>, Kvaerno3<Dual<3>>>((false, by));
+        derivatives::<Kvaerno5<f64>, Kvaerno5<Dual<3>>>((false, by));
+        derivatives::<KenCarp4<f64>, KenCarp4<Dual<3>>>((false, by));
+    }
 }
 
 /// x' = (1 + t^2) A x: linear, so that dx/dx0 over given steps does not depend on x, but with a Jacobian that

@@ -2,8 +2,8 @@
 
 use costate_adjoint::{Dual, DualOver};
 use costate_solvers::{
-    Bdf, ImplicitSystem, Integrator, Mass, Mesh, Method, Ndf, NoRecord, Options, Pattern, Scalar,
-    System, Tolerance,
+    Bdf, ImplicitSystem, Integrator, LinearSolver, Mass, Mesh, Method, Ndf, NoRecord, Options,
+    Pattern, Preconditioner, Scalar, System, Tolerance,
 };
 
 /// x' = 1 - r x y^2, y' = r x y^2 - y z, and z either z' = x - 10 z or, as an algebraic state, 0 = x y - z.
@@ -11,10 +11,11 @@ struct Reaction<S> {
     rate: S,
     pattern: Pattern,
     mass: Option<Mass<S>>,
+    linear_solver: LinearSolver,
 }
 
 impl<S: Scalar> Reaction<S> {
-    fn new(rate: S, algebraic: bool) -> Self {
+    fn new(rate: S, (algebraic, linear_solver): (bool, LinearSolver)) -> Self {
         let mass = Mass {
             pattern: Pattern::from_entries(3, 3, &[(0, 0), (1, 1)]),
             values: vec![S::from(1.0); 2],
@@ -23,6 +24,7 @@ impl<S: Scalar> Reaction<S> {
             rate,
             pattern: Pattern::dense(3),
             mass: algebraic.then_some(mass),
+            linear_solver,
         }
     }
 }
@@ -70,6 +72,9 @@ impl<S: Scalar> ImplicitSystem<S> for Reaction<S> {
     fn mass(&self) -> Option<&Mass<S>> {
         self.mass.as_ref()
     }
+    fn linear_solver(&self) -> LinearSolver {
+        self.linear_solver
+    }
 }
 
 fn options() -> Options {
@@ -82,11 +87,11 @@ fn options() -> Options {
 
 /// The states at the end, rate and x(0) given, t1 = 3 + moving.
 fn solve<S: Scalar, M: Method<S, Reaction<S>>>(
-    algebraic: bool,
+    variant: (bool, LinearSolver),
     [rate, start, moving]: [S; 3],
 ) -> ([S; 3], Mesh) {
-    let mut system = Reaction::new(rate, algebraic);
-    let z = if algebraic { start * 0.5 } else { S::from(0.1) };
+    let mut system = Reaction::new(rate, variant);
+    let z = if variant.0 { start * 0.5 } else { S::from(0.1) };
     let mut x = [start, S::from(0.5), z];
     let mut mesh = Mesh::default();
     let times = [S::from(0.0), S::from(1.5), moving + 3.0];
@@ -98,12 +103,12 @@ fn solve<S: Scalar, M: Method<S, Reaction<S>>>(
 
 /// The same along a mesh, Newton's iterations at a tolerance where they leave nothing.
 fn follow<M: Method<f64, Reaction<f64>>>(
-    algebraic: bool,
+    variant: (bool, LinearSolver),
     [rate, start, moving]: [f64; 3],
     mesh: &Mesh,
 ) -> [f64; 3] {
-    let mut system = Reaction::new(rate, algebraic);
-    let z = if algebraic { start * 0.5 } else { 0.1 };
+    let mut system = Reaction::new(rate, variant);
+    let z = if variant.0 { start * 0.5 } else { 0.1 };
     let mut x = [start, 0.5, z];
     let exact = Options {
         rtol: 1e-13,
@@ -126,17 +131,17 @@ fn follow<M: Method<f64, Reaction<f64>>>(
 const POINT: [f64; 3] = [4.0, 1.0, 0.0];
 
 macro_rules! check {
-    ($method:ident, $algebraic:expr) => {{
-        let (plain, mesh) = solve::<f64, $method<f64>>($algebraic, POINT);
+    ($method:ident, $variant:expr) => {{
+        let (plain, mesh) = solve::<f64, $method<f64>>($variant, POINT);
         let dual = std::array::from_fn(|k| Dual::<3>::variable(POINT[k], k));
-        let (moved, moved_mesh) = solve::<Dual<3>, $method<Dual<3>>>($algebraic, dual);
+        let (moved, moved_mesh) = solve::<Dual<3>, $method<Dual<3>>>($variant, dual);
         assert!(mesh == moved_mesh, "a dual solve steps otherwise");
         for k in 0..3 {
             let step = 1e-4;
             let at = |sign: f64| {
                 let mut point = POINT;
                 point[k] += sign * step;
-                follow::<$method<f64>>($algebraic, point, &mesh)
+                follow::<$method<f64>>($variant, point, &mesh)
             };
             let (up, down) = (at(1.0), at(-1.0));
             for i in 0..3 {
@@ -155,28 +160,51 @@ macro_rules! check {
 
 #[test]
 fn tangents_are_those_of_the_steps() {
-    check!(Ndf, false);
-    check!(Bdf, false);
-    check!(Ndf, true);
-    check!(Bdf, true);
+    check!(Ndf, (false, LinearSolver::Auto));
+    check!(Bdf, (false, LinearSolver::Auto));
+    check!(Ndf, (true, LinearSolver::Auto));
+    check!(Bdf, (true, LinearSolver::Auto));
+}
+
+#[test]
+fn tangents_by_gmres_are_those_of_the_steps() {
+    for preconditioner in [
+        Preconditioner::None,
+        Preconditioner::Ilu,
+        Preconditioner::BlockJacobi { size: 2 },
+    ] {
+        let by = LinearSolver::Gmres { preconditioner };
+        check!(Ndf, (false, by));
+        check!(Bdf, (false, by));
+        check!(Ndf, (true, by));
+        check!(Bdf, (true, by));
+    }
 }
 
 /// Duals over duals: second derivatives agree with differences of first ones.
 #[test]
 fn second_derivatives() {
     type Second = DualOver<Dual<1>, 1>;
-    for algebraic in [false, true] {
+    let ilu = LinearSolver::Gmres {
+        preconditioner: Preconditioner::Ilu,
+    };
+    for variant in [
+        (false, LinearSolver::Auto),
+        (true, LinearSolver::Auto),
+        (false, ilu),
+        (true, ilu),
+    ] {
         let first = |rate: f64| {
             let point = [
                 Dual::<1>::variable(rate, 0),
                 Dual::constant(1.0),
                 Dual::constant(0.0),
             ];
-            solve::<Dual<1>, Ndf<Dual<1>>>(algebraic, point).0
+            solve::<Dual<1>, Ndf<Dual<1>>>(variant, point).0
         };
         let constant = |value: f64| Second::constant(Dual::constant(value));
         let rate = Second::variable(Dual::variable(4.0, 0), 0);
-        let (x, _) = solve::<Second, Ndf<Second>>(algebraic, [rate, constant(1.0), constant(0.0)]);
+        let (x, _) = solve::<Second, Ndf<Second>>(variant, [rate, constant(1.0), constant(0.0)]);
         let step = 3e-3;
         let (up, down) = (first(4.0 + step), first(4.0 - step));
         for i in 0..3 {

@@ -23,6 +23,7 @@
 
 use crate::error::SolveError;
 use crate::explicit::Tsit5;
+use crate::linalg::newton_matrix::needs_factors;
 use crate::method::{Method, Trial};
 use crate::options::{Options, Statistics};
 use crate::rosenbrock::Rodas5P;
@@ -181,6 +182,7 @@ impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for AutoSwitch<S> {
     const STAGES: usize = INNER + 1;
 
     fn check(system: &F) -> Result<(), SolveError> {
+        needs_factors(system, "the stiff half of `auto`")?;
         match system.mass() {
             None => Ok(()),
             Some(_) => Err(SolveError::Invalid {

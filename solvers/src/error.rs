@@ -122,6 +122,12 @@ pub enum SolveError {
         /// time reached
         t: f64,
     },
+    /// The linear systems are to be solved by GMRES, and the method needs the factors of a matrix.
+    #[error("{method} factors its matrices and cannot solve by GMRES")]
+    NeedsFactors {
+        /// the method
+        method: &'static str,
+    },
     /// Options or arguments that no solve can honour.
     #[error("invalid option: {what}")]
     Invalid {

@@ -76,7 +76,7 @@ pub use esdirk::{KenCarp4, Kvaerno3, Kvaerno4, Kvaerno5, TrBdf2};
 pub use events::{Action, Direction, Hybrid, NoEvents};
 pub use explicit::{Bs3, Dop853, Dopri5, Euler, Heun, Midpoint, Rk4, Tableau, Tsit5, Vern7, Vern9};
 pub use integrate::{Integrator, integrate, replay};
-pub use linalg::{Coloring, DenseLu, IterationMatrix, LinearSolver};
+pub use linalg::{Coloring, DenseLu, IterationMatrix, LinearSolver, Preconditioner};
 pub use method::{Method, Outcome, Recorder, StepView};
 pub use multistep::{Bdf, Ndf};
 pub use options::{ErrorNorm, Options, Statistics, Tolerance};

@@ -123,6 +123,14 @@ impl Newton {
         self.kappa = f64::max(10.0 * self.rounding, kappa);
         self.slowest = 0.0;
     }
+    /// 1 / (tolerance of each state).
+    pub fn weights(&self) -> &[f64] {
+        &self.weights
+    }
+    /// Most that may be left of a stage's error, in units of the tolerance.
+    pub fn kappa(&self) -> f64 {
+        self.kappa
+    }
     /// Sum of the squared weighted values of `d`.
     pub fn squares<S: Scalar>(&self, d: &[S]) -> f64 {
         d.iter()
@@ -223,6 +231,10 @@ impl<S: Scalar> LaggedJacobian<S> {
         self.known &= keep;
         self.current = false;
     }
+    /// The step starts here, and nothing reads the Jacobian's values.
+    pub fn waive(&mut self) {
+        (self.known, self.current) = (true, true);
+    }
     /// Evaluates it at (t, x). Where an entry is not finite says so.
     pub fn refresh<F: ImplicitSystem<S> + ?Sized>(
         &mut self,
@@ -253,22 +265,25 @@ impl<S: Scalar> LaggedJacobian<S> {
 const MOST_TANGENT_CORRECTIONS: usize = 100;
 
 /// Repeats `correct` until the tangents of a stage settle. It makes one correction of them, the values held,
-/// and says how large the correction and the tangents are ([`add_tangents`]).
-pub fn polish<S: Scalar>(mut correct: impl FnMut() -> (f64, f64)) {
+/// and says how large the correction and the tangents are ([`add_tangents`]), or why it could not be made.
+pub fn polish<S: Scalar>(
+    mut correct: impl FnMut() -> Result<(f64, f64), Failure>,
+) -> Result<(), Failure> {
     if S::WIDTH == 1 {
-        return;
+        return Ok(());
     }
     let mut last = f64::INFINITY;
     for _ in 0..MOST_TANGENT_CORRECTIONS {
-        let (change, size) = correct();
+        let (change, size) = correct()?;
         let settled = change <= f64::EPSILON * size;
         // corrections that no longer shrink are rounding
         let stalled = change >= last && change <= 1e-6 * size;
         if settled || stalled || !change.is_finite() {
-            return;
+            return Ok(());
         }
         last = change;
     }
+    Ok(())
 }
 
 /// Adds the tangents of `d` to those of `z`; the sums of |d| and |z| over all tangents.

@@ -87,6 +87,8 @@ pub struct Statistics {
     pub events: usize,
     /// LU factorisations
     pub factorizations: usize,
+    /// iterations of GMRES, each a product with the Jacobian
+    pub linear_iterations: usize,
     /// iterations of the nonlinear solver of implicit methods
     pub newton_iterations: usize,
     /// steps given up because the nonlinear solver did not converge (among the rejected)

@@ -31,6 +31,17 @@ pub trait ImplicitSystem<S: Scalar>: System<S> {
     fn mass(&self) -> Option<&Mass<S>> {
         None
     }
+    /// Whether [`ImplicitSystem::jvp`] is the system's own, cheaper than evaluating J. GMRES then asks for no
+    /// Jacobian but its preconditioner's; else it multiplies the one of the last `jacobian`.
+    fn has_jvp(&self) -> bool {
+        false
+    }
+    /// Writes J(t, x) v into `out` (length n). What stands here evaluates J each time, and allocates.
+    fn jvp(&mut self, t: S, x: &[S], v: &[S], out: &mut [S]) {
+        let mut values = vec![S::from(0.0); self.pattern().non_zeros()];
+        self.jacobian(t, x, &mut values);
+        self.pattern().multiply(&values, v, out);
+    }
     /// How the matrices made of M and J are to be factored.
     fn linear_solver(&self) -> LinearSolver {
         LinearSolver::Auto
@@ -78,12 +89,7 @@ impl<S: Scalar> Mass<S> {
     }
     /// out = M v
     pub fn multiply(&self, v: &[S], out: &mut [S]) {
-        out.fill(S::from(0.0));
-        for (column, &factor) in v.iter().enumerate().take(self.pattern.columns()) {
-            for k in self.pattern.starts[column]..self.pattern.starts[column + 1] {
-                out[self.pattern.rows[k]] += self.values[k] * factor;
-            }
-        }
+        self.pattern.multiply(&self.values, v, out);
     }
 }
 
@@ -130,6 +136,17 @@ impl Pattern {
     /// Number of columns.
     pub fn columns(&self) -> usize {
         self.starts.len() - 1
+    }
+    /// out = A v with A of these values, in the pattern's order.
+    #[inline]
+    pub fn multiply<S: Scalar>(&self, values: &[S], v: &[S], out: &mut [S]) {
+        out.fill(S::from(0.0));
+        for (column, &factor) in self.starts.windows(2).zip(v) {
+            let column = column[0]..column[1];
+            for (&row, &value) in self.rows[column.clone()].iter().zip(&values[column]) {
+                out[row] += value * factor;
+            }
+        }
     }
     /// Number of non-zeros.
     pub fn non_zeros(&self) -> usize {

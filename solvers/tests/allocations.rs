@@ -7,8 +7,8 @@ use costate_solvers::linalg::{Gmres, GmresOptions, Ilu0};
 use costate_solvers::{
     AutoSwitch, Bdf, Bs3, Dop853, Dopri5, Euler, Heun, ImplicitMidpoint, ImplicitSystem,
     Integrator, IterationMatrix, KenCarp4, Kvaerno3, Kvaerno4, Kvaerno5, LinearSolver, Mass,
-    Method, Midpoint, Ndf, Options, Pattern, Radau5, Rk4, Rodas3, Rodas4, Rodas5P, Samples, System,
-    TrBdf2, Tsit5, Verlet, Vern7, Vern9, Yoshida4, Yoshida6, Yoshida8,
+    Method, Midpoint, Ndf, Options, Pattern, Preconditioner, Radau5, Rk4, Rodas3, Rodas4, Rodas5P,
+    Samples, System, TrBdf2, Tsit5, Verlet, Vern7, Vern9, Yoshida4, Yoshida6, Yoshida8,
 };
 
 struct Counting;
@@ -36,6 +36,18 @@ static ALLOCATOR: Counting = Counting;
 
 struct Oscillator {
     pattern: Pattern,
+    linear_solver: LinearSolver,
+    has_jvp: bool,
+}
+
+impl Oscillator {
+    fn by(linear_solver: LinearSolver, has_jvp: bool) -> Self {
+        Self {
+            pattern: Pattern::from_entries(2, 2, &[(0, 1), (1, 0)]),
+            linear_solver,
+            has_jvp,
+        }
+    }
 }
 
 impl System<f64> for Oscillator {
@@ -58,11 +70,21 @@ impl ImplicitSystem<f64> for Oscillator {
     fn time_derivative(&mut self, _t: f64, _x: &[f64], ft: &mut [f64]) {
         ft.fill(0.0);
     }
+    fn linear_solver(&self) -> LinearSolver {
+        self.linear_solver
+    }
+    fn has_jvp(&self) -> bool {
+        self.has_jvp
+    }
+    fn jvp(&mut self, t: f64, _x: &[f64], v: &[f64], out: &mut [f64]) {
+        self.rhs(t, v, out);
+    }
 }
 
 /// x'' = -z with z = x, its mass matrix not diagonal.
 struct Constrained {
     pattern: Pattern,
+    linear_solver: LinearSolver,
     mass: Mass<f64>,
 }
 
@@ -90,10 +112,14 @@ impl ImplicitSystem<f64> for Constrained {
     fn mass(&self) -> Option<&Mass<f64>> {
         Some(&self.mass)
     }
+    fn linear_solver(&self) -> LinearSolver {
+        self.linear_solver
+    }
 }
 
-fn constrained_allocations<M: Method<f64, Constrained>>() -> usize {
+fn constrained_allocations<M: Method<f64, Constrained>>(linear_solver: LinearSolver) -> usize {
     let mut system = Constrained {
+        linear_solver,
         pattern: Pattern::from_entries(3, 3, &[(2, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 2)]),
         mass: Mass {
             pattern: Pattern::from_entries(3, 3, &[(0, 0), (1, 0), (0, 1), (1, 1)]),
@@ -126,10 +152,7 @@ fn constrained_allocations<M: Method<f64, Constrained>>() -> usize {
     COUNT.with(Cell::get) - before
 }
 
-fn allocations_of_a_second_solve<M: Method<f64, Oscillator>>() -> usize {
-    let mut system = Oscillator {
-        pattern: Pattern::from_entries(2, 2, &[(0, 1), (1, 0)]),
-    };
+fn allocations_of_a_second_solve<M: Method<f64, Oscillator>>(mut system: Oscillator) -> usize {
     let mut integrator = Integrator::<f64, M>::new(&system);
     let times: Vec<f64> = (0..100).map(|k| k as f64 / 10.0).collect();
     let mut samples = Samples::new(times).expect("samples");
@@ -157,9 +180,7 @@ fn allocations_of_a_second_solve<M: Method<f64, Oscillator>>() -> usize {
 
 /// Whether a method can solve a system is asked at the start of every solve; that may look at the pattern.
 fn allocations_of_the_check<M: Method<f64, Oscillator>>() -> usize {
-    let system = Oscillator {
-        pattern: Pattern::from_entries(2, 2, &[(0, 1), (1, 0)]),
-    };
+    let system = Oscillator::by(LinearSolver::Auto, false);
     let before = COUNT.with(Cell::get);
     M::check(&system).expect("a system that splits");
     COUNT.with(Cell::get) - before
@@ -169,7 +190,8 @@ macro_rules! solves_allocate {
     ($allowed:expr; $($method:ident)*) => {
         $(
             let allowed: fn() -> usize = $allowed;
-            let counted = allocations_of_a_second_solve::<$method<f64>>();
+            let system = Oscillator::by(LinearSolver::Auto, false);
+            let counted = allocations_of_a_second_solve::<$method<f64>>(system);
             assert_eq!(counted, allowed(), stringify!($method));
         )*
     };
@@ -184,9 +206,42 @@ fn solves_allocate_nothing() {
     solves_allocate!(allocations_of_the_check::<Verlet<f64>>;
         Verlet Yoshida4 Yoshida6 Yoshida8
     );
-    assert_eq!(constrained_allocations::<Rodas3<f64>>(), 0);
-    assert_eq!(constrained_allocations::<Rodas4<f64>>(), 0);
-    assert_eq!(constrained_allocations::<Rodas5P<f64>>(), 0);
+    assert_eq!(
+        constrained_allocations::<Rodas3<f64>>(LinearSolver::Auto),
+        0
+    );
+    assert_eq!(
+        constrained_allocations::<Rodas4<f64>>(LinearSolver::Auto),
+        0
+    );
+    assert_eq!(
+        constrained_allocations::<Rodas5P<f64>>(LinearSolver::Auto),
+        0
+    );
+}
+
+#[test]
+fn solves_by_gmres_allocate_nothing() {
+    macro_rules! check {
+        ($linear_solver:expr; $($method:ident)*) => {
+            $(
+                for has_jvp in [false, true] {
+                    let system = Oscillator::by($linear_solver, has_jvp);
+                    let counted = allocations_of_a_second_solve::<$method<f64>>(system);
+                    assert_eq!(counted, 0, stringify!($method));
+                }
+            )*
+        };
+    }
+    for preconditioner in [
+        Preconditioner::None,
+        Preconditioner::Ilu,
+        Preconditioner::BlockJacobi { size: 2 },
+    ] {
+        let by = LinearSolver::Gmres { preconditioner };
+        check!(by; Bdf Ndf TrBdf2 Kvaerno3 Kvaerno4 Kvaerno5 KenCarp4);
+        assert_eq!(constrained_allocations::<Bdf<f64>>(by), 0);
+    }
 }
 
 /// A grid of n by n points, each coupled with its neighbors.

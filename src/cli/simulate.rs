@@ -141,6 +141,7 @@ fn statistics(result: &Simulation) -> Value {
         "rhs_evaluations": s.rhs_evaluations,
         "jacobians": s.jacobians,
         "factorizations": s.factorizations,
+        "linear_iterations": s.linear_iterations,
         "newton_iterations": s.newton_iterations,
         "newton_failures": s.newton_failures,
         "events": s.events,
@@ -343,9 +344,13 @@ fn summary(
         text.push('\n');
     }
     text += &format!(
-        "\n{} ({}): {} steps, {} rejected, {} evaluations of the equations\n",
+        "\n{} ({}): {} steps, {} rejected, {} evaluations of the equations",
         result.method, result.choice, s.steps, s.rejected, s.rhs_evaluations
     );
+    if s.linear_iterations > 0 {
+        text += &format!(", {} iterations of gmres", s.linear_iterations);
+    }
+    text.push('\n');
     text += &happenings_text(study, result);
     for drift in &result.invariants {
         text += &format!(

@@ -1,6 +1,7 @@
 //! The right-hand side f of x' = f(t, x, p) with its Jacobian, ready for every solver and adjoint.
 //!
-//! The Jacobian's graph is made when first asked for: an explicit method never pays for it.
+//! The graphs of the Jacobian and of its product with a vector are made when first asked for: an explicit method
+//! never pays for them, nor one that only multiplies for the Jacobian.
 
 use std::sync::{Arc, OnceLock};
 
@@ -20,6 +21,7 @@ pub struct RightHandSide {
     backend: Backend,
     f: Derived,
     linearization: OnceLock<Result<Linearization, CompileError>>,
+    product: OnceLock<Result<Derived, CompileError>>,
 }
 
 /// J = df/dx and f_t = df/dt.
@@ -55,6 +57,7 @@ impl RightHandSide {
             nodes,
             backend,
             linearization: OnceLock::new(),
+            product: OnceLock::new(),
         })
     }
 
@@ -71,6 +74,34 @@ impl RightHandSide {
             .get_or_init(|| self.linearize())
             .as_ref()
             .map_err(Clone::clone)
+    }
+
+    /// J v as a function of the 2 n numbers (x, v), made when first asked for: no entry of J is formed.
+    #[inline]
+    pub fn product(&self) -> Result<&Derived, CompileError> {
+        self.product
+            .get_or_init(|| self.make_product())
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    fn make_product(&self) -> Result<Derived, CompileError> {
+        let sizes = self.f.sizes();
+        let n = sizes.states as u32;
+        let mut graph = (*self.graph).clone();
+        let mut state = |index| {
+            graph.intern(Op::Input(InputId {
+                group: STATES,
+                index,
+            }))
+        };
+        let seeds: Vec<_> = (0..n).map(|i| (state(i), state(n + i))).collect();
+        let product = jvp(&mut graph, &self.nodes, &seeds);
+        let sizes = Sizes {
+            states: 2 * sizes.states,
+            ..sizes
+        };
+        Derived::new(Arc::new(graph), product, sizes, self.backend)
     }
 
     fn linearize(&self) -> Result<Linearization, CompileError> {

@@ -25,6 +25,8 @@ pub struct ModelSystem<S: ModelScalar> {
     /// M and the function of p that its values are
     mass: Option<(Mass<S>, Arc<Derived>)>,
     linear_solver: LinearSolver,
+    /// (x, v) of the products J v, where it offers them
+    pair: Option<Vec<S>>,
 }
 
 impl<S: ModelScalar> ModelSystem<S> {
@@ -38,6 +40,7 @@ impl<S: ModelScalar> ModelSystem<S> {
             pattern: Arc::new(Pattern::from_entries(sizes.states, sizes.states, &[])),
             mass: None,
             linear_solver: LinearSolver::Auto,
+            pair: None,
             rhs,
         }
     }
@@ -67,6 +70,13 @@ impl<S: ModelScalar> ModelSystem<S> {
     pub fn with_linear_solver(mut self, choice: LinearSolver) -> Self {
         self.linear_solver = choice;
         self
+    }
+
+    /// The same with products J v of its own, so that GMRES asks for no Jacobian.
+    pub fn with_products(mut self) -> Result<Self, CompileError> {
+        let length = self.rhs.product()?.sizes().states;
+        self.pair = Some(vec![S::from(0.0); length]);
+        Ok(self)
     }
 
     /// Sets p; a length other than the model's is an error and changes nothing.
@@ -134,6 +144,25 @@ impl<S: ModelScalar> ImplicitSystem<S> for ModelSystem<S> {
 
     fn linear_solver(&self) -> LinearSolver {
         self.linear_solver
+    }
+
+    fn has_jvp(&self) -> bool {
+        self.pair.is_some()
+    }
+
+    fn jvp(&mut self, t: S, x: &[S], v: &[S], out: &mut [S]) {
+        let time = self.time(t);
+        let workspace = &mut self.workspace;
+        let done = match (self.rhs.product(), &mut self.pair) {
+            (Ok(product), Some(pair)) if pair.len() == x.len() + v.len() => {
+                let (states, direction) = pair.split_at_mut(x.len());
+                states.copy_from_slice(x);
+                direction.copy_from_slice(v);
+                product.evaluate(&time, pair, &self.parameters, out, workspace)
+            }
+            _ => Err(CallError::NotCompiled),
+        };
+        or_nan(done, out);
     }
 
     #[inline]

@@ -6,7 +6,7 @@ use toml::de::DeValue;
 
 use super::types::{
     AbsoluteTolerance, FitAlgorithm, FitSettings, GradientMethod, GradientSettings, LinearSolver,
-    SolverMethod, SolverSettings, State,
+    Preconditioner, SolverMethod, SolverSettings, State,
 };
 use super::values::{Reader, Section, did_you_mean, in_order, list, shorten};
 
@@ -128,17 +128,86 @@ pub(super) fn solver(
     if let Some(steps) = reader.whole(&section, "max_steps", 1) {
         settings.max_steps = usize::try_from(steps).unwrap_or(usize::MAX);
     }
-    settings.linear_solver = match reader.choice(&section, "linear_solver") {
-        Some("dense") => LinearSolver::Dense,
-        Some("banded") => LinearSolver::Banded,
-        Some("sparse") => LinearSolver::Sparse,
-        _ => LinearSolver::Auto,
-    };
+    settings.linear_solver = linear_solver(reader, &section, settings.method, states.len());
     settings.stop_times = reader.expressions(&section, "stop_times");
     if let Some(limit) = reader.whole(&section, "event_limit", 1) {
         settings.event_limit = usize::try_from(limit).unwrap_or(usize::MAX);
     }
     settings
+}
+
+/// `linear_solver`, `preconditioner` and `block_size`.
+fn linear_solver(
+    reader: &mut Reader<'_>,
+    section: &Section<'_, '_>,
+    method: SolverMethod,
+    states: usize,
+) -> LinearSolver {
+    let word = reader.choice(section, "linear_solver");
+    let preconditioner = reader.choice(section, "preconditioner");
+    let size = reader
+        .whole(section, "block_size", 1)
+        .map(|size| usize::try_from(size).unwrap_or(usize::MAX));
+    let mut refuse = |key: &str, what: String, label: &str, help: String| {
+        if let Some(value) = section.get(key) {
+            let diagnostic = reader.error("scenario::linear-solver", what, value.span());
+            diagnostic.label = label.to_owned();
+            diagnostic.help = Some(help);
+        }
+    };
+    if word == Some("gmres") && !method.takes_gmres() {
+        let able = SolverMethod::BY_GMRES.iter().map(|method| method.name());
+        refuse(
+            "linear_solver",
+            format!("the method `{}` does not solve by `gmres`", method.name()),
+            "not with this method",
+            format!("`method`: one of {}", list(able)),
+        );
+    }
+    // what a word that is none would have needed nobody knows
+    let known = |key: &str, word: Option<&str>| word.is_some() || section.get(key).is_none();
+    if word != Some("gmres") && known("linear_solver", word) {
+        refuse(
+            "preconditioner",
+            "`preconditioner` is for `linear_solver = \"gmres\"` alone".to_owned(),
+            "nothing to precondition",
+            "remove it, or add `linear_solver = \"gmres\"`".to_owned(),
+        );
+    }
+    let blocks = preconditioner == Some("block-jacobi");
+    if !blocks && known("preconditioner", preconditioner) {
+        refuse(
+            "block_size",
+            "`block_size` is for `preconditioner = \"block-jacobi\"` alone".to_owned(),
+            "no blocks here",
+            "remove it, or add `preconditioner = \"block-jacobi\"`".to_owned(),
+        );
+    } else if blocks && section.get("block_size").is_none() {
+        refuse(
+            "preconditioner",
+            "`block-jacobi` needs the size of its blocks".to_owned(),
+            "blocks of which size?",
+            "add `block_size = ...`, such as the number of states at a point of a grid".to_owned(),
+        );
+    } else if blocks && size.is_some_and(|size| size > states) {
+        refuse(
+            "block_size",
+            format!("a block of more states than the {states} there are"),
+            "too large",
+            format!("at most {states}"),
+        );
+    }
+    match word {
+        Some("dense") => LinearSolver::Dense,
+        Some("banded") => LinearSolver::Banded,
+        Some("sparse") => LinearSolver::Sparse,
+        Some("gmres") => LinearSolver::Gmres(match (preconditioner, size) {
+            (Some("none"), _) => Preconditioner::None,
+            (Some("block-jacobi"), Some(size)) => Preconditioner::BlockJacobi { size },
+            _ => Preconditioner::Ilu,
+        }),
+        _ => LinearSolver::Auto,
+    }
 }
 
 /// Reports a state that does not exist.

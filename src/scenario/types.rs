@@ -12,7 +12,7 @@ use crate::diagnostic::{SourceFile, Span};
 use crate::model::Expression;
 
 pub use hybrid::{Direction, Event, EventTrigger, Invariant, MassRow};
-pub use solver::{AbsoluteTolerance, LinearSolver, SolverMethod, SolverSettings};
+pub use solver::{AbsoluteTolerance, LinearSolver, Preconditioner, SolverMethod, SolverSettings};
 
 /// A name and where it was given.
 #[derive(Debug, Clone, PartialEq)]

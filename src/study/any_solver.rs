@@ -147,7 +147,7 @@ fn any_solver<S: ModelScalar>(
         None => Ok(ModelSystem::explicit(Arc::clone(&equations.rhs))),
         Some(_) => Err(RunError::NoMass(method.name())),
     };
-    let implicit = || implicit_system(equations);
+    let implicit = || implicit_system(equations, method);
     match method {
         SolverMethod::Auto => boxed::<S, AutoSwitch<S>>(implicit()?, p),
         SolverMethod::Euler => boxed::<S, Euler<S>>(explicit()?, p),

@@ -212,6 +212,10 @@ fn describe_solve(
             format!("the system is stiff at t = {t}: try the solver `rodas5p`")
         }
         SolveError::Stopped { t } => format!("stopped at t = {t}"),
+        SolveError::NeedsFactors { method } => format!(
+            "{method} factors its matrices and cannot solve them by GMRES. Take `bdf`, `ndf`, `tr-bdf2`, `kencarp4` or one of \
+             the `kvaerno` methods, or another `solver.linear_solver`"
+        ),
         SolveError::Invalid { what } => format!("invalid solver option: {what}"),
     };
     if experiment.is_empty() {

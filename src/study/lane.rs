@@ -278,6 +278,7 @@ pub(super) fn add(total: &mut Statistics, one: Statistics) {
     total.rhs_evaluations += one.rhs_evaluations;
     total.jacobians += one.jacobians;
     total.factorizations += one.factorizations;
+    total.linear_iterations += one.linear_iterations;
     total.newton_iterations += one.newton_iterations;
     total.newton_failures += one.newton_failures;
     total.switches += one.switches;

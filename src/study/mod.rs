@@ -29,7 +29,7 @@ mod verify;
 use std::path::Path;
 use std::sync::Arc;
 
-use costate_solvers::{LinearSolver, SolveError};
+use costate_solvers::{LinearSolver, Preconditioner, SolveError};
 
 pub use check::{ExpectationResult, check_expectations};
 pub use drift::Drift;
@@ -124,6 +124,15 @@ impl Study {
             scenario::LinearSolver::Dense => LinearSolver::Dense,
             scenario::LinearSolver::Banded => LinearSolver::Banded,
             scenario::LinearSolver::Sparse => LinearSolver::Sparse,
+            scenario::LinearSolver::Gmres(preconditioner) => LinearSolver::Gmres {
+                preconditioner: match preconditioner {
+                    scenario::Preconditioner::None => Preconditioner::None,
+                    scenario::Preconditioner::Ilu => Preconditioner::Ilu,
+                    scenario::Preconditioner::BlockJacobi { size } => {
+                        Preconditioner::BlockJacobi { size }
+                    }
+                },
+            },
             scenario::LinearSolver::Auto => LinearSolver::Auto,
         };
         Self {

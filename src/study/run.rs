@@ -6,7 +6,8 @@ use std::sync::atomic::AtomicBool;
 use costate_solvers::peers::{self, Peer, PeerSolution};
 use costate_solvers::record::{Mesh, StopFlag};
 use costate_solvers::{
-    Integrator, Options, Recorder, Rodas5P, SolveError, Statistics, Switch, Tsit5,
+    Integrator, LinearSolver, Options, Preconditioner, Recorder, Rodas5P, SolveError, Statistics,
+    Switch, Tsit5,
 };
 
 use thiserror::Error;
@@ -451,12 +452,27 @@ type Parts<'a, S, M> = (&'a mut ModelSystem<S>, &'a mut Integrator<S, M>);
 type Other<S> = (SolverMethod, Box<dyn AnySolver<S>>);
 type Implicit<S> = (ModelSystem<S>, Integrator<S, Rodas5P<S>>);
 
-/// The equations with their Jacobian and mass matrix.
+/// The equations for a method, with mass matrix and the Jacobian or, for GMRES without a preconditioner, its
+/// products. A method that needs factors, such as verifies another, chooses its own.
 pub(super) fn implicit_system<S: ModelScalar>(
     equations: &Equations,
+    method: SolverMethod,
 ) -> Result<ModelSystem<S>, RunError> {
-    let system = ModelSystem::implicit(Arc::clone(&equations.rhs))?
-        .with_linear_solver(equations.linear_solver);
+    const PRODUCTS: LinearSolver = LinearSolver::Gmres {
+        preconditioner: Preconditioner::None,
+    };
+    let choice = match equations.linear_solver {
+        LinearSolver::Gmres { .. } if !method.takes_gmres() => LinearSolver::Auto,
+        choice => choice,
+    };
+    let rhs = Arc::clone(&equations.rhs);
+    let system = match (choice, &equations.mass) {
+        (PRODUCTS, None) => ModelSystem::explicit(rhs).with_products()?,
+        // initial values are made consistent by the Jacobian
+        (PRODUCTS, Some(_)) => ModelSystem::implicit(rhs)?.with_products()?,
+        _ => ModelSystem::implicit(rhs)?,
+    };
+    let system = system.with_linear_solver(choice);
     Ok(match &equations.mass {
         None => system,
         Some((pattern, values)) => system.with_mass(pattern, values),
@@ -482,7 +498,7 @@ fn implicit<'a, S: StudyScalar>(
     let (system, integrator) = match slot {
         Some(both) => both,
         None => {
-            let system = implicit_system(equations)?;
+            let system = implicit_system(equations, SolverMethod::Rodas5p)?;
             let integrator = Integrator::new(&system);
             slot.insert((system, integrator))
         }

@@ -6,7 +6,8 @@ use super::tableau::{Tableau, dense_weight, lagrange};
 use crate::control::{Controller, error_test};
 use crate::error::SolveError;
 use crate::integrate::invalid;
-use crate::linalg::IterationMatrix;
+use crate::linalg::NewtonMatrix;
+use crate::linalg::krylov::{Accuracy, Parts, Point};
 use crate::method::{Method, Outcome, Trial};
 use crate::newton::{Failure, LaggedJacobian, Newton, Progress, add_tangents, polish};
 use crate::options::{Options, Statistics};
@@ -22,6 +23,9 @@ const KAPPA: f64 = 0.02;
 const FAST: f64 = 0.03;
 /// W is kept where the step size differs from that it was made for by less than this fraction.
 const STRETCH: f64 = 0.2;
+/// Share of what the iteration may leave that a solve by GMRES leaves, and largest relative residual.
+const LINEAR: f64 = 0.05;
+const LINEAR_RELATIVE: f64 = 0.1;
 /// A step size within this factor of the ideal one is left alone.
 const SAME: f64 = 1.2;
 
@@ -31,7 +35,7 @@ pub struct Esdirk<S, T> {
     n: usize,
     newton: Newton,
     jacobian: LaggedJacobian<S>,
-    matrix: IterationMatrix<f64>,
+    matrix: NewtonMatrix<S>,
     /// h gamma of the factored W
     factored: Option<f64>,
     /// f at the start of the step
@@ -56,22 +60,38 @@ pub struct Esdirk<S, T> {
 }
 
 impl<S: Scalar, T: Tableau> Esdirk<S, T> {
-    /// Factors W for `h_gamma` unless the one at hand will do. Whether there is one.
-    fn prepare(&mut self, h_gamma: f64, exact: bool, statistics: &mut Statistics) -> bool {
+    /// Factors W for `h_gamma` unless the one at hand will do.
+    fn prepare<F: ImplicitSystem<S> + ?Sized>(
+        &mut self,
+        system: &mut F,
+        (t, x, h_gamma): (S, &[S], f64),
+        exact: bool,
+        statistics: &mut Statistics,
+    ) -> Result<(), Failure> {
+        let at = Point {
+            shift: 1.0 / h_gamma,
+            t,
+            x,
+            weights: self.newton.weights(),
+        };
         let near = if exact { 0.0 } else { STRETCH };
         if self
             .factored
             .is_some_and(|old| (h_gamma / old - 1.0).abs() <= near)
         {
-            return true;
+            self.matrix.move_to(&at);
+            return Ok(());
         }
-        statistics.factorizations += 1;
         let jacobian = &self.jacobian;
-        let regular = self
-            .matrix
-            .factor(1.0 / h_gamma, |k| jacobian.value(k), None);
-        self.factored = regular.then_some(h_gamma);
-        regular
+        self.factored = None;
+        self.matrix
+            .factor(system, &at, |k| jacobian.value(k), None, statistics)
+            .map_err(|trial| match trial {
+                Trial::NotFinite { state } => Failure::NotFinite(state),
+                _ => Failure::Singular,
+            })?;
+        self.factored = Some(h_gamma);
+        Ok(())
     }
 
     /// Solves the stages in order with the W at hand.
@@ -86,7 +106,13 @@ impl<S: Scalar, T: Tableau> Esdirk<S, T> {
         let n = self.n;
         let h_gamma = h * T::GAMMA;
         let factored = self.factored.unwrap_or(h_gamma.value());
-        let relaxation = 2.0 / (1.0 + factored / h_gamma.value());
+        let relaxation = self
+            .matrix
+            .relaxation(1.0 / h_gamma.value(), 1.0 / factored);
+        let values = Parts::Values(Accuracy {
+            absolute: LINEAR * self.newton.kappa(),
+            relative: LINEAR_RELATIVE,
+        });
         self.trial[..n].copy_from_slice(&self.slope);
         for i in 1..T::A.len() {
             let (earlier, rest) = self.trial.split_at_mut(i * n);
@@ -118,8 +144,13 @@ impl<S: Scalar, T: Tableau> Esdirk<S, T> {
             let inverse = S::from(1.0) / h_gamma;
             let (argument, residual, base) = (&mut self.argument, &mut self.residual, &self.base);
             let matrix = &mut self.matrix;
-            // leaves f in k and the correction in residual
-            let mut correct = |z: &[S], k: &mut [S], residual: &mut [S]| {
+            // leaves f in k and the correction in residual; `false`: GMRES found none
+            let mut correct = |z: &[S],
+                               k: &mut [S],
+                               residual: &mut [S],
+                               parts: Parts,
+                               statistics: &mut Statistics| {
+                statistics.rhs_evaluations += 1;
                 for ((y, &x), &z) in argument.iter_mut().zip(x).zip(z) {
                     *y = x + z;
                 }
@@ -127,18 +158,21 @@ impl<S: Scalar, T: Tableau> Esdirk<S, T> {
                 for (((r, &f), &z), &base) in residual.iter_mut().zip(k.iter()).zip(z).zip(base) {
                     *r = f - (z - base) * inverse;
                 }
-                matrix.solve(residual);
+                let solved = matrix.solve(system, residual, parts, statistics);
                 if relaxation != 1.0 {
                     for r in residual.iter_mut() {
                         *r = *r * relaxation;
                     }
                 }
+                solved
             };
             self.newton.begin();
             loop {
-                correct(&self.increment, k, residual);
-                statistics.rhs_evaluations += 1;
+                let solved = correct(&self.increment, k, residual, values, statistics);
                 statistics.newton_iterations += 1;
+                if !solved {
+                    return Err(Failure::NotConverged(self.newton.worst(residual), 0.25));
+                }
                 let norm = self.newton.norm(residual);
                 if !norm.is_finite() {
                     let bad = k.iter().position(|f| !f.value().is_finite());
@@ -159,10 +193,11 @@ impl<S: Scalar, T: Tableau> Esdirk<S, T> {
                 }
             }
             polish::<S>(|| {
-                correct(&self.increment, k, residual);
-                statistics.rhs_evaluations += 1;
-                add_tangents(&mut self.increment, residual)
-            });
+                if !correct(&self.increment, k, residual, Parts::Tangents, statistics) {
+                    return Err(Failure::NotConverged(0, 0.25));
+                }
+                Ok(add_tangents(&mut self.increment, residual))
+            })?;
             for ((k, &z), &base) in k.iter_mut().zip(&self.increment).zip(&self.base) {
                 *k = (z - base) * inverse;
             }
@@ -191,7 +226,7 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
             n,
             newton: Newton::new(n, MOST_CORRECTIONS),
             jacobian: LaggedJacobian::new(system.pattern()),
-            matrix: IterationMatrix::new(system.pattern(), None, system.linear_solver()),
+            matrix: NewtonMatrix::new(system, None),
             factored: None,
             slope: zeros.clone(),
             trial: stages.clone(),
@@ -241,23 +276,24 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
         loop {
             if !self.jacobian.is_known() {
                 self.factored = None;
-                if let Err(trial) = self.jacobian.refresh(system, t, x, statistics) {
+                if !self.matrix.takes_jacobian() {
+                    self.jacobian.waive();
+                } else if let Err(trial) = self.jacobian.refresh(system, t, x, statistics) {
                     return trial;
                 }
             }
-            let solved = if self.prepare(h_gamma, exact, statistics) {
-                self.solve_stages(system, t, h, x, statistics)
-            } else {
-                Err(Failure::Singular)
-            };
+            let solved = self
+                .prepare(system, (t, x, h_gamma), exact, statistics)
+                .and_then(|()| self.solve_stages(system, t, h, x, statistics));
             let Err(failure) = solved else { break };
-            if self.jacobian.is_current() {
-                if self.factored.is_none_or(|old| old == h_gamma) {
-                    let (trial, factor) = failure.into_trial();
-                    self.failure_factor = factor;
-                    return trial;
-                }
-            } else {
+            let newest = self.jacobian.is_current() && self.factored.is_none_or(|w| w == h_gamma);
+            // (with products alone, nothing is out of date)
+            if newest || !self.matrix.takes_jacobian() {
+                let (trial, factor) = failure.into_trial();
+                self.failure_factor = factor;
+                return trial;
+            }
+            if !self.jacobian.is_current() {
                 self.jacobian.moved(false);
             }
             // again, with everything that may be out of date made new
@@ -272,11 +308,22 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
             *e = sum * h;
         }
         if T::FILTERED {
-            // (I - h gamma J)^-1 = W^-1 / (h gamma)
-            self.matrix.solve(&mut self.residual);
-            let scale = 1.0 / self.factored.unwrap_or(h_gamma);
+            // (I - h gamma J)^-1 = W^-1 / (h gamma), with the h gamma of W
+            let shift = if self.matrix.is_krylov() {
+                1.0 / h_gamma
+            } else {
+                1.0 / self.factored.unwrap_or(h_gamma)
+            };
             for e in &mut self.residual {
-                *e = *e * scale;
+                *e = *e * shift;
+            }
+            let parts = Parts::All(Accuracy {
+                absolute: LINEAR,
+                relative: LINEAR_RELATIVE,
+            });
+            let (matrix, residual) = (&mut self.matrix, &mut self.residual);
+            if !matrix.solve(system, residual, parts, statistics) {
+                return Trial::NotConverged { state: 0 };
             }
         }
         for ((y, &x), &z) in x_new.iter_mut().zip(x).zip(&self.increment) {
@@ -295,7 +342,10 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
             .copy_from_slice(&self.accepted[(T::A.len() - 1) * self.n..]);
         self.h_accepted = Some(self.h_trial);
         // a W of another step size slows the iteration by itself: that is no fault of the Jacobian
-        let ratio = self.factored.map_or(1.0, |w| self.h_trial * T::GAMMA / w);
+        let ratio = match self.factored {
+            Some(old) if !self.matrix.is_krylov() => self.h_trial * T::GAMMA / old,
+            _ => 1.0,
+        };
         let mismatch = (ratio - 1.0).abs() / (ratio + 1.0);
         self.jacobian
             .moved(self.newton.slowest() <= FAST + mismatch);

@@ -104,9 +104,13 @@ impl Gmres {
         let mut last = f64::INFINITY;
         loop {
             let residual = &mut self.basis[..n];
-            apply(x, residual);
-            for (r, &b) in residual.iter_mut().zip(b) {
-                *r = b - *r;
+            if x.iter().all(|&x| x == 0.0) {
+                residual.copy_from_slice(b);
+            } else {
+                apply(x, residual);
+                for (r, &b) in residual.iter_mut().zip(b) {
+                    *r = b - *r;
+                }
             }
             let length = norm(residual);
             let converged = length <= tolerance;
@@ -208,12 +212,22 @@ fn orthogonalize(basis: &[f64], vector: &mut [f64], components: &mut [f64]) -> f
     }
 }
 
+/// In eight sums, which do not wait for each other.
 fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
+    let (a_eights, b_eights) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest = a_eights.remainder().iter().zip(b_eights.remainder());
+    let rest: f64 = rest.map(|(a, b)| a * b).sum();
+    let mut sums = [0.0; 8];
+    for (a, b) in a_eights.zip(b_eights) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += a * b;
+        }
+    }
+    rest + sums.iter().sum::<f64>()
 }
 
 /// The Euclidean norm. Squares overflow beyond 1e154: such systems are the caller's to scale.
-fn norm(a: &[f64]) -> f64 {
+pub(super) fn norm(a: &[f64]) -> f64 {
     dot(a, a).sqrt()
 }
 

@@ -39,6 +39,27 @@ pub enum LinearSolver {
     Banded,
     /// [`SparseLu`]: everything else
     Sparse,
+    /// [`Gmres`](super::Gmres), with products J v alone and no matrix but the preconditioner's: very many
+    /// states (see [`NewtonMatrix`](super::NewtonMatrix), which says what methods can)
+    Gmres {
+        /// what stands in for W
+        preconditioner: Preconditioner,
+    },
+}
+
+/// What stands in for W in GMRES, so that few iterations suffice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Preconditioner {
+    /// nothing: no Jacobian is formed
+    None,
+    /// [`Ilu0`](super::Ilu0) of W
+    #[default]
+    Ilu,
+    /// [`BlockJacobi`](super::BlockJacobi) of W
+    BlockJacobi {
+        /// rows of a block
+        size: usize,
+    },
 }
 
 /// W = shift M - J and its factors; see the module.
@@ -68,12 +89,13 @@ impl<T: Field> IterationMatrix<T> {
     /// Room for J of the given square pattern and M of the other (`None`: the identity).
     pub fn new(pattern: &Pattern, mass: Option<&Pattern>, choice: LinearSolver) -> Self {
         let n = pattern.columns();
-        let identity = Pattern::from_entries(n, n, &(0..n).map(|k| (k, k)).collect::<Vec<_>>());
+        let identity = diagonal(n);
         let mass_pattern = mass.unwrap_or(&identity);
         let union = unite(pattern, mass_pattern);
         let band = Band::of(&union);
         let factors = match choice {
-            LinearSolver::Auto => choose(n, union.non_zeros(), band),
+            // (methods that need factors refuse GMRES before they solve)
+            LinearSolver::Auto | LinearSolver::Gmres { .. } => choose(n, union.non_zeros(), band),
             chosen => chosen,
         };
         let factors = match factors {
@@ -82,7 +104,7 @@ impl<T: Field> IterationMatrix<T> {
                 lu: Box::new(SparseLu::new(&union)),
                 values: vec![T::from(0.0); union.non_zeros()],
             },
-            LinearSolver::Dense | LinearSolver::Auto => Factors::Dense(DenseLu::new(n)),
+            _ => Factors::Dense(DenseLu::new(n)),
         };
         let places = |part: &Pattern| {
             let mut places = Vec::with_capacity(part.non_zeros());
@@ -91,11 +113,7 @@ impl<T: Field> IterationMatrix<T> {
                     places.push(match &factors {
                         Factors::Dense(_) => row + column * n,
                         Factors::Banded(lu) => lu.place(row, column).unwrap_or(0),
-                        Factors::Sparse { .. } => {
-                            let start = union.starts[column];
-                            let rows = &union.rows[start..union.starts[column + 1]];
-                            start + rows.partition_point(|&other| other < row)
-                        }
+                        Factors::Sparse { .. } => place(&union, row, column),
                     } as u32);
                 }
             }
@@ -113,7 +131,7 @@ impl<T: Field> IterationMatrix<T> {
     pub fn dim(&self) -> usize {
         self.n
     }
-    /// The factorization in use: never [`LinearSolver::Auto`].
+    /// The factorization in use: never [`LinearSolver::Auto`] nor [`LinearSolver::Gmres`].
     pub fn kind(&self) -> LinearSolver {
         match &self.factors {
             Factors::Dense(_) => LinearSolver::Dense,
@@ -216,8 +234,20 @@ impl Band {
     }
 }
 
+/// The pattern of the identity.
+pub(super) fn diagonal(n: usize) -> Pattern {
+    Pattern::from_entries(n, n, &(0..n).map(|k| (k, k)).collect::<Vec<_>>())
+}
+
+/// Where an entry of a pattern stands in its order.
+pub(super) fn place(pattern: &Pattern, row: usize, column: usize) -> usize {
+    let start = pattern.starts[column];
+    let rows = &pattern.rows[start..pattern.starts[column + 1]];
+    start + rows.partition_point(|&other| other < row)
+}
+
 /// The non-zeros of either of two square patterns of one size.
-fn unite(left: &Pattern, right: &Pattern) -> Pattern {
+pub(super) fn unite(left: &Pattern, right: &Pattern) -> Pattern {
     let mut rows = Vec::with_capacity(left.non_zeros() + right.non_zeros());
     let mut starts = vec![0];
     for column in 0..left.columns() {

@@ -13,6 +13,8 @@ pub mod field;
 pub mod gmres;
 pub mod ilu0;
 pub mod iteration_matrix;
+pub mod krylov;
+pub mod newton_matrix;
 pub(crate) mod null_space;
 pub mod sparse_lu;
 
@@ -23,5 +25,7 @@ pub use dense_lu::DenseLu;
 pub use field::{Field, Over};
 pub use gmres::{Gmres, GmresOptions, GmresOutcome};
 pub use ilu0::Ilu0;
-pub use iteration_matrix::{IterationMatrix, LinearSolver};
+pub use iteration_matrix::{IterationMatrix, LinearSolver, Preconditioner};
+pub use krylov::Krylov;
+pub use newton_matrix::NewtonMatrix;
 pub use sparse_lu::SparseLu;

@@ -16,8 +16,10 @@
 //! as W_0, the values of W, differs from W by a nilpotent part, each pass d += W_0^{-1} r(d) over the
 //! dual numbers makes one more order of derivatives exact.
 
-use crate::linalg::IterationMatrix;
+use crate::linalg::krylov::{Accuracy, Parts, Point};
+use crate::linalg::{IterationMatrix, NewtonMatrix};
 use crate::method::Trial;
+use crate::newton::{Failure, add_tangents, polish};
 use crate::options::Statistics;
 use crate::scalar::{Scalar, depth};
 use crate::system::ImplicitSystem;
@@ -36,6 +38,11 @@ const EXPECTED_RATE: f64 = 0.5;
 const MEMORY: f64 = 0.3;
 /// delta / h in [`Corrector::slope`].
 const SMALL: f64 = 1e-3;
+/// Share of what the iteration may leave that a solve by GMRES leaves, and largest relative residual.
+const LINEAR: f64 = 0.05;
+const LINEAR_RELATIVE: f64 = 0.1;
+/// Relative residual of a start by GMRES.
+const START: f64 = 1e-8;
 /// An iteration that grows by more has failed.
 const DIVERGENCE: f64 = 2.0;
 
@@ -43,18 +50,20 @@ const DIVERGENCE: f64 = 2.0;
 #[derive(Debug, Clone)]
 pub struct Corrector<S> {
     jacobian: Vec<S>,
-    matrix: IterationMatrix,
+    matrix: NewtonMatrix<S>,
     mass_values: Vec<f64>,
     residual: Vec<S>,
     /// psi + d and M (psi + d), where there is a mass matrix
     sum: Vec<S>,
     product: Vec<S>,
+    /// weights of errors where there are none yet
+    ones: Vec<f64>,
     /// c_W; 0 where there is no W
     leading: f64,
     /// accepted steps since W was made
     age: u32,
     rate: f64,
-    /// W and J at the solution, where S carries derivatives
+    /// W and J at the solution, where S carries derivatives and W is factored
     exact: Option<(IterationMatrix, Vec<S>)>,
     depth: usize,
 }
@@ -70,6 +79,18 @@ pub struct Equation<'a, S> {
     pub weights: &'a [f64],
     /// the local error over nabla^{k+1} x
     pub error_constant: f64,
+}
+
+impl<S: Scalar> Equation<'_, S> {
+    /// Where W is: at the predicted state.
+    fn point(&self) -> Point<'_, S> {
+        Point {
+            shift: self.leading.value(),
+            t: self.t_new,
+            x: self.predicted,
+            weights: &self.weights[..self.predicted.len()],
+        }
+    }
 }
 
 /// Weighted RMS norm; `weights` holds a number a state for each part that counts.
@@ -113,24 +134,27 @@ impl<S: Scalar> Corrector<S> {
         // one of another size is refused when a solve begins
         let mass = system.mass().filter(|mass| mass.check(n).is_ok());
         let depth = depth::<S>();
-        let matrix = || {
-            let pattern = mass.map(|m| &m.pattern);
-            IterationMatrix::new(system.pattern(), pattern, system.linear_solver())
-        };
+        let mass_pattern = mass.map(|m| &m.pattern);
+        let matrix = NewtonMatrix::new(system, mass_pattern);
+        let jacobian = vec![S::from(0.0); system.pattern().non_zeros()];
         Self {
-            jacobian: vec![S::from(0.0); system.pattern().non_zeros()],
-            matrix: matrix(),
+            exact: (depth > 0 && !matrix.is_krylov()).then(|| {
+                let choice = system.linear_solver();
+                let matrix = IterationMatrix::new(system.pattern(), mass_pattern, choice);
+                (matrix, jacobian.clone())
+            }),
+            jacobian,
+            matrix,
             mass_values: mass
                 .map(|m| m.values.iter().map(|v| v.value()).collect())
                 .unwrap_or_default(),
             residual: zeros.clone(),
             sum: zeros.clone(),
             product: zeros,
+            ones: vec![1.0; if mass.is_some() { n } else { 0 }],
             leading: 0.0,
             age: 0,
             rate: 1.0,
-            exact: (depth > 0)
-                .then(|| (matrix(), vec![S::from(0.0); system.pattern().non_zeros()])),
             depth,
         }
     }
@@ -158,18 +182,26 @@ impl<S: Scalar> Corrector<S> {
         system.jacobian(t, x, &mut self.jacobian);
         system.time_derivative(t, x, &mut self.residual);
         statistics.jacobians += 1;
-        statistics.factorizations += 1;
         let jacobian = &self.jacobian;
         let mass = Some(self.mass_values.as_slice());
-        if !self.matrix.factor(c.value(), |k| jacobian[k].value(), mass) {
-            return Err(unusable(system, &self.jacobian));
-        }
+        let at = Point {
+            shift: c.value(),
+            t,
+            x,
+            weights: &self.ones,
+        };
+        self.matrix
+            .factor(system, &at, |k| jacobian[k].value(), mass, statistics)
+            .map_err(|trial| unusable(system, &self.jacobian, trial))?;
         // right-hand side in `sum`, solution in `slope`
         for ((sum, &f), &ft) in self.sum.iter_mut().zip(slope.iter()).zip(&self.residual) {
             *sum = f * c + ft;
         }
         slope.fill(S::from(0.0));
-        let pattern = system.pattern();
+        let accuracy = Parts::All(Accuracy {
+            absolute: f64::INFINITY,
+            relative: START,
+        });
         for pass in 0..=self.depth {
             self.residual.copy_from_slice(&self.sum);
             if let Some(mass) = system.mass() {
@@ -178,12 +210,16 @@ impl<S: Scalar> Corrector<S> {
             for (r, &p) in self.residual.iter_mut().zip(&self.product) {
                 *r -= c * p;
             }
-            for (column, &v) in slope.iter().enumerate() {
-                for k in pattern.starts[column]..pattern.starts[column + 1] {
-                    self.residual[pattern.rows[k]] += self.jacobian[k] * v;
-                }
+            system
+                .pattern()
+                .multiply(&self.jacobian, slope, &mut self.product);
+            for (r, &p) in self.residual.iter_mut().zip(&self.product) {
+                *r += p;
             }
-            self.matrix.solve(&mut self.residual);
+            let (matrix, residual) = (&mut self.matrix, &mut self.residual);
+            if !matrix.solve(system, residual, accuracy, statistics) {
+                return Err(Trial::NotConverged { state: 0 });
+            }
             for (v, &r) in slope.iter_mut().zip(&self.residual) {
                 // the values are those of the first pass, as in a plain solve
                 *v += if pass == 0 { r } else { r - r.value() };
@@ -219,9 +255,12 @@ impl<S: Scalar> Corrector<S> {
         let stale = self.leading == 0.0 || self.age >= OLD || (ratio - 1.0).abs() > STALE_RATIO;
         if stale {
             self.factor(system, equation, statistics)?;
+        } else {
+            self.matrix.move_to(&equation.point());
         }
         let mut solved = self.iterate(system, equation, d, x_new, statistics);
-        if solved.is_err() && !stale {
+        // (with products alone, nothing is out of date)
+        if solved.is_err() && !stale && self.matrix.takes_jacobian() {
             self.factor(system, equation, statistics)?;
             solved = self.iterate(system, equation, d, x_new, statistics);
         }
@@ -240,17 +279,18 @@ impl<S: Scalar> Corrector<S> {
         equation: &Equation<'_, S>,
         statistics: &mut Statistics,
     ) -> Result<(), Trial> {
-        system.jacobian(equation.t_new, equation.predicted, &mut self.jacobian);
-        statistics.jacobians += 1;
-        statistics.factorizations += 1;
-        let leading = equation.leading.value();
+        if self.matrix.takes_jacobian() {
+            system.jacobian(equation.t_new, equation.predicted, &mut self.jacobian);
+            statistics.jacobians += 1;
+        }
         let jacobian = &self.jacobian;
         let mass = system.mass().map(|_| self.mass_values.as_slice());
-        if !self.matrix.factor(leading, |k| jacobian[k].value(), mass) {
-            self.leading = 0.0;
-            return Err(unusable(system, &self.jacobian));
-        }
-        self.leading = leading;
+        let at = equation.point();
+        self.leading = 0.0;
+        self.matrix
+            .factor(system, &at, |k| jacobian[k].value(), mass, statistics)
+            .map_err(|trial| unusable(system, &self.jacobian, trial))?;
+        self.leading = at.shift;
         self.age = 0;
         self.rate = EXPECTED_RATE;
         Ok(())
@@ -267,8 +307,13 @@ impl<S: Scalar> Corrector<S> {
         let n = d.len();
         let (d, x_new) = (&mut d[..n], &mut x_new[..n]);
         let predicted = &equation.predicted[..n];
-        let relaxation = 2.0 / (1.0 + equation.leading.value() / self.leading);
+        let leading = equation.leading.value();
+        let relaxation = self.matrix.relaxation(leading, self.leading);
         let limit = SHARE / equation.error_constant;
+        let accuracy = Parts::Values(Accuracy {
+            absolute: LINEAR * limit,
+            relative: LINEAR_RELATIVE,
+        });
         let mut previous = 0.0;
         for iteration in 0..ITERATIONS {
             if iteration == 0 {
@@ -277,7 +322,10 @@ impl<S: Scalar> Corrector<S> {
             } else {
                 self.evaluate(system, equation, d, x_new, statistics);
             }
-            self.matrix.solve(&mut self.residual);
+            let (matrix, residual) = (&mut self.matrix, &mut self.residual);
+            if !matrix.solve(system, residual, accuracy, statistics) {
+                break;
+            }
             let residual = &mut self.residual[..n];
             for i in 0..n {
                 let r = residual[i] * relaxation;
@@ -355,7 +403,7 @@ impl<S: Scalar> Corrector<S> {
         statistics: &mut Statistics,
     ) -> Result<(), Trial> {
         let Some((matrix, jacobian)) = &mut self.exact else {
-            return Ok(());
+            return self.settle_tangents(system, equation, d, x_new, statistics);
         };
         system.jacobian(equation.t_new, x_new, jacobian);
         statistics.jacobians += 1;
@@ -363,7 +411,7 @@ impl<S: Scalar> Corrector<S> {
         let leading = equation.leading.value();
         let mass = system.mass().map(|_| self.mass_values.as_slice());
         if !matrix.factor(leading, |k| jacobian[k].value(), mass) {
-            return Err(unusable(system, jacobian));
+            return Err(unusable(system, jacobian, Trial::Singular));
         }
         for _ in 0..self.depth {
             self.evaluate(system, equation, d, x_new, statistics);
@@ -377,6 +425,30 @@ impl<S: Scalar> Corrector<S> {
         }
         Ok(())
     }
+
+    /// The same by GMRES, with J of the predicted state: corrections until they settle.
+    fn settle_tangents<F: ImplicitSystem<S> + ?Sized>(
+        &mut self,
+        system: &mut F,
+        equation: &Equation<'_, S>,
+        d: &mut [S],
+        x_new: &mut [S],
+        statistics: &mut Statistics,
+    ) -> Result<(), Trial> {
+        polish::<S>(|| {
+            self.evaluate(system, equation, d, x_new, statistics);
+            let (matrix, residual) = (&mut self.matrix, &mut self.residual);
+            if !matrix.solve(system, residual, Parts::Tangents, statistics) {
+                return Err(Failure::NotConverged(0, 0.25));
+            }
+            let sizes = add_tangents(d, residual);
+            for ((x, &p), &d) in x_new.iter_mut().zip(equation.predicted).zip(d.iter()) {
+                *x = with_value(x.value(), p + d);
+            }
+            Ok(sizes)
+        })
+        .map_err(|failure| failure.into_trial().0)
+    }
 }
 
 fn with_value<S: Scalar>(value: f64, tangents: S) -> S {
@@ -389,11 +461,16 @@ fn with_value<S: Scalar>(value: f64, tangents: S) -> S {
     })
 }
 
-fn unusable<S: Scalar, F: ImplicitSystem<S> + ?Sized>(system: &F, jacobian: &[S]) -> Trial {
+/// Why there is no W: an entry of J that is not finite, or what was found in factoring.
+fn unusable<S: Scalar, F: ImplicitSystem<S> + ?Sized>(
+    system: &F,
+    jacobian: &[S],
+    found: Trial,
+) -> Trial {
     match jacobian.iter().position(|j| !j.value().is_finite()) {
         Some(k) => Trial::NotFinite {
             state: system.pattern().rows[k],
         },
-        None => Trial::Singular,
+        None => found,
     }
 }

@@ -39,6 +39,7 @@ use crate::consistent::Consistent;
 use crate::control::error_test;
 use crate::error::SolveError;
 use crate::linalg::IterationMatrix;
+use crate::linalg::newton_matrix::needs_factors;
 use crate::method::{Method, Outcome, Trial};
 use crate::newton::{Failure, LaggedJacobian, Newton, Progress, add_tangents, polish};
 use crate::options::{Options, Statistics};
@@ -308,17 +309,12 @@ impl<S: Scalar> Radau5<S> {
                 }
             }
         }
-        let mut outcome = Ok(());
         polish::<S>(|| {
-            if let Err(failure) = self.correct(system, t, h, x, statistics) {
-                outcome = Err(failure);
-                return (f64::NAN, 0.0);
-            }
+            self.correct(system, t, h, x, statistics)?;
             let sizes = add_tangents(&mut self.transformed, &self.correction);
             self.transform();
-            sizes
-        });
-        outcome
+            Ok(sizes)
+        })
     }
 
     /// Leaves the error estimate in `correction[..n]`.
@@ -386,6 +382,7 @@ impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Radau5<S> {
     const STAGES: usize = 3;
 
     fn check(system: &F) -> Result<(), SolveError> {
+        needs_factors(system, "radau5")?;
         match system.mass() {
             Some(mass) => mass.check(system.dim()),
             None => Ok(()),

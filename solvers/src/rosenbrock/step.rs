@@ -8,6 +8,7 @@ use crate::consistent::Consistent;
 use crate::control::error_test;
 use crate::error::SolveError;
 use crate::initial_step::initial_step_with_mass;
+use crate::linalg::newton_matrix::needs_factors;
 use crate::method::{Method, Trial};
 use crate::options::{Options, Statistics};
 use crate::scalar::Scalar;
@@ -137,6 +138,7 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Rose
     const STAGES: usize = T::KEPT;
 
     fn check(system: &F) -> Result<(), SolveError> {
+        needs_factors(system, "a Rosenbrock method")?;
         let check = |mass: &Mass<S>| mass.check(system.dim());
         system.mass().map_or(Ok(()), check)
     }

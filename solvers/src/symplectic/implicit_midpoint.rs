@@ -29,6 +29,7 @@ use super::cubic;
 use crate::error::SolveError;
 use crate::integrate::invalid;
 use crate::linalg::IterationMatrix;
+use crate::linalg::newton_matrix::needs_factors;
 use crate::method::{Method, Trial};
 use crate::options::{Options, Statistics};
 use crate::scalar::Scalar;
@@ -136,6 +137,7 @@ impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for ImplicitMidpoint
     const ADAPTIVE: bool = false;
 
     fn check(system: &F) -> Result<(), SolveError> {
+        needs_factors(system, "the implicit midpoint rule")?;
         match system.mass() {
             Some(_) => Err(invalid("the implicit midpoint rule takes no mass matrix")),
             None => Ok(()),

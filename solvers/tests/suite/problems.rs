@@ -1,6 +1,6 @@
 //! Test problems with their Jacobians, and what the tests have in common.
 
-use costate_solvers::{ImplicitSystem, Mass, Options, Pattern, System, Tolerance};
+use costate_solvers::{ImplicitSystem, LinearSolver, Mass, Options, Pattern, System, Tolerance};
 
 /// x' = f(t, x) by function pointers; the Jacobian is dense unless the pattern says otherwise, column-major, and
 /// both derivatives come zeroed.
@@ -12,6 +12,7 @@ pub struct Problem {
     pub time_derivative: fn(f64, &[f64], &mut [f64]),
     pub pattern: Pattern,
     pub mass: Option<Mass<f64>>,
+    pub linear_solver: LinearSolver,
     /// middle announced last, for right-hand sides that branch on it
     pub middle: f64,
     pub middles: Vec<f64>,
@@ -31,6 +32,7 @@ impl Problem {
             time_derivative,
             pattern: Pattern::dense(n),
             mass: None,
+            linear_solver: LinearSolver::Auto,
             middle: 0.0,
             middles: Vec::new(),
         }
@@ -100,6 +102,9 @@ impl ImplicitSystem<f64> for Problem {
     }
     fn mass(&self) -> Option<&Mass<f64>> {
         self.mass.as_ref()
+    }
+    fn linear_solver(&self) -> LinearSolver {
+        self.linear_solver
     }
 }
 

@@ -38,11 +38,26 @@ pub(super) const SOLVER_KEYS: &[Key] = &[
     key(
         "linear_solver",
         Kind::Choice {
-            now: &["auto", "dense", "banded", "sparse"],
-            later: &["gmres"],
+            now: &["auto", "dense", "banded", "sparse", "gmres"],
+            later: &[],
         },
         "auto",
         "how linear systems of implicit methods are solved",
+    ),
+    key(
+        "preconditioner",
+        Kind::Choice {
+            now: &["none", "ilu", "block-jacobi"],
+            later: &[],
+        },
+        "ilu",
+        "what speeds `gmres` up",
+    ),
+    key(
+        "block_size",
+        Kind::Whole,
+        "",
+        "states of a block of `block-jacobi`",
     ),
     key(
         "stop_times",

@@ -77,6 +77,23 @@ macro_rules! methods {
                     $(Self::$variant => methods!(@ $steps),)*
                 }
             }
+
+            /// Whether it can solve its linear systems by GMRES: one that corrects its steps until they are solved,
+            /// and by real matrices.
+            pub fn takes_gmres(self) -> bool {
+                Self::BY_GMRES.contains(&self)
+            }
+
+            /// Those that can.
+            pub const BY_GMRES: &'static [Self] = &[
+                Self::Bdf,
+                Self::Ndf,
+                Self::TrBdf2,
+                Self::Kvaerno3,
+                Self::Kvaerno4,
+                Self::Kvaerno5,
+                Self::KenCarp4,
+            ];
         }
     };
     (@ fixed) => { true };
@@ -127,6 +144,23 @@ pub enum LinearSolver {
     Banded,
     /// sparse LU
     Sparse,
+    /// GMRES, by products with the Jacobian
+    Gmres(Preconditioner),
+}
+
+/// What stands in for the matrix in GMRES.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Preconditioner {
+    /// nothing: no Jacobian is formed
+    None,
+    /// incomplete LU without fill
+    #[default]
+    Ilu,
+    /// LU of dense blocks along the diagonal
+    BlockJacobi {
+        /// states of a block, in the order of the scenario
+        size: usize,
+    },
 }
 
 impl LinearSolver {
@@ -137,6 +171,7 @@ impl LinearSolver {
             Self::Dense => "dense",
             Self::Banded => "banded",
             Self::Sparse => "sparse",
+            Self::Gmres(_) => "gmres",
         }
     }
 }
