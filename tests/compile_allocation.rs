@@ -35,14 +35,17 @@ fn no_call_allocates_after_the_first() {
         // the long ones are cut into chunks, and their dual forms interpreted
         for length in [3, 2000] {
             let rhs = right_hand_side(length, backend);
-            let mut plain = ModelSystem::<f64>::implicit(Arc::clone(&rhs)).expect("a Jacobian");
-            let mut dual = ModelSystem::<Dual<4>>::implicit(rhs).expect("a Jacobian");
+            let plain = ModelSystem::<f64>::implicit(Arc::clone(&rhs)).expect("a Jacobian");
+            let mut plain = plain.with_products().expect("a product");
+            let dual = ModelSystem::<Dual<4>>::implicit(rhs).expect("a Jacobian");
+            let mut dual = dual.with_products().expect("a product");
             let allocations = second_round(|| {
                 let (t, x, w) = (0.5, [0.3], [1.0]);
                 let (mut a, mut b) = ([0.0], [0.0]);
                 plain.set_parameters(&[0.7]).expect("one parameter");
                 plain.rhs(t, &x, &mut a);
                 plain.jacobian(t, &x, &mut a);
+                plain.jvp(t, &x, &w, &mut a);
                 plain.time_derivative(t, &x, &mut a);
                 plain.vjp(t, &x, &w, &mut a, &mut b);
                 plain.time_vjp(t, &x, &w);
@@ -51,6 +54,12 @@ fn no_call_allocates_after_the_first() {
                 let mut c = [Dual::from(0.0)];
                 dual.rhs(Dual::from(t), &[Dual::from(0.3)], &mut c);
                 dual.jacobian(Dual::from(t), &[Dual::from(0.3)], &mut c);
+                dual.jvp(
+                    Dual::from(t),
+                    &[Dual::from(0.3)],
+                    &[Dual::from(1.0)],
+                    &mut c,
+                );
                 dual.time_derivative(Dual::from(t), &[Dual::from(0.3)], &mut c);
             });
             assert_eq!(allocations, 0, "{backend:?}, {length}");

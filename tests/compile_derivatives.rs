@@ -147,7 +147,8 @@ impl Case {
         dx
     }
     fn system<S: ModelScalar>(&self) -> ModelSystem<S> {
-        let mut system = ModelSystem::implicit(Arc::clone(&self.rhs)).expect("a Jacobian");
+        let system = ModelSystem::implicit(Arc::clone(&self.rhs)).expect("a Jacobian");
+        let mut system = system.with_products().expect("a product");
         let p: Vec<S> = self.p.iter().map(|&p| S::from(p)).collect();
         system.set_parameters(&p).expect("as many as there are");
         system.enter_stretch(self.middle);
@@ -245,6 +246,13 @@ proptest! {
         system.time_derivative(case.t, &case.x, &mut slope);
         for (&got, &expected) in slope.iter().zip(&columns[0]) {
             assert_close(got, expected, "time derivative");
+        }
+
+        let mut product = [0.0; STATES];
+        system.jvp(case.t, &case.x, &w, &mut product);
+        for (i, &got) in product.iter().enumerate() {
+            let expected = (0..STATES).map(|j| columns[1 + j][i] * w[j]).sum();
+            assert_close(got, expected, "product");
         }
 
         let (mut x_bar, mut p_bar) = ([0.5; STATES], [0.25; PARAMETERS]);

@@ -920,6 +920,44 @@ const CASES: &[(&str, &str, &[&str])] = &[
         ],
     ),
     (
+        "rtol = 1e-8",
+        "method = \"rodas5p\"\nlinear_solver = \"gmres\"\npreconditioner = \"lu\"",
+        &[
+            "scenario::linear-solver 23:17 \"gmres\" | the method `rodas5p` does not solve by `gmres` | `method`: one of `bdf`, `ndf`, `tr-bdf2`, `kvaerno3`, `kvaerno4`, `kvaerno5`, `kencarp4`",
+            "scenario::unknown-word 24:18 \"lu\" | `lu` is no `preconditioner` of `[solver]` | did you mean `ilu`?",
+        ],
+    ),
+    (
+        "rtol = 1e-8",
+        "linear_solver = \"gmres\"\npreconditioner = \"block-jacobi\"",
+        &[
+            "scenario::linear-solver 22:17 \"gmres\" | the method `auto` does not solve by `gmres` | `method`: one of `bdf`, `ndf`, `tr-bdf2`, `kvaerno3`, `kvaerno4`, `kvaerno5`, `kencarp4`",
+            "scenario::linear-solver 23:18 \"block-jacobi\" | `block-jacobi` needs the size of its blocks | add `block_size = ...`, such as the number of states at a point of a grid",
+        ],
+    ),
+    (
+        "rtol = 1e-8",
+        "method = \"bdf\"\nlinear_solver = \"sparse\"\npreconditioner = \"ilu\"\nblock_size = 2",
+        &[
+            "scenario::linear-solver 24:18 \"ilu\" | `preconditioner` is for `linear_solver = \"gmres\"` alone | remove it, or add `linear_solver = \"gmres\"`",
+            "scenario::linear-solver 25:14 2 | `block_size` is for `preconditioner = \"block-jacobi\"` alone | remove it, or add `preconditioner = \"block-jacobi\"`",
+        ],
+    ),
+    (
+        "rtol = 1e-8",
+        "method = \"bdf\"\nlinear_solver = \"gmres\"\npreconditioner = \"block-jacobi\"\nblock_size = 3",
+        &[
+            "scenario::linear-solver 25:14 3 | a block of more states than the 2 there are | at most 2",
+        ],
+    ),
+    (
+        "rtol = 1e-8",
+        "method = \"bdf\"\nlinear_solver = \"gmres\"\npreconditioner = \"block-jacobi\"\nblock_size = 0",
+        &[
+            "scenario::out-of-range 25:14 0 | `block_size` must be a whole number, at least 1 | write a whole number such as `1`",
+        ],
+    ),
+    (
         "start = 0.0, end = 10.0",
         "start = 3, end = 2.5",
         &[

@@ -6,8 +6,8 @@ use costate::diagnostic::{Diagnostic, Severity};
 use costate::model::{Arithmetic, Expression, ExpressionKind};
 use costate::scenario::{
     self, AbsoluteTolerance, Direction, EventTrigger, ExpectedTolerance, FitAlgorithm,
-    GradientMethod, Interpolation, LinearSolver, NoiseModel, Override, Prior, Scale, Scenario,
-    Sigma, SignalKind, SolverMethod,
+    GradientMethod, Interpolation, LinearSolver, NoiseModel, Override, Preconditioner, Prior,
+    Scale, Scenario, Sigma, SignalKind, SolverMethod,
 };
 
 /// The example of the scenario file's description, section 1.
@@ -495,6 +495,29 @@ step = 0.25
     let stops: Vec<&str> = s.solver.stop_times.iter().map(|e| e.span.text()).collect();
     assert_eq!(stops, ["3", "2*shift"]);
     assert_eq!((s.solver.event_limit, s.solver.step), (500, Some(0.25)));
+}
+
+#[test]
+fn gmres_takes_its_preconditioner() {
+    let solver = |lines: &str| {
+        let text = format!(
+            "[scenario]\ntime = {{ start = 0, end = 1 }}\n[states]\nx = 1\ny = 2\n[equations]\nx = \"-x\"\ny = \"x\"\n\
+             [solver]\nmethod = \"kencarp4\"\nlinear_solver = \"gmres\"\n{lines}"
+        );
+        let (scenario, findings) =
+            scenario::read_text(Path::new("scenario.toml"), &text, Path::new("."), &[]);
+        assert!(findings.is_empty(), "{findings:?}");
+        scenario.expect("a scenario").solver.linear_solver
+    };
+    assert_eq!(solver(""), LinearSolver::Gmres(Preconditioner::Ilu));
+    assert_eq!(
+        solver("preconditioner = \"none\""),
+        LinearSolver::Gmres(Preconditioner::None)
+    );
+    assert_eq!(
+        solver("preconditioner = \"block-jacobi\"\nblock_size = 2"),
+        LinearSolver::Gmres(Preconditioner::BlockJacobi { size: 2 })
+    );
 }
 
 #[test]

@@ -17,7 +17,7 @@
 //! * A [`method::Recorder`] watches: [`Samples`] at given times, a [`Mesh`] of step sizes, a [`Trajectory`]
 //!   of everything, a [`StopFlag`], or a pair of them.
 //! * [`linalg`] factors the matrices of implicit methods, dense, banded or sparse ([`IterationMatrix`]), or
-//!   solves with none ([`linalg::Gmres`]); [`Coloring`] finds a sparse Jacobian from few products.
+//!   solves by products alone, as [`multistep`] and [`esdirk`] methods can ([`LinearSolver::Gmres`]); [`Coloring`] finds a sparse Jacobian from few products.
 //! * A solve that cannot go on says where and why in a [`SolveError`]; no state, time or option makes it
 //!   panic or hang.
 //! * [`peers`] runs the solvers of the crate `ode_solvers` as an independent check.

@@ -30,7 +30,7 @@
 //!
 //! The methods: [`TrBdf2`] (order 2), [`Kvaerno3`], [`Kvaerno4`], [`Kvaerno5`], [`KenCarp4`]. Against
 //! [`crate::Rodas5P`] they need no exact Jacobian, few Jacobians and few factorizations, which pays where
-//! these are dear (large n); where f is cheap and n small, Rodas5P usually wins. Mass matrices are not
+//! these are dear (large n), and can solve by GMRES ([`crate::linalg::NewtonMatrix`]); where f is cheap and n small, Rodas5P usually wins. Mass matrices are not
 //! supported: use [`crate::Radau5`].
 
 pub mod kencarp4;

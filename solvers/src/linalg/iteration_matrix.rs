@@ -22,7 +22,8 @@
 //! | 11 entries a column, scattered |  128 |   142 |    174 |    102 | sparse |
 //!
 //! Up to eight states it is always dense. A band is chosen that is narrow or at least half full; a
-//! sparse factorization from 24 states on, if at most a sixth of the entries are not zero.
+//! sparse factorization from 24 states on, if at most a sixth of the entries are not zero. (Where a Newton
+//! iteration may use GMRES instead, [`NewtonMatrix`](super::NewtonMatrix) decides first.)
 
 use crate::linalg::{BandedLu, DenseLu, Field, Over, SparseLu};
 use crate::system::Pattern;
@@ -145,6 +146,13 @@ impl<T: Field> IterationMatrix<T> {
             Factors::Dense(lu) => lu.dim() * lu.dim(),
             Factors::Banded(lu) => lu.factor_non_zeros(),
             Factors::Sparse { lu, .. } => lu.factor_non_zeros(),
+        }
+    }
+    /// How many times more numbers sparse factors will hold than W, as far as the ordering can tell; 0 for others.
+    pub fn foreseen_fill(&self) -> f64 {
+        match &self.factors {
+            Factors::Sparse { lu, values } => lu.foreseen_non_zeros() / values.len().max(1) as f64,
+            _ => 0.0,
         }
     }
 

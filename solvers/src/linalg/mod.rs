@@ -3,7 +3,7 @@
 //! [`IterationMatrix`] is the one they use: W = shift M - J over [`DenseLu`], [`BandedLu`] or [`SparseLu`],
 //! each of which can be used by itself, over the real or the complex field ([`Field`]), for right-hand sides
 //! over any scalar ([`Over`]). [`Gmres`] solves without a matrix, preconditioned by [`Ilu0`] or
-//! [`BlockJacobi`]; [`Coloring`] says how few products give a sparse Jacobian.
+//! [`BlockJacobi`]; [`Krylov`] makes it the solver of a Newton iteration, and [`NewtonMatrix`] is that or factors. [`Coloring`] says how few products give a sparse Jacobian.
 
 pub mod banded_lu;
 pub mod block_jacobi;

@@ -15,6 +15,9 @@
 //! Over dual numbers the iteration is the plain one on the values. Tangents follow from J at the solution:
 //! as W_0, the values of W, differs from W by a nilpotent part, each pass d += W_0^{-1} r(d) over the
 //! dual numbers makes one more order of derivatives exact.
+//!
+//! By GMRES ([`crate::linalg::krylov`]) an iteration is inexact: it leaves a twentieth of what the nonlinear one may. The
+//! tangents are then corrected until they settle. A solve that does not converge is an iteration that failed.
 
 use crate::linalg::krylov::{Accuracy, Parts, Point};
 use crate::linalg::{IterationMatrix, NewtonMatrix};
@@ -316,6 +319,7 @@ impl<S: Scalar> Corrector<S> {
         });
         let mut previous = 0.0;
         for iteration in 0..ITERATIONS {
+            statistics.newton_iterations += 1;
             if iteration == 0 {
                 d.fill(S::from(0.0));
                 self.evaluate(system, equation, d, predicted, statistics);

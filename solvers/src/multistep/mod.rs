@@ -24,6 +24,8 @@
 //! steps. Stages ([`Method::stages`]): nabla^1, ..., nabla^5 at the step's end, those above its order 0; dense
 //! output of order k is their polynomial, and continuous.
 //!
+//! Linear systems are solved by factors or by GMRES ([`crate::linalg::NewtonMatrix`]).
+//!
 //! Use it where f or the linear algebra is expensive (many states), or at tolerances below 1e-5 on a stiff problem
 //! that is smooth for long. Not for many stop times or events, each of which is a start from order 1; nor for
 //! eigenvalues near the imaginary axis, where orders 3 to 5 are unstable: nothing here looks for that limit but the

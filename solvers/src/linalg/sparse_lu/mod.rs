@@ -122,6 +122,10 @@ impl<T: Field> SparseLu<T> {
             + self.numbers.upper.len()
             + self.off_block_values.len()
     }
+    /// Numbers in the factors of the large diagonal blocks as the ordering foresees them, before any factorization.
+    pub fn foreseen_non_zeros(&self) -> f64 {
+        self.ordering.as_ref().map_or(0.0, |o| 2.0 * o.below)
+    }
     /// How often pivots were chosen so far: 1 after the first factorization, more where kept ones went bad.
     pub fn pivotings(&self) -> usize {
         self.pivotings

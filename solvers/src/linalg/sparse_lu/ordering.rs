@@ -22,6 +22,8 @@ pub struct Ordering {
     pub rows: Vec<u32>,
     /// first position of each block, and n
     pub blocks: Vec<u32>,
+    /// entries below the diagonals of the blocks' factors L, as the ordering foresees them
+    pub below: f64,
 }
 
 /// Orders a square pattern; `None` where it is structurally singular.
@@ -35,12 +37,13 @@ pub fn order(pattern: &Pattern) -> Option<Ordering> {
     let blocks = block_triangular(pattern, &column_of);
     let mut columns = blocks.columns;
     let mut local = vec![0; n];
+    let mut below = 0.0;
     for block in blocks.starts.windows(2) {
         let members = &mut columns[block[0] as usize..block[1] as usize];
         // so that the outcome does not depend on the search that found the block
         members.sort_unstable();
         if members.len() > SMALL {
-            minimum_degree(pattern, &column_of, members, &mut local);
+            below += minimum_degree(pattern, &column_of, members, &mut local);
         }
     }
     let rows = columns.iter().map(|&j| row_of[j as usize]).collect();
@@ -48,11 +51,17 @@ pub fn order(pattern: &Pattern) -> Option<Ordering> {
         columns,
         rows,
         blocks: blocks.starts,
+        below,
     })
 }
 
-/// Reorders the columns of one block, given in ascending order. `local` is scratch.
-fn minimum_degree(pattern: &Pattern, column_of: &[u32], members: &mut [u32], local: &mut [i64]) {
+/// Reorders the columns of one block, given in ascending order; foreseen entries of L. `local` is scratch.
+fn minimum_degree(
+    pattern: &Pattern,
+    column_of: &[u32],
+    members: &mut [u32],
+    local: &mut [i64],
+) -> f64 {
     for (k, &j) in members.iter().enumerate() {
         local[j as usize] = k as i64;
     }
@@ -73,8 +82,10 @@ fn minimum_degree(pattern: &Pattern, column_of: &[u32], members: &mut [u32], loc
     }
     let n = members.len() as i64;
     // a refusal would only cost fill: any order is a correct one
-    if let Ok((permutation, _, _)) = amd::order(n, &starts, &rows, &Control::default()) {
-        let ordered: Vec<u32> = permutation.iter().map(|&k| members[k as usize]).collect();
-        members.copy_from_slice(&ordered);
-    }
+    let Ok((permutation, _, info)) = amd::order(n, &starts, &rows, &Control::default()) else {
+        return 0.0;
+    };
+    let ordered: Vec<u32> = permutation.iter().map(|&k| members[k as usize]).collect();
+    members.copy_from_slice(&ordered);
+    info.lnz as f64
 }
