@@ -130,9 +130,10 @@ impl ImplicitSystem<f64> for Grid {
             let (point, species) = (column / 2, column % 2);
             let own = neighbors(self.side, point).count() as f64;
             let reaction = self.reaction(x, point);
-            for k in self.pattern.starts[column]..self.pattern.starts[column + 1] {
-                let row = self.pattern.rows[k];
-                values[k] = if row == column {
+            let places = self.pattern.starts[column]..self.pattern.starts[column + 1];
+            let rows = &self.pattern.rows[places.clone()];
+            for (value, &row) in values[places].iter_mut().zip(rows) {
+                *value = if row == column {
                     reaction[species][species] - own * rate
                 } else if row / 2 == point {
                     reaction[row % 2][species]
