@@ -2,13 +2,14 @@
 //!
 //! The Jacobian's graph is made when first asked for: an explicit method never pays for it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use costate_solvers::Pattern;
+use costate_solvers::{ExplicitStages, Pattern};
 
 use super::derived::{Derived, Sizes};
 use super::error::CompileError;
-use super::function::Backend;
+use super::explicit_step::explicit_step;
+use super::function::{Backend, Function};
 use crate::model::graph::{Graph, InputId, NodeId, Op, STATES, TIME};
 use crate::model::{jacobian, jvp, share};
 
@@ -20,6 +21,8 @@ pub struct RightHandSide {
     backend: Backend,
     f: Derived,
     linearization: OnceLock<Result<Linearization, CompileError>>,
+    /// code for steps of explicit methods, where it could be made
+    steps: Mutex<Vec<(&'static ExplicitStages, Option<Arc<Function>>)>>,
 }
 
 /// J = df/dx and f_t = df/dt.
@@ -55,6 +58,7 @@ impl RightHandSide {
             nodes,
             backend,
             linearization: OnceLock::new(),
+            steps: Mutex::default(),
         })
     }
 
@@ -71,6 +75,21 @@ impl RightHandSide {
             .get_or_init(|| self.linearize())
             .as_ref()
             .map_err(Clone::clone)
+    }
+
+    /// All stages of a step of an explicit method as one function, for systems so small that this is worth while: see
+    /// [`mod@super::explicit_step`]. Made when first asked for.
+    pub(super) fn explicit_step(&self, method: &'static ExplicitStages) -> Option<Arc<Function>> {
+        if self.backend == Backend::Interpreter {
+            return None;
+        }
+        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, code)) = steps.iter().find(|(known, _)| *known == method) {
+            return code.clone();
+        }
+        let code = explicit_step(&self.graph, &self.nodes, method).map(Arc::new);
+        steps.push((method, code.clone()));
+        code
     }
 
     fn linearize(&self) -> Result<Linearization, CompileError> {

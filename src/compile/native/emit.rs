@@ -38,6 +38,8 @@ pub(super) struct Emitter<'a, 'b> {
     brought: HashMap<u32, Value>,
     input_arrays: [Option<Value>; MAX_ARRAYS],
     output_arrays: [Option<Value>; MAX_ARRAYS],
+    /// the value not yet stored: output array, place in it
+    waiting: Option<(u32, u32, Value)>,
     /// signatures f(a), f(a, b) and of the table look-up, once used
     unary: Option<SigRef>,
     binary: Option<SigRef>,
@@ -82,6 +84,7 @@ impl<'a, 'b> Emitter<'a, 'b> {
             brought: HashMap::new(),
             input_arrays: [None; MAX_ARRAYS],
             output_arrays: [None; MAX_ARRAYS],
+            waiting: None,
             unary: None,
             binary: None,
             table: None,
@@ -111,6 +114,7 @@ impl<'a, 'b> Emitter<'a, 'b> {
                     .store(MemFlagsData::trusted(), value, spill, slot as i32 * 8);
             }
         }
+        emitter.finish_stores();
         emitter.builder.ins().return_(&[]);
         emitter.builder.finalize(isa.frontend_config());
     }
@@ -144,27 +148,62 @@ impl<'a, 'b> Emitter<'a, 'b> {
         value
     }
 
+    /// Stores a value, or lets it wait for the next store: two neighbors are written by one instruction. For who reads
+    /// both at once, two instructions would be worth a stall: a processor hands a value on from one store only.
     fn store(&mut self, store: &Store, value: Value) {
-        let array = store.array as usize;
-        let base = match self.output_arrays[array] {
+        let (base, offset) = self.address(store.array, store.index);
+        let flags = MemFlagsData::trusted();
+        if store.accumulate {
+            let old = self.builder.ins().load(types::F64, flags, base, offset);
+            let sum = self.builder.ins().fadd(old, value);
+            self.builder.ins().store(flags, sum, base, offset);
+            return;
+        }
+        match self.waiting.take() {
+            Some((array, index, other)) if array == store.array && index ^ 1 == store.index => {
+                let [low, high] = if index < store.index {
+                    [other, value]
+                } else {
+                    [value, other]
+                };
+                let low = self.builder.ins().scalar_to_vector(types::F64X2, low);
+                let both = self.builder.ins().insertlane(low, high, 1);
+                let (base, offset) = self.address(array, index & !1);
+                // only numbers are aligned, not pairs
+                let flags = MemFlagsData::new().with_notrap();
+                self.builder.ins().store(flags, both, base, offset);
+            }
+            other => {
+                self.waiting = other;
+                self.finish_stores();
+                self.waiting = Some((store.array, store.index, value));
+            }
+        }
+    }
+
+    /// Stores the value that waits for its neighbor.
+    fn finish_stores(&mut self) {
+        if let Some((array, index, value)) = self.waiting.take() {
+            let (base, offset) = self.address(array, index);
+            let flags = MemFlagsData::trusted();
+            self.builder.ins().store(flags, value, base, offset);
+        }
+    }
+
+    /// Base and offset of a place of an output array.
+    fn address(&mut self, array: u32, index: u32) -> (Value, i32) {
+        let place = array as usize;
+        let base = match self.output_arrays[place] {
             Some(base) => base,
             None => self.builder.ins().load(
                 self.pointer,
                 MemFlagsData::trusted().with_readonly(),
                 self.outputs,
-                (array * usize::from(self.pointer.bytes() as u8)) as i32,
+                (place * usize::from(self.pointer.bytes() as u8)) as i32,
             ),
         };
-        self.output_arrays[array] = Some(base);
-        let offset = store.index as i32 * 8;
-        let flags = MemFlagsData::trusted();
-        let value = if store.accumulate {
-            let old = self.builder.ins().load(types::F64, flags, base, offset);
-            self.builder.ins().fadd(old, value)
-        } else {
-            value
-        };
-        self.builder.ins().store(flags, value, base, offset);
+        self.output_arrays[place] = Some(base);
+        (base, index as i32 * 8)
     }
 
     fn input(&mut self, input: InputId) -> Value {
