@@ -105,12 +105,16 @@ pub fn verdict<S: Scalar>(
     if let Some(state) = bad {
         return Trial::NotFinite { state };
     }
-    let worst = |i: usize| {
-        (0..parts)
-            .map(|part| ratio(options, x, x_new, error, i, part).abs())
-            .fold(0.0, f64::max)
-    };
-    let state = (0..n).fold(0, |best, i| if worst(i) > worst(best) { i } else { best });
+    let mut worst = (0, -1.0);
+    for i in 0..n {
+        for part in 0..parts {
+            let size = ratio(options, x, x_new, error, i, part).abs();
+            if size > worst.1 {
+                worst = (i, size);
+            }
+        }
+    }
+    let state = worst.0;
     Trial::Computed {
         error: if norm.is_finite() { norm } else { f64::MAX },
         state,
