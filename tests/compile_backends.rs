@@ -421,3 +421,37 @@ fn half_integer_powers_are_accurate_and_the_same_everywhere() {
         }
     }
 }
+
+/// Quotients and roots on one level run two at a time: each kind three times over (a pair and a single one), the second
+/// layer on top of the first, stored in order, against the order, added, and not at all.
+#[test]
+fn quotients_and_roots_in_pairs_keep_their_bits() {
+    let mut graph = Graph::new();
+    let mut layer: Vec<NodeId> = (0..3).map(|k| graph.input(0, k)).collect();
+    let factor = graph.input(1, 0);
+    let mut nodes = Vec::new();
+    for _ in 0..2 {
+        let mut next = Vec::new();
+        for &x in &layer {
+            let (power, exponent) = (graph.powi(x, -3), graph.constant(1.5));
+            let root = graph.unary(Unary::Sqrt, x);
+            let root_power = graph.pow(x, exponent);
+            let quotient = graph.div(factor, x);
+            let ratio = graph.div(x, factor);
+            nodes.extend([power, root, root_power, quotient, ratio]);
+            let sum = graph.add(root_power, quotient);
+            next.push(graph.add(sum, ratio));
+        }
+        layer = next;
+    }
+    let backwards = nodes.iter().rev().copied().collect();
+    let outputs = [
+        Output::store(nodes.clone()),
+        Output::store(backwards),
+        Output::accumulate(nodes[..9].to_vec()),
+        Output::store(layer),
+    ];
+    for x in [[0.3, 2.0, 7.1], [0.0, -1.0, 1e300], [1e-200, f64::NAN, 4.0]] {
+        compare(&graph, &outputs, &x, &[1.7]);
+    }
+}

@@ -4,7 +4,8 @@
 //! cargo build --release && cargo run --release --manifest-path benches/Cargo.toml
 //! ```
 //!
-//! `-- work-precision` draws error against time instead (see `work_precision`).
+//! `-- work-precision` draws error against time instead (see `work_precision`), `-- time-events` prints what a time
+//! event costs (see `time_events`).
 //!
 //! The work is task T1 (see `task.rs`). The error beside each time is that of the gradient, or of the objective where the row solves
 //! only, relative to a reference at rtol = 3e-14: compare rows at matched error.
@@ -17,6 +18,7 @@ mod golden;
 mod ode_solvers_side;
 mod process;
 mod task;
+mod time_events;
 mod work_precision;
 
 use std::rc::Rc;
@@ -31,8 +33,14 @@ fn main() -> std::process::ExitCode {
                 return std::process::ExitCode::FAILURE;
             }
         }
+        Some((command, [])) if command == "time-events" => {
+            if let Err(message) = time_events::run() {
+                eprintln!("{message}");
+                return std::process::ExitCode::FAILURE;
+            }
+        }
         Some((other, _)) => {
-            eprintln!("unknown command `{other}`: there is `work-precision`");
+            eprintln!("unknown command `{other}`: there are `work-precision` and `time-events`");
             return std::process::ExitCode::FAILURE;
         }
     }

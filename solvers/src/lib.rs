@@ -85,4 +85,4 @@ pub use record::{Mesh, MeshStep, NoRecord, Place, Samples, StopFlag, Trajectory}
 pub use rosenbrock::{Rodas3, Rodas4, Rodas5P, Rosenbrock};
 pub use scalar::{Comparison, Real, Scalar};
 pub use symplectic::{ImplicitMidpoint, Verlet, Yoshida4, Yoshida6, Yoshida8};
-pub use system::{ImplicitSystem, Mass, Pattern, System};
+pub use system::{ExplicitStages, ImplicitSystem, Mass, Pattern, System};

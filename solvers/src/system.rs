@@ -17,6 +17,37 @@ pub trait System<S: Scalar> {
     fn enter_stretch(&mut self, middle: f64) {
         let _ = middle;
     }
+    /// Computes what a step of an explicit Runge-Kutta method needs at once, or returns false, having done nothing.
+    ///
+    /// Given k_1 as the first n numbers of `stages`, it writes k_2 up to the stage before `end` (and k_end too
+    /// where `method.last` says so) behind it, and the new state into `x_new`, in the very arithmetic of
+    /// [`crate::explicit::runge_kutta`]: to call it or not makes no difference to a bit.
+    #[inline]
+    fn explicit_stages(
+        &mut self,
+        method: &'static ExplicitStages,
+        t: S,
+        h: S,
+        x: &[S],
+        stages: &mut [S],
+        x_new: &mut [S],
+    ) -> bool {
+        let _ = (method, t, h, x, stages, x_new);
+        false
+    }
+}
+
+/// What [`System::explicit_stages`] is asked for; indices count from 0, so that row 0 is k_1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ExplicitStages {
+    /// nodes c_i
+    pub c: &'static [f64],
+    /// weights a_ij; rows may be as short as their last non-zero
+    pub a: &'static [&'static [f64]],
+    /// the row of `a` that holds the weights of the solution
+    pub end: usize,
+    /// whether k_end, the slope at the step's end, is asked for
+    pub last: bool,
 }
 
 /// A system with a Jacobian, for implicit methods.

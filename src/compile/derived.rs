@@ -84,6 +84,9 @@ const DIRECTIONS: [usize; 4] = [1, 2, 4, 8];
 
 /// Scalars a model runs on: `f64`, and dual numbers with any number of directions.
 pub trait ModelScalar: Scalar {
+    /// Whether steps of explicit methods may be compiled as a whole.
+    const STEPS: bool = false;
+
     /// Writes F(t, x, p) into `y`; `time` is `[t, middle of the stretch]`.
     fn evaluate(
         function: &Derived,
@@ -93,9 +96,31 @@ pub trait ModelScalar: Scalar {
         y: &mut [Self],
         workspace: &mut Workspace<Self>,
     ) -> Result<(), CallError>;
+
+    /// Runs the code of a step ([`mod@super::explicit_step`]), where there is any for this scalar.
+    fn call_step(
+        _code: &Function,
+        _inputs: &[&[Self]],
+        _outputs: &mut [&mut [Self]],
+        _workspace: &mut Workspace<Self>,
+    ) -> bool {
+        false
+    }
 }
 
 impl ModelScalar for f64 {
+    const STEPS: bool = true;
+
+    #[inline]
+    fn call_step(
+        code: &Function,
+        inputs: &[&[f64]],
+        outputs: &mut [&mut [f64]],
+        workspace: &mut Workspace<f64>,
+    ) -> bool {
+        code.call(inputs, outputs, &mut workspace.scratch).is_ok()
+    }
+
     #[inline]
     fn evaluate(
         function: &Derived,

@@ -12,6 +12,7 @@
 
 pub mod derived;
 pub mod error;
+mod explicit_step;
 pub mod function;
 mod interpreter;
 mod native;

@@ -11,7 +11,8 @@
 //! Rust methods. Only operations that IEEE 754 rounds exactly (+ - * / sqrt, abs, neg, floor, ceil) are
 //! instructions. Sign and payload of a NaN are not specified, here or in Rust.
 //!
-//! Here the code is kept and called; [`mod@plan`] cuts it into chunks, [`emit`] writes them.
+//! Here the code is kept and called; [`mod@plan`] cuts it into chunks, [`mod@lanes`] finds operations to run two at a
+//! time, [`emit`] writes them.
 
 use std::fmt;
 use std::mem::MaybeUninit;
@@ -32,6 +33,7 @@ use super::program::Program;
 use crate::model::table::PiecewisePolynomial;
 
 mod emit;
+mod lanes;
 mod plan;
 
 /// Programs above this many operations are compiled by the fast, single-pass code generator.

@@ -195,6 +195,13 @@ impl Program {
         Ok(())
     }
 
+    /// Where the value of an operation goes.
+    pub fn stores_of(&self, place: usize) -> &[Store] {
+        let first = self.stores.partition_point(|s| (s.value as usize) < place);
+        let count = self.stores[first..].partition_point(|s| s.value as usize == place);
+        &self.stores[first..first + count]
+    }
+
     /// What a call of this program must pass.
     pub fn lengths(&self) -> Lengths {
         Lengths::new(&self.input_lengths, &self.output_lengths)

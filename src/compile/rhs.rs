@@ -3,13 +3,14 @@
 //! The graphs of the Jacobian and of its product with a vector are made when first asked for: an explicit method
 //! never pays for them, nor one that only multiplies for the Jacobian.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use costate_solvers::Pattern;
+use costate_solvers::{ExplicitStages, Pattern};
 
 use super::derived::{Derived, Sizes};
 use super::error::CompileError;
-use super::function::Backend;
+use super::explicit_step::explicit_step;
+use super::function::{Backend, Function};
 use crate::model::graph::{Graph, InputId, NodeId, Op, STATES, TIME};
 use crate::model::{jacobian, jvp, share};
 
@@ -22,6 +23,8 @@ pub struct RightHandSide {
     f: Derived,
     linearization: OnceLock<Result<Linearization, CompileError>>,
     product: OnceLock<Result<Derived, CompileError>>,
+    /// code for steps of explicit methods, where it could be made
+    steps: Mutex<Vec<(&'static ExplicitStages, Option<Arc<Function>>)>>,
 }
 
 /// J = df/dx and f_t = df/dt.
@@ -58,6 +61,7 @@ impl RightHandSide {
             backend,
             linearization: OnceLock::new(),
             product: OnceLock::new(),
+            steps: Mutex::default(),
         })
     }
 
@@ -102,6 +106,21 @@ impl RightHandSide {
             ..sizes
         };
         Derived::new(Arc::new(graph), product, sizes, self.backend)
+    }
+
+    /// All stages of a step of an explicit method as one function, for systems so small that this is worth while: see
+    /// [`mod@super::explicit_step`]. Made when first asked for.
+    pub(super) fn explicit_step(&self, method: &'static ExplicitStages) -> Option<Arc<Function>> {
+        if self.backend == Backend::Interpreter {
+            return None;
+        }
+        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, code)) = steps.iter().find(|(known, _)| *known == method) {
+            return code.clone();
+        }
+        let code = explicit_step(&self.graph, &self.nodes, method).map(Arc::new);
+        steps.push((method, code.clone()));
+        code
     }
 
     fn linearize(&self) -> Result<Linearization, CompileError> {

@@ -6,10 +6,11 @@
 use std::sync::Arc;
 
 use costate_adjoint::{AdjointImplicitSystem, AdjointSystem};
-use costate_solvers::{ImplicitSystem, LinearSolver, Mass, Pattern, System};
+use costate_solvers::{ExplicitStages, ImplicitSystem, LinearSolver, Mass, Pattern, System};
 
 use super::derived::{Derived, ModelScalar, Workspace};
 use super::error::{CallError, CompileError};
+use super::explicit_step::StepCode;
 use super::rhs::RightHandSide;
 
 /// A right-hand side at parameters p, over the scalar `S`: `f64` or dual numbers.
@@ -27,6 +28,7 @@ pub struct ModelSystem<S: ModelScalar> {
     linear_solver: LinearSolver,
     /// (x, v) of the products J v, where it offers them
     pair: Option<Vec<S>>,
+    step_code: StepCode,
 }
 
 impl<S: ModelScalar> ModelSystem<S> {
@@ -41,6 +43,7 @@ impl<S: ModelScalar> ModelSystem<S> {
             mass: None,
             linear_solver: LinearSolver::Auto,
             pair: None,
+            step_code: StepCode::default(),
             rhs,
         }
     }
@@ -106,6 +109,12 @@ impl<S: ModelScalar> ModelSystem<S> {
         &self.rhs
     }
 
+    /// Whether steps of the explicit method used last are made by one function, f put in, instead of calls of f stage
+    /// by stage: so it is for small systems, once there have been steps enough to pay for its compilation.
+    pub fn compiles_steps(&self) -> bool {
+        self.step_code.is_made()
+    }
+
     #[inline]
     fn time(&self, t: S) -> [S; 2] {
         [t, S::from(self.middle)]
@@ -130,6 +139,30 @@ impl<S: ModelScalar> System<S> for ModelSystem<S> {
 
     fn enter_stretch(&mut self, middle: f64) {
         self.middle = middle;
+    }
+
+    #[inline]
+    fn explicit_stages(
+        &mut self,
+        method: &'static ExplicitStages,
+        t: S,
+        h: S,
+        x: &[S],
+        stages: &mut [S],
+        x_new: &mut [S],
+    ) -> bool {
+        if !S::STEPS {
+            return false;
+        }
+        let time = self.time(t);
+        let Some(code) = self.step_code.of(method, || self.rhs.explicit_step(method)) else {
+            return false;
+        };
+        let Some((first, rest)) = stages.split_at_mut_checked(x.len()) else {
+            return false;
+        };
+        let inputs = [&time[..], x, &self.parameters, first, &[h]];
+        S::call_step(code, &inputs, &mut [rest, x_new], &mut self.workspace)
     }
 }
 

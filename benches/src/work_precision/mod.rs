@@ -19,7 +19,7 @@ mod curve;
 mod equations;
 mod output;
 mod peers;
-mod timing;
+pub mod timing;
 
 use std::path::PathBuf;
 

@@ -29,7 +29,7 @@ use crate::control::{error_norm, verdict};
 use crate::method::{Method, Trial};
 use crate::options::{Options, Statistics};
 use crate::scalar::Scalar;
-use crate::system::System;
+use crate::system::{ExplicitStages, System};
 
 /// Coefficients of an explicit Runge-Kutta method; indices count from 0, so that row 0 is k_1.
 pub trait Tableau: Debug + Clone + Copy + Default + Send + Sync + 'static {
@@ -180,6 +180,14 @@ pub struct RungeKutta<S, T> {
 }
 
 impl<S: Scalar, T: Tableau> RungeKutta<S, T> {
+    /// What a tried step evaluates: the slope at its end where the error estimate weighs it, or where there is none.
+    const STAGES_AT_ONCE: ExplicitStages = ExplicitStages {
+        c: T::C,
+        a: T::A,
+        end: T::END,
+        last: T::ERROR.len() > T::END || T::ERROR.is_empty(),
+    };
+
     /// A workspace for `n` states.
     pub fn with_dim(n: usize) -> Self {
         Self {
@@ -226,20 +234,19 @@ impl<S: Scalar, T: Tableau> RungeKutta<S, T> {
                 })*
             };
         }
-        for_stages!(evaluate);
-        combine::<Solution<T>, S>(n, stages, x, h, x_new);
-        statistics.rhs_evaluations += T::END - 1;
-        self.last_h = h.value();
-        self.ended = const { T::ERROR.len() > T::END };
-        if self.ended {
-            system.rhs(t + h, x_new, &mut stages[T::END * n..][..n]);
-            statistics.rhs_evaluations += 1;
+        self.ended = Self::STAGES_AT_ONCE.last;
+        let method = const { &Self::STAGES_AT_ONCE };
+        if !system.explicit_stages(method, t, h, x, stages, x_new) {
+            for_stages!(evaluate);
+            combine::<Solution<T>, S>(n, stages, x, h, x_new);
+            if self.ended {
+                system.rhs(t + h, x_new, &mut stages[T::END * n..][..n]);
+            }
         }
+        statistics.rhs_evaluations += T::END - 1 + usize::from(self.ended);
+        self.last_h = h.value();
         if const { T::ERROR.is_empty() } {
-            self.ended = true;
-            let end = &mut stages[T::END * n..][..n];
-            system.rhs(t + h, x_new, end);
-            statistics.rhs_evaluations += 1;
+            let end = &stages[T::END * n..][..n];
             return match first_not_finite(x_new).or(first_not_finite(end)) {
                 Some(state) => Trial::NotFinite { state },
                 None => Trial::Computed {

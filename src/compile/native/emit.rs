@@ -14,11 +14,15 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
+use super::lanes::{Unit, units};
 use super::plan::{NO_SLOT, Plan};
 use crate::compile::function::MAX_ARRAYS;
 use crate::compile::program::{Program, Store};
 use crate::model::graph::{Binary, InputId, NodeId, Op, Unary};
 use crate::model::table::PiecewisePolynomial;
+
+/// Flags of access to two numbers: they are aligned as one is.
+const UNALIGNED: MemFlagsData = MemFlagsData::new().with_notrap();
 
 /// Writes the code of one chunk.
 pub(super) struct Emitter<'a, 'b> {
@@ -36,8 +40,14 @@ pub(super) struct Emitter<'a, 'b> {
     own: Vec<Option<Value>>,
     /// values of earlier operations, brought in
     brought: HashMap<u32, Value>,
+    /// two operations' values, or operands, in one vector
+    vectors: HashMap<(usize, usize), Value>,
+    /// vector and lane of each operation that ran in one
+    lane_of: Vec<Option<(Value, u8)>>,
     input_arrays: [Option<Value>; MAX_ARRAYS],
     output_arrays: [Option<Value>; MAX_ARRAYS],
+    /// the value not yet stored: output array, place in it
+    waiting: Option<(u32, u32, Value)>,
     /// signatures f(a), f(a, b) and of the table look-up, once used
     unary: Option<SigRef>,
     binary: Option<SigRef>,
@@ -80,39 +90,115 @@ impl<'a, 'b> Emitter<'a, 'b> {
             start,
             own: vec![None; end - start],
             brought: HashMap::new(),
+            vectors: HashMap::new(),
+            lane_of: vec![None; program.ops.len()],
             input_arrays: [None; MAX_ARRAYS],
             output_arrays: [None; MAX_ARRAYS],
+            waiting: None,
             unary: None,
             binary: None,
             table: None,
         };
-        let first_store = program
-            .stores
-            .partition_point(|store| (store.value as usize) < start);
-        let mut stores = program.stores[first_store..].iter().peekable();
-        for place in start..end {
-            let op = &program.ops[place];
-            let stored = stores.peek().is_some_and(|s| s.value as usize == place);
-            // inputs and constants are made where they are used
-            if matches!(op, Op::Input(_) | Op::Constant(_)) && !stored {
-                continue;
+        if plan.starts.len() == 2 {
+            for unit in units(program) {
+                match unit {
+                    Unit::One(place) => emitter.place(place),
+                    Unit::Two(low, high) => emitter.pair(low, high),
+                }
             }
-            let value = emitter.operation(op);
-            emitter.own[place - start] = Some(value);
-            while let Some(store) = stores.next_if(|s| s.value as usize == place) {
-                emitter.store(store, value);
-            }
-            let slot = plan.slot_of[place];
-            if slot != NO_SLOT {
-                let spill = emitter.spill;
-                emitter
-                    .builder
-                    .ins()
-                    .store(MemFlagsData::trusted(), value, spill, slot as i32 * 8);
+        } else {
+            for place in start..end {
+                emitter.place(place);
             }
         }
+        emitter.finish_stores();
         emitter.builder.ins().return_(&[]);
         emitter.builder.finalize(isa.frontend_config());
+    }
+
+    /// Runs one operation and stores its value where it goes.
+    fn place(&mut self, place: usize) {
+        let op = &self.program.ops[place];
+        let stores = self.program.stores_of(place);
+        // inputs and constants are made where they are used
+        if matches!(op, Op::Input(_) | Op::Constant(_)) && stores.is_empty() {
+            return;
+        }
+        let value = self.operation(op);
+        self.own[place - self.start] = Some(value);
+        for store in stores {
+            self.store(store, value);
+        }
+        let slot = self.plan.slot_of[place];
+        if slot != NO_SLOT {
+            let flags = MemFlagsData::trusted();
+            self.builder
+                .ins()
+                .store(flags, value, self.spill, slot as i32 * 8);
+        }
+    }
+
+    /// Runs two operations of one kind at once.
+    fn pair(&mut self, low: usize, high: usize) {
+        let (first, second) = (self.program.ops[low], self.program.ops[high]);
+        let mut operands = first.operands().zip(second.operands());
+        let Some(operand) = operands.next() else {
+            return;
+        };
+        let a = self.lanes(operand);
+        let value = match first {
+            Op::Powi(_, n) => self.powi(a, n),
+            Op::Binary(_, _, exponent) => {
+                let n = self.half_exponent(exponent).unwrap_or(1);
+                self.power_of_root(a, n)
+            }
+            Op::Div(_, divisor) => {
+                let b = self.lanes(operands.next().unwrap_or((divisor, divisor)));
+                self.builder.ins().fdiv(a, b)
+            }
+            _ => self.builder.ins().sqrt(a),
+        };
+        self.vectors.insert((low, high), value);
+        self.lane_of[low] = Some((value, 0));
+        self.lane_of[high] = Some((value, 1));
+        for place in [low, high] {
+            for store in self.program.stores_of(place) {
+                let value = self.value(NodeId(place as u32));
+                self.store(store, value);
+            }
+        }
+    }
+
+    /// Two values in the lanes of a vector.
+    fn lanes(&mut self, (low, high): (NodeId, NodeId)) -> Value {
+        let key = (low.0 as usize, high.0 as usize);
+        if let Some(&known) = self.vectors.get(&key) {
+            return known;
+        }
+        let both = match (self.program.ops[key.0], self.program.ops[key.1]) {
+            (Op::Constant(x), Op::Constant(y)) => self.pair_of_constants(x, y),
+            _ if low == high => {
+                let value = self.value(low);
+                self.builder.ins().splat(types::F64X2, value)
+            }
+            _ => {
+                let (low, high) = (self.value(low), self.value(high));
+                self.join(low, high)
+            }
+        };
+        self.vectors.insert(key, both);
+        both
+    }
+
+    fn join(&mut self, low: Value, high: Value) -> Value {
+        let low = self.builder.ins().scalar_to_vector(types::F64X2, low);
+        self.builder.ins().insertlane(low, high, 1)
+    }
+
+    fn pair_of_constants(&mut self, low: u64, high: u64) -> Value {
+        let bytes: Vec<u8> = [low, high].into_iter().flat_map(u64::to_le_bytes).collect();
+        let data = self.builder.func.dfg.constants.insert(bytes.into());
+        self.builder.ins().vconst(types::F64X2, data)
     }
 
     /// The value of an operand, brought into the chunk where it is not there yet.
@@ -128,6 +214,9 @@ impl<'a, 'b> Emitter<'a, 'b> {
         let op = &self.program.ops[place];
         let value = match *op {
             Op::Input(_) | Op::Constant(_) => self.operation(op),
+            _ if let Some((vector, lane)) = self.lane_of[place] => {
+                self.builder.ins().extractlane(vector, lane)
+            }
             _ => self.builder.ins().load(
                 types::F64,
                 MemFlagsData::trusted(),
@@ -144,45 +233,83 @@ impl<'a, 'b> Emitter<'a, 'b> {
         value
     }
 
+    /// Stores a value, or lets it wait for the next store: two neighbors are written by one instruction. For who reads
+    /// both at once, two instructions would be worth a stall: a processor hands a value on from one store only.
     fn store(&mut self, store: &Store, value: Value) {
-        let array = store.array as usize;
-        let base = match self.output_arrays[array] {
+        let (base, offset) = self.address(store.array, store.index);
+        let flags = MemFlagsData::trusted();
+        if store.accumulate {
+            let old = self.builder.ins().load(types::F64, flags, base, offset);
+            let sum = self.builder.ins().fadd(old, value);
+            self.builder.ins().store(flags, sum, base, offset);
+            return;
+        }
+        match self.waiting.take() {
+            Some((array, index, other)) if array == store.array && index ^ 1 == store.index => {
+                let [low, high] = if index < store.index {
+                    [other, value]
+                } else {
+                    [value, other]
+                };
+                let both = self.join(low, high);
+                let (base, offset) = self.address(array, index & !1);
+                self.builder.ins().store(UNALIGNED, both, base, offset);
+            }
+            other => {
+                self.waiting = other;
+                self.finish_stores();
+                self.waiting = Some((store.array, store.index, value));
+            }
+        }
+    }
+
+    /// Stores the value that waits for its neighbor.
+    fn finish_stores(&mut self) {
+        if let Some((array, index, value)) = self.waiting.take() {
+            let (base, offset) = self.address(array, index);
+            let flags = MemFlagsData::trusted();
+            self.builder.ins().store(flags, value, base, offset);
+        }
+    }
+
+    /// Base and offset of a place of an output array.
+    fn address(&mut self, array: u32, index: u32) -> (Value, i32) {
+        let place = array as usize;
+        let base = match self.output_arrays[place] {
             Some(base) => base,
             None => self.builder.ins().load(
                 self.pointer,
                 MemFlagsData::trusted().with_readonly(),
                 self.outputs,
-                (array * usize::from(self.pointer.bytes() as u8)) as i32,
+                (place * usize::from(self.pointer.bytes() as u8)) as i32,
             ),
         };
-        self.output_arrays[array] = Some(base);
-        let offset = store.index as i32 * 8;
-        let flags = MemFlagsData::trusted();
-        let value = if store.accumulate {
-            let old = self.builder.ins().load(types::F64, flags, base, offset);
-            self.builder.ins().fadd(old, value)
-        } else {
-            value
-        };
-        self.builder.ins().store(flags, value, base, offset);
+        self.output_arrays[place] = Some(base);
+        (base, index as i32 * 8)
     }
 
     fn input(&mut self, input: InputId) -> Value {
-        let array = usize::from(input.group);
+        let base = self.input_array(input.group);
         let flags = MemFlagsData::trusted().with_readonly();
+        self.builder
+            .ins()
+            .load(types::F64, flags, base, input.index as i32 * 8)
+    }
+
+    /// Address of an input array.
+    fn input_array(&mut self, group: u16) -> Value {
+        let array = usize::from(group);
         let base = match self.input_arrays[array] {
             Some(base) => base,
             None => self.builder.ins().load(
                 self.pointer,
-                flags,
+                MemFlagsData::trusted().with_readonly(),
                 self.inputs,
                 (array * usize::from(self.pointer.bytes() as u8)) as i32,
             ),
         };
         self.input_arrays[array] = Some(base);
-        self.builder
-            .ins()
-            .load(types::F64, flags, base, input.index as i32 * 8)
+        base
     }
 
     fn constant(&mut self, value: f64) -> Value {
@@ -234,6 +361,17 @@ impl<'a, 'b> Emitter<'a, 'b> {
         self.builder.ins().select(holds, yes, no)
     }
 
+    /// 1, as many times as `like` has lanes.
+    fn one_like(&mut self, like: Value) -> Value {
+        let one = self.constant(1.0);
+        let kind = self.builder.func.dfg.value_type(like);
+        if kind.is_vector() {
+            self.builder.ins().splat(kind, one)
+        } else {
+            one
+        }
+    }
+
     /// `costate_solvers::scalar::powi_by_squaring`, unrolled.
     fn powi(&mut self, x: Value, n: i32) -> Value {
         let mut left = n.unsigned_abs();
@@ -251,7 +389,7 @@ impl<'a, 'b> Emitter<'a, 'b> {
                 square = self.builder.ins().fmul(square, square);
             }
         }
-        let one = self.constant(1.0);
+        let one = self.one_like(x);
         let magnitude = product.unwrap_or(one);
         if n < 0 {
             self.builder.ins().fdiv(one, magnitude)
@@ -279,7 +417,7 @@ impl<'a, 'b> Emitter<'a, 'b> {
             self.builder.ins().fmul(power, root)
         };
         if n < 0 {
-            let one = self.constant(1.0);
+            let one = self.one_like(x);
             self.builder.ins().fdiv(one, magnitude)
         } else {
             magnitude
