@@ -78,103 +78,149 @@ impl<S: Scalar, T: Tableau> Esdirk<S, T> {
     fn solve_stages<F: ImplicitSystem<S> + ?Sized>(
         &mut self,
         system: &mut F,
-        t: S,
-        h: S,
+        (t, h): (S, S),
         x: &[S],
+        statistics: &mut Statistics,
+    ) -> Result<(), Failure> {
+        let n = self.n;
+        self.trial[..n].copy_from_slice(&self.slope);
+        for i in 1..T::A.len() {
+            let (earlier, rest) = self.trial.split_at_mut(i * n);
+            combine(&mut rest[..n], earlier, T::GUESS[i]);
+            if let (1, Some(h_old)) = (i, self.h_accepted) {
+                let at = 1.0 + T::C[1] * h.value() / h_old;
+                let weights = lagrange([0.0, T::C[T::MIDDLE], 1.0], at);
+                let last = T::A.len() - 1;
+                for (state, guess) in rest[..n].iter_mut().enumerate() {
+                    let old = |stage: usize| self.accepted[stage * n + state];
+                    *guess =
+                        old(0) * weights[0] + old(T::MIDDLE) * weights[1] + old(last) * weights[2];
+                }
+            }
+            let stage = (i, T::A[i], T::C[i]);
+            self.solve_stage(system, (t, h), x, stage, statistics)?;
+        }
+        Ok(())
+    }
+
+    /// Guesses the slope of the dense output's stage from three of the step's, the rows of `trial`.
+    fn guess_inside(&mut self, node: f64) {
+        let (n, last) = (self.n, T::A.len() - 1);
+        let weights = lagrange([0.0, T::C[T::MIDDLE], 1.0], node);
+        for state in 0..n {
+            let k = |stage: usize| self.trial[stage * n + state];
+            self.trial[(last + 1) * n + state] =
+                k(0) * weights[0] + k(T::MIDDLE) * weights[1] + k(last) * weights[2];
+        }
+    }
+
+    /// Solves stage i, of this row of A and this node, from the guess of its slope that `trial` holds in its place.
+    fn solve_stage<F: ImplicitSystem<S> + ?Sized>(
+        &mut self,
+        system: &mut F,
+        (t, h): (S, S),
+        x: &[S],
+        (i, row, node): (usize, &[f64], f64),
         statistics: &mut Statistics,
     ) -> Result<(), Failure> {
         let n = self.n;
         let h_gamma = h * T::GAMMA;
         let factored = self.factored.unwrap_or(h_gamma.value());
         let relaxation = 2.0 / (1.0 + factored / h_gamma.value());
-        self.trial[..n].copy_from_slice(&self.slope);
-        for i in 1..T::A.len() {
-            let (earlier, rest) = self.trial.split_at_mut(i * n);
-            let k = &mut rest[..n];
-            for (state, (base, guess)) in self.base.iter_mut().zip(k.iter_mut()).enumerate() {
-                let (mut sum, mut extrapolated) = (S::from(0.0), S::from(0.0));
-                for (j, (&a, &w)) in T::A[i].iter().zip(T::GUESS[i]).enumerate() {
-                    let v = earlier[j * n + state];
-                    sum = sum.mul_add_f64(v, a);
-                    extrapolated = extrapolated.mul_add_f64(v, w);
-                }
-                *base = sum * h;
-                *guess = extrapolated;
+        let (earlier, rest) = self.trial.split_at_mut(i * n);
+        let k = &mut rest[..n];
+        combine(&mut self.base, earlier, row);
+        for base in &mut self.base {
+            *base = *base * h;
+        }
+        for ((z, &base), &guess) in self.increment.iter_mut().zip(&self.base).zip(k.iter()) {
+            *z = base + guess * h_gamma;
+        }
+        let t_stage = t + h * node;
+        let inverse = S::from(1.0) / h_gamma;
+        let (argument, residual, base) = (&mut self.argument, &mut self.residual, &self.base);
+        let matrix = &mut self.matrix;
+        // leaves f in k and the correction in residual
+        let mut correct = |z: &[S], k: &mut [S], residual: &mut [S]| {
+            for ((y, &x), &z) in argument.iter_mut().zip(x).zip(z) {
+                *y = x + z;
             }
-            if let (1, Some(h_old)) = (i, self.h_accepted) {
-                let at = 1.0 + T::C[1] * h.value() / h_old;
-                let weights = lagrange([0.0, T::C[T::MIDDLE], 1.0], at);
-                let last = T::A.len() - 1;
-                for (state, guess) in k.iter_mut().enumerate() {
-                    let old = |stage: usize| self.accepted[stage * n + state];
-                    *guess =
-                        old(0) * weights[0] + old(T::MIDDLE) * weights[1] + old(last) * weights[2];
-                }
+            system.rhs(t_stage, argument, k);
+            for (((r, &f), &z), &base) in residual.iter_mut().zip(k.iter()).zip(z).zip(base) {
+                *r = f - (z - base) * inverse;
             }
-            for ((z, &base), &guess) in self.increment.iter_mut().zip(&self.base).zip(k.iter()) {
-                *z = base + guess * h_gamma;
-            }
-            let t_stage = t + h * T::C[i];
-            let inverse = S::from(1.0) / h_gamma;
-            let (argument, residual, base) = (&mut self.argument, &mut self.residual, &self.base);
-            let matrix = &mut self.matrix;
-            // leaves f in k and the correction in residual
-            let mut correct = |z: &[S], k: &mut [S], residual: &mut [S]| {
-                for ((y, &x), &z) in argument.iter_mut().zip(x).zip(z) {
-                    *y = x + z;
-                }
-                system.rhs(t_stage, argument, k);
-                for (((r, &f), &z), &base) in residual.iter_mut().zip(k.iter()).zip(z).zip(base) {
-                    *r = f - (z - base) * inverse;
-                }
-                matrix.solve(residual);
-                if relaxation != 1.0 {
-                    for r in residual.iter_mut() {
-                        *r = *r * relaxation;
-                    }
-                }
-            };
-            self.newton.begin();
-            loop {
-                correct(&self.increment, k, residual);
-                statistics.rhs_evaluations += 1;
-                statistics.newton_iterations += 1;
-                let norm = self.newton.norm(residual);
-                if !norm.is_finite() {
-                    let bad = k.iter().position(|f| !f.value().is_finite());
-                    return Err(match bad {
-                        Some(state) => Failure::NotFinite(state),
-                        None => Failure::NotConverged(0, 0.25),
-                    });
-                }
-                for (z, &d) in self.increment.iter_mut().zip(residual.iter()) {
-                    *z += d;
-                }
-                match self.newton.judge(norm) {
-                    Progress::Continue => {}
-                    Progress::Converged => break,
-                    Progress::Diverged { factor } => {
-                        return Err(Failure::NotConverged(self.newton.worst(residual), factor));
-                    }
+            matrix.solve(residual);
+            if relaxation != 1.0 {
+                for r in residual.iter_mut() {
+                    *r = *r * relaxation;
                 }
             }
-            polish::<S>(|| {
-                correct(&self.increment, k, residual);
-                statistics.rhs_evaluations += 1;
-                add_tangents(&mut self.increment, residual)
-            });
-            for ((k, &z), &base) in k.iter_mut().zip(&self.increment).zip(&self.base) {
-                *k = (z - base) * inverse;
+        };
+        self.newton.begin();
+        loop {
+            correct(&self.increment, k, residual);
+            statistics.rhs_evaluations += 1;
+            statistics.newton_iterations += 1;
+            let norm = self.newton.norm(residual);
+            if !norm.is_finite() {
+                let bad = k.iter().position(|f| !f.value().is_finite());
+                return Err(match bad {
+                    Some(state) => Failure::NotFinite(state),
+                    None => Failure::NotConverged(0, 0.25),
+                });
+            }
+            for (z, &d) in self.increment.iter_mut().zip(residual.iter()) {
+                *z += d;
+            }
+            match self.newton.judge(norm) {
+                Progress::Continue => {}
+                Progress::Converged => break,
+                Progress::Diverged { factor } => {
+                    return Err(Failure::NotConverged(self.newton.worst(residual), factor));
+                }
             }
         }
+        polish::<S>(|| {
+            correct(&self.increment, k, residual);
+            statistics.rhs_evaluations += 1;
+            add_tangents(&mut self.increment, residual)
+        });
+        for ((k, &z), &base) in k.iter_mut().zip(&self.increment).zip(&self.base) {
+            *k = (z - base) * inverse;
+        }
         Ok(())
+    }
+}
+
+/// Factor on the estimate of the error test: see [`Tableau::CAUTION`].
+///
+/// Where the estimate is that of the solution itself, of order p, a step that just passes has an error of tol, and the
+/// some tol^(-1/(p+1)) steps of a solve add up to tol^(p/(p+1)) only. Local errors of tol (tol / 1e-4)^(1/p) instead make
+/// the error of a solve follow its tolerance.
+fn caution<T: Tableau>(options: &Options) -> f64 {
+    if T::ORDER > T::ERROR_ORDER {
+        return T::CAUTION;
+    }
+    let finer = 1e-4 / options.rtol.clamp(1e-10, 1e-4);
+    T::CAUTION * finer.powf(1.0 / f64::from(T::ORDER))
+}
+
+/// out = sum_j w_j k_j.
+fn combine<S: Scalar>(out: &mut [S], slopes: &[S], weights: &[f64]) {
+    let n = out.len();
+    for (state, o) in out.iter_mut().enumerate() {
+        let mut sum = S::from(0.0);
+        for (j, &w) in weights.iter().enumerate() {
+            sum = sum.mul_add_f64(slopes[j * n + state], w);
+        }
+        *o = sum;
     }
 }
 
 impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdirk<S, T> {
     const ORDER: u32 = T::ORDER;
     const ERROR_ORDER: u32 = T::ERROR_ORDER;
-    const STAGES: usize = T::A.len();
+    const STAGES: usize = T::KEPT;
 
     fn check(system: &F) -> Result<(), SolveError> {
         if system.mass().is_some() {
@@ -186,7 +232,7 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
     fn new(system: &F) -> Self {
         let n = system.dim();
         let zeros = vec![S::from(0.0); n];
-        let stages = vec![S::from(0.0); T::A.len() * n];
+        let stages = vec![S::from(0.0); T::KEPT * n];
         Self {
             n,
             newton: Newton::new(n, MOST_CORRECTIONS),
@@ -233,7 +279,6 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
         options: &Options,
         statistics: &mut Statistics,
     ) -> Trial {
-        let n = self.n;
         self.newton.weigh(options, x, 1.0, KAPPA);
         self.failure_factor = 0.25;
         let h_gamma = h.value() * T::GAMMA;
@@ -246,7 +291,7 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
                 }
             }
             let solved = if self.prepare(h_gamma, exact, statistics) {
-                self.solve_stages(system, t, h, x, statistics)
+                self.solve_stages(system, (t, h), x, statistics)
             } else {
                 Err(Failure::Singular)
             };
@@ -264,12 +309,9 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
             exact = true;
         }
         self.h_trial = h.value();
-        for (state, e) in self.residual.iter_mut().enumerate() {
-            let mut sum = S::from(0.0);
-            for (j, &weight) in T::ERROR.iter().enumerate() {
-                sum = sum.mul_add_f64(self.trial[j * n + state], weight);
-            }
-            *e = sum * h;
+        combine(&mut self.residual, &self.trial, T::ERROR);
+        for e in &mut self.residual {
+            *e = *e * h;
         }
         if T::FILTERED {
             // (I - h gamma J)^-1 = W^-1 / (h gamma)
@@ -282,7 +324,10 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
         for ((y, &x), &z) in x_new.iter_mut().zip(x).zip(&self.increment) {
             *y = x + z;
         }
-        let trial = error_test(options, x, x_new, |i, part| self.residual[i].part(part));
+        let caution = caution::<T>(options);
+        let trial = error_test(options, x, x_new, |i, part| {
+            self.residual[i].part(part) * caution
+        });
         if let Trial::Computed { error, .. } = trial {
             self.error = error;
         }
@@ -291,8 +336,9 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
 
     fn accept(&mut self, _system: &mut F, _t_new: S, _x_new: &[S], _statistics: &mut Statistics) {
         std::mem::swap(&mut self.trial, &mut self.accepted);
+        let last = T::A.len() - 1;
         self.slope
-            .copy_from_slice(&self.accepted[(T::A.len() - 1) * self.n..]);
+            .copy_from_slice(&self.accepted[last * self.n..][..self.n]);
         self.h_accepted = Some(self.h_trial);
         // a W of another step size slows the iteration by itself: that is no fault of the Jacobian
         let ratio = self.factored.map_or(1.0, |w| self.h_trial * T::GAMMA / w);
@@ -314,6 +360,35 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
             Outcome::Rejected => self.controller.rejected(self.error),
             Outcome::Failed => self.controller.failed().max(self.failure_factor),
         })
+    }
+
+    fn densify(
+        &mut self,
+        system: &mut F,
+        t: S,
+        h: S,
+        x: &[S],
+        _x_new: &[S],
+        statistics: &mut Statistics,
+    ) {
+        let Some((row, node)) = T::DENSE_STAGE else {
+            return;
+        };
+        // with the W and the guess of the last step; whether anybody looks must not change the next one
+        std::mem::swap(&mut self.trial, &mut self.accepted);
+        let pace = self.newton.pace();
+        let i = T::A.len();
+        self.guess_inside(node);
+        let stage = (i, row, node);
+        if self
+            .solve_stage(system, (t, h), x, stage, statistics)
+            .is_err()
+        {
+            // does not happen where the other stages converged with this W; the guess is of order 2
+            self.guess_inside(node);
+        }
+        self.newton.keep_pace(pace);
+        std::mem::swap(&mut self.trial, &mut self.accepted);
     }
 
     fn stages(&self) -> &[S] {
