@@ -15,7 +15,7 @@ use crate::system::ImplicitSystem;
 
 /// Corrections allowed a stage.
 const MOST_CORRECTIONS: usize = 10;
-/// Part of the tolerance that an iteration may leave: less changes no step, more shows in the errors.
+/// Part of a step's error that an iteration may leave.
 const KAPPA: f64 = 0.02;
 /// A Jacobian with which every stage converged faster than this serves the next step, too. (With 0.1 one of
 /// before a turning point can lead to the wrong branch behind it.)
@@ -195,14 +195,25 @@ impl<S: Scalar, T: Tableau> Esdirk<S, T> {
 /// Factor on the estimate of the error test: see [`Tableau::CAUTION`].
 ///
 /// Where the estimate is that of the solution itself, of order p, a step that just passes has an error of tol, and the
-/// some tol^(-1/(p+1)) steps of a solve add up to tol^(p/(p+1)) only. Local errors of tol (tol / 1e-4)^(1/p) instead make
+/// some tol^(-1/(p+1)) steps of a solve add up to tol^(p/(p+1)) only. Local errors of tol (tol / 1e-2)^(1/p) instead make
 /// the error of a solve follow its tolerance.
 fn caution<T: Tableau>(options: &Options) -> f64 {
     if T::ORDER > T::ERROR_ORDER {
-        return T::CAUTION;
+        T::CAUTION
+    } else {
+        T::CAUTION / share::<T>(options)
     }
-    let finer = 1e-4 / options.rtol.clamp(1e-10, 1e-4);
-    T::CAUTION * finer.powf(1.0 / f64::from(T::ORDER))
+}
+
+/// The error of a step that just passes over the tolerance, but for a constant: tol^((p+1)/(q+1)) / tol, 1 at 1e-4, where
+/// the solution has order p and the estimate q < p. What iterations leave must shrink with it, or it is what adds up.
+fn share<T: Tableau>(options: &Options) -> f64 {
+    let (one_at, power) = if T::ORDER > T::ERROR_ORDER {
+        (1e-4, 1.0 / f64::from(T::ERROR_ORDER + 1))
+    } else {
+        (1e-2, 1.0 / f64::from(T::ORDER))
+    };
+    (options.rtol.clamp(1e-14, one_at) / one_at).powf(power)
 }
 
 /// out = sum_j w_j k_j.
@@ -279,7 +290,8 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
         options: &Options,
         statistics: &mut Statistics,
     ) -> Trial {
-        self.newton.weigh(options, x, 1.0, KAPPA);
+        self.newton
+            .weigh(options, x, 1.0, KAPPA * share::<T>(options));
         self.failure_factor = 0.25;
         let h_gamma = h.value() * T::GAMMA;
         let mut exact = false;
