@@ -131,7 +131,7 @@ impl<S: Scalar, T: Tableau> Esdirk<S, T> {
         let k = &mut rest[..n];
         combine(&mut self.base, earlier, row);
         for base in &mut self.base {
-            *base = *base * h;
+            *base *= h;
         }
         for ((z, &base), &guess) in self.increment.iter_mut().zip(&self.base).zip(k.iter()) {
             *z = base + guess * h_gamma;
@@ -323,7 +323,7 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
         self.h_trial = h.value();
         combine(&mut self.residual, &self.trial, T::ERROR);
         for e in &mut self.residual {
-            *e = *e * h;
+            *e *= h;
         }
         if T::FILTERED {
             // (I - h gamma J)^-1 = W^-1 / (h gamma)
