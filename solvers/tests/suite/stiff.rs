@@ -109,8 +109,6 @@ mod algebraic {
     fn by_differences() -> Vec<Reference> {
         let mut references = algebraic_references();
         references[0].floor = 1e-4;
-        // see below
-        references.pop();
         references
     }
 
@@ -118,26 +116,6 @@ mod algebraic {
         bdf Bdf 1e-10 stops samples,
         ndf Ndf 1e-10 stops samples,
     );
-}
-
-/// BDF and NDF do not come through the amplifier, whose mass matrix is singular without an empty row, and say where
-/// they stopped. (Once they do, they belong above.)
-#[test]
-fn amplifier_is_beyond_differences() {
-    fn stops<M: Method<f64, Problem>>() {
-        let mut amplifier = algebraic_references().remove(2);
-        let result = Integrator::<f64, M>::new(&amplifier.problem).run(
-            &mut amplifier.problem,
-            &mut amplifier.start,
-            &[0.0, 0.2],
-            &tolerance(1e-6, 1e-6),
-            &mut NoRecord,
-        );
-        let stopped = matches!(result, Err(SolveError::StepSizeTooSmall { t, .. }) if t > 0.01);
-        assert!(stopped, "{result:?}");
-    }
-    stops::<Bdf<f64>>();
-    stops::<Ndf<f64>>();
 }
 
 /// The others refuse a mass matrix.
