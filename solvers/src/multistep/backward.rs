@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::corrector::{Corrector, Equation, norm, norm_of_sum};
+use super::corrector::{Corrector, Equation, SMALL, norm, norm_of_sum};
 use super::differences::{Differences, binomials};
 use super::formula::{BackwardDifferentiation, Formula, MAX_ORDER, NumericalDifferentiation};
 use super::order_and_size::{Choice, OrderAndSize};
@@ -403,8 +403,9 @@ impl<S: Scalar, V: Formula> Multistep<S, V> {
     /// A table of order 1 from the slope: f(t, x) after a restart, else that of the step before.
     ///
     /// With a mass matrix there is more to it. What the iteration of the step before left in the algebraic equations goes in
-    /// this step, whatever its size, so that no size would satisfy the error test where that was more than it allows: the step
-    /// sets out from consistent states instead, with the same M x, and from the slope there.
+    /// this step, whatever its size, so that no size would satisfy the error test where that was more than it allows; and the
+    /// slope is made of these equations over a small part of h. So the step sets out from consistent states with the same M x,
+    /// and from the slope there.
     fn begin<F: ImplicitSystem<S> + ?Sized>(
         &mut self,
         system: &mut F,
@@ -415,11 +416,9 @@ impl<S: Scalar, V: Formula> Multistep<S, V> {
     ) -> Result<(), Trial> {
         if let Some(consistent) = &mut self.consistent {
             self.origin.copy_from_slice(x);
-            if !self.restarted {
-                consistent
-                    .initialize(system, t, &mut self.origin, options, statistics)
-                    .map_err(|_| Trial::NotConverged { state: 0 })?;
-            }
+            consistent
+                .refine(SMALL, system, (t, &mut self.origin), options, statistics)
+                .map_err(|_| Trial::NotConverged { state: 0 })?;
             // f anew: an earlier trial from here left x' for another size in its place
             system.rhs(t, &self.origin, &mut self.slope);
             statistics.rhs_evaluations += 1;

@@ -35,7 +35,7 @@ const EXPECTED_RATE: f64 = 0.5;
 /// Share of the remembered rate that a faster iteration cannot go below.
 const MEMORY: f64 = 0.3;
 /// delta / h in [`Corrector::slope`].
-const SMALL: f64 = 1e-3;
+pub const SMALL: f64 = 1e-3;
 /// An iteration that grows by more has failed.
 const DIVERGENCE: f64 = 2.0;
 
