@@ -131,6 +131,30 @@ impl<S: Scalar> Consistent<S> {
         options: &Options,
         statistics: &mut Statistics,
     ) -> Result<(), SolveError> {
+        self.bring_within(TOLERATED, system, (t, x), options, statistics)
+    }
+
+    /// The same for states whose algebraic equations are about to be divided by `part` of a step size: they are off by no
+    /// more than that part of what `initialize` lets pass.
+    pub fn refine<F: ImplicitSystem<S> + ?Sized>(
+        &mut self,
+        part: f64,
+        system: &mut F,
+        (t, x): (S, &mut [S]),
+        options: &Options,
+        statistics: &mut Statistics,
+    ) -> Result<(), SolveError> {
+        self.bring_within(part * TOLERATED, system, (t, x), options, statistics)
+    }
+
+    fn bring_within<F: ImplicitSystem<S> + ?Sized>(
+        &mut self,
+        tolerated: f64,
+        system: &mut F,
+        (t, x): (S, &mut [S]),
+        options: &Options,
+        statistics: &mut Statistics,
+    ) -> Result<(), SolveError> {
         if let Some(mass) = system.mass() {
             let same = |(a, b): (&S, &S)| (0..S::WIDTH).all(|p| a.part(p) == b.part(p));
             if !self.mass.values.iter().zip(&mass.values).all(same) {
@@ -153,7 +177,7 @@ impl<S: Scalar> Consistent<S> {
         self.z.fill(S::from(0.0));
         self.weigh(x, options);
         let size = self.correct();
-        if size > TOLERATED {
+        if size > tolerated {
             self.search(system, t, x, size, options, statistics)?;
         }
         for _ in 0..self.depth {

@@ -110,6 +110,14 @@ impl Newton {
     pub fn restart(&mut self) {
         self.eta = 1.0;
     }
+    /// How fast systems have converged.
+    pub fn pace(&self) -> [f64; 2] {
+        [self.eta, self.slowest]
+    }
+    /// Puts back what [`Newton::pace`] said.
+    pub fn keep_pace(&mut self, [eta, slowest]: [f64; 2]) {
+        (self.eta, self.slowest) = (eta, slowest);
+    }
     /// Starts a step from `x`, whose values make the weights. The tolerance of the step is `widening` times
     /// that of the options, and `kappa` of it may be left.
     pub fn weigh<S: Scalar>(&mut self, options: &Options, x: &[S], widening: f64, kappa: f64) {

@@ -16,7 +16,7 @@ use crate::system::ImplicitSystem;
 
 /// Corrections allowed a stage.
 const MOST_CORRECTIONS: usize = 10;
-/// Part of the tolerance that an iteration may leave: less changes no step, more shows in the errors.
+/// Part of a step's error that an iteration may leave.
 const KAPPA: f64 = 0.02;
 /// A Jacobian with which every stage converged faster than this serves the next step, too. (With 0.1 one of
 /// before a turning point can lead to the wrong branch behind it.)
@@ -98,9 +98,49 @@ impl<S: Scalar, T: Tableau> Esdirk<S, T> {
     fn solve_stages<F: ImplicitSystem<S> + ?Sized>(
         &mut self,
         system: &mut F,
-        t: S,
-        h: S,
+        (t, h): (S, S),
         x: &[S],
+        statistics: &mut Statistics,
+    ) -> Result<(), Failure> {
+        let n = self.n;
+        self.trial[..n].copy_from_slice(&self.slope);
+        for i in 1..T::A.len() {
+            let (earlier, rest) = self.trial.split_at_mut(i * n);
+            combine(&mut rest[..n], earlier, T::GUESS[i]);
+            if let (1, Some(h_old)) = (i, self.h_accepted) {
+                let at = 1.0 + T::C[1] * h.value() / h_old;
+                let weights = lagrange([0.0, T::C[T::MIDDLE], 1.0], at);
+                let last = T::A.len() - 1;
+                for (state, guess) in rest[..n].iter_mut().enumerate() {
+                    let old = |stage: usize| self.accepted[stage * n + state];
+                    *guess =
+                        old(0) * weights[0] + old(T::MIDDLE) * weights[1] + old(last) * weights[2];
+                }
+            }
+            let stage = (i, T::A[i], T::C[i]);
+            self.solve_stage(system, (t, h), x, stage, statistics)?;
+        }
+        Ok(())
+    }
+
+    /// Guesses the slope of the dense output's stage from three of the step's, the rows of `trial`.
+    fn guess_inside(&mut self, node: f64) {
+        let (n, last) = (self.n, T::A.len() - 1);
+        let weights = lagrange([0.0, T::C[T::MIDDLE], 1.0], node);
+        for state in 0..n {
+            let k = |stage: usize| self.trial[stage * n + state];
+            self.trial[(last + 1) * n + state] =
+                k(0) * weights[0] + k(T::MIDDLE) * weights[1] + k(last) * weights[2];
+        }
+    }
+
+    /// Solves stage i, of this row of A and this node, from the guess of its slope that `trial` holds in its place.
+    fn solve_stage<F: ImplicitSystem<S> + ?Sized>(
+        &mut self,
+        system: &mut F,
+        (t, h): (S, S),
+        x: &[S],
+        (i, row, node): (usize, &[f64], f64),
         statistics: &mut Statistics,
     ) -> Result<(), Failure> {
         let n = self.n;
@@ -113,103 +153,120 @@ impl<S: Scalar, T: Tableau> Esdirk<S, T> {
             absolute: LINEAR * self.newton.kappa(),
             relative: LINEAR_RELATIVE,
         });
-        self.trial[..n].copy_from_slice(&self.slope);
-        for i in 1..T::A.len() {
-            let (earlier, rest) = self.trial.split_at_mut(i * n);
-            let k = &mut rest[..n];
-            for (state, (base, guess)) in self.base.iter_mut().zip(k.iter_mut()).enumerate() {
-                let (mut sum, mut extrapolated) = (S::from(0.0), S::from(0.0));
-                for (j, (&a, &w)) in T::A[i].iter().zip(T::GUESS[i]).enumerate() {
-                    let v = earlier[j * n + state];
-                    sum = sum.mul_add_f64(v, a);
-                    extrapolated = extrapolated.mul_add_f64(v, w);
-                }
-                *base = sum * h;
-                *guess = extrapolated;
+        let (earlier, rest) = self.trial.split_at_mut(i * n);
+        let k = &mut rest[..n];
+        combine(&mut self.base, earlier, row);
+        for base in &mut self.base {
+            *base *= h;
+        }
+        for ((z, &base), &guess) in self.increment.iter_mut().zip(&self.base).zip(k.iter()) {
+            *z = base + guess * h_gamma;
+        }
+        let t_stage = t + h * node;
+        let inverse = S::from(1.0) / h_gamma;
+        let (argument, residual, base) = (&mut self.argument, &mut self.residual, &self.base);
+        let matrix = &mut self.matrix;
+        // leaves f in k and the correction in residual; `false`: GMRES found none
+        let mut correct = |z: &[S],
+                           k: &mut [S],
+                           residual: &mut [S],
+                           parts: Parts,
+                           statistics: &mut Statistics| {
+            statistics.rhs_evaluations += 1;
+            for ((y, &x), &z) in argument.iter_mut().zip(x).zip(z) {
+                *y = x + z;
             }
-            if let (1, Some(h_old)) = (i, self.h_accepted) {
-                let at = 1.0 + T::C[1] * h.value() / h_old;
-                let weights = lagrange([0.0, T::C[T::MIDDLE], 1.0], at);
-                let last = T::A.len() - 1;
-                for (state, guess) in k.iter_mut().enumerate() {
-                    let old = |stage: usize| self.accepted[stage * n + state];
-                    *guess =
-                        old(0) * weights[0] + old(T::MIDDLE) * weights[1] + old(last) * weights[2];
-                }
+            system.rhs(t_stage, argument, k);
+            for (((r, &f), &z), &base) in residual.iter_mut().zip(k.iter()).zip(z).zip(base) {
+                *r = f - (z - base) * inverse;
             }
-            for ((z, &base), &guess) in self.increment.iter_mut().zip(&self.base).zip(k.iter()) {
-                *z = base + guess * h_gamma;
-            }
-            let t_stage = t + h * T::C[i];
-            let inverse = S::from(1.0) / h_gamma;
-            let (argument, residual, base) = (&mut self.argument, &mut self.residual, &self.base);
-            let matrix = &mut self.matrix;
-            // leaves f in k and the correction in residual; `false`: GMRES found none
-            let mut correct = |z: &[S],
-                               k: &mut [S],
-                               residual: &mut [S],
-                               parts: Parts,
-                               statistics: &mut Statistics| {
-                statistics.rhs_evaluations += 1;
-                for ((y, &x), &z) in argument.iter_mut().zip(x).zip(z) {
-                    *y = x + z;
-                }
-                system.rhs(t_stage, argument, k);
-                for (((r, &f), &z), &base) in residual.iter_mut().zip(k.iter()).zip(z).zip(base) {
-                    *r = f - (z - base) * inverse;
-                }
-                let solved = matrix.solve(system, residual, parts, statistics);
-                if relaxation != 1.0 {
-                    for r in residual.iter_mut() {
-                        *r = *r * relaxation;
-                    }
-                }
-                solved
-            };
-            self.newton.begin();
-            loop {
-                let solved = correct(&self.increment, k, residual, values, statistics);
-                statistics.newton_iterations += 1;
-                if !solved {
-                    return Err(Failure::NotConverged(self.newton.worst(residual), 0.25));
-                }
-                let norm = self.newton.norm(residual);
-                if !norm.is_finite() {
-                    let bad = k.iter().position(|f| !f.value().is_finite());
-                    return Err(match bad {
-                        Some(state) => Failure::NotFinite(state),
-                        None => Failure::NotConverged(0, 0.25),
-                    });
-                }
-                for (z, &d) in self.increment.iter_mut().zip(residual.iter()) {
-                    *z += d;
-                }
-                match self.newton.judge(norm) {
-                    Progress::Continue => {}
-                    Progress::Converged => break,
-                    Progress::Diverged { factor } => {
-                        return Err(Failure::NotConverged(self.newton.worst(residual), factor));
-                    }
+            let solved = matrix.solve(system, residual, parts, statistics);
+            if relaxation != 1.0 {
+                for r in residual.iter_mut() {
+                    *r = *r * relaxation;
                 }
             }
-            polish::<S>(|| {
-                if !correct(&self.increment, k, residual, Parts::Tangents, statistics) {
-                    return Err(Failure::NotConverged(0, 0.25));
+            solved
+        };
+        self.newton.begin();
+        loop {
+            let solved = correct(&self.increment, k, residual, values, statistics);
+            statistics.newton_iterations += 1;
+            if !solved {
+                return Err(Failure::NotConverged(self.newton.worst(residual), 0.25));
+            }
+            let norm = self.newton.norm(residual);
+            if !norm.is_finite() {
+                let bad = k.iter().position(|f| !f.value().is_finite());
+                return Err(match bad {
+                    Some(state) => Failure::NotFinite(state),
+                    None => Failure::NotConverged(0, 0.25),
+                });
+            }
+            for (z, &d) in self.increment.iter_mut().zip(residual.iter()) {
+                *z += d;
+            }
+            match self.newton.judge(norm) {
+                Progress::Continue => {}
+                Progress::Converged => break,
+                Progress::Diverged { factor } => {
+                    return Err(Failure::NotConverged(self.newton.worst(residual), factor));
                 }
-                Ok(add_tangents(&mut self.increment, residual))
-            })?;
-            for ((k, &z), &base) in k.iter_mut().zip(&self.increment).zip(&self.base) {
-                *k = (z - base) * inverse;
             }
         }
+        polish::<S>(|| {
+            if !correct(&self.increment, k, residual, Parts::Tangents, statistics) {
+                return Err(Failure::NotConverged(0, 0.25));
+            }
+            Ok(add_tangents(&mut self.increment, residual))
+        })?;
+        for ((k, &z), &base) in k.iter_mut().zip(&self.increment).zip(&self.base) {
+            *k = (z - base) * inverse;
+        }
         Ok(())
+    }
+}
+
+/// Factor on the estimate of the error test: see [`Tableau::CAUTION`].
+///
+/// Where the estimate is that of the solution itself, of order p, a step that just passes has an error of tol, and the
+/// some tol^(-1/(p+1)) steps of a solve add up to tol^(p/(p+1)) only. Local errors of tol (tol / 1e-2)^(1/p) instead make
+/// the error of a solve follow its tolerance.
+fn caution<T: Tableau>(options: &Options) -> f64 {
+    if T::ORDER > T::ERROR_ORDER {
+        T::CAUTION
+    } else {
+        T::CAUTION / share::<T>(options)
+    }
+}
+
+/// The error of a step that just passes over the tolerance, but for a constant: tol^((p+1)/(q+1)) / tol, 1 at 1e-4, where
+/// the solution has order p and the estimate q < p. What iterations leave must shrink with it, or it is what adds up.
+fn share<T: Tableau>(options: &Options) -> f64 {
+    let (one_at, power) = if T::ORDER > T::ERROR_ORDER {
+        (1e-4, 1.0 / f64::from(T::ERROR_ORDER + 1))
+    } else {
+        (1e-2, 1.0 / f64::from(T::ORDER))
+    };
+    (options.rtol.clamp(1e-14, one_at) / one_at).powf(power)
+}
+
+/// out = sum_j w_j k_j.
+fn combine<S: Scalar>(out: &mut [S], slopes: &[S], weights: &[f64]) {
+    let n = out.len();
+    for (state, o) in out.iter_mut().enumerate() {
+        let mut sum = S::from(0.0);
+        for (j, &w) in weights.iter().enumerate() {
+            sum = sum.mul_add_f64(slopes[j * n + state], w);
+        }
+        *o = sum;
     }
 }
 
 impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdirk<S, T> {
     const ORDER: u32 = T::ORDER;
     const ERROR_ORDER: u32 = T::ERROR_ORDER;
-    const STAGES: usize = T::A.len();
+    const STAGES: usize = T::KEPT;
 
     fn check(system: &F) -> Result<(), SolveError> {
         if system.mass().is_some() {
@@ -221,7 +278,7 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
     fn new(system: &F) -> Self {
         let n = system.dim();
         let zeros = vec![S::from(0.0); n];
-        let stages = vec![S::from(0.0); T::A.len() * n];
+        let stages = vec![S::from(0.0); T::KEPT * n];
         Self {
             n,
             newton: Newton::new(n, MOST_CORRECTIONS),
@@ -268,8 +325,8 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
         options: &Options,
         statistics: &mut Statistics,
     ) -> Trial {
-        let n = self.n;
-        self.newton.weigh(options, x, 1.0, KAPPA);
+        self.newton
+            .weigh(options, x, 1.0, KAPPA * share::<T>(options));
         self.failure_factor = 0.25;
         let h_gamma = h.value() * T::GAMMA;
         let mut exact = false;
@@ -284,7 +341,7 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
             }
             let solved = self
                 .prepare(system, (t, x, h_gamma), exact, statistics)
-                .and_then(|()| self.solve_stages(system, t, h, x, statistics));
+                .and_then(|()| self.solve_stages(system, (t, h), x, statistics));
             let Err(failure) = solved else { break };
             let newest = self.jacobian.is_current() && self.factored.is_none_or(|w| w == h_gamma);
             // (with products alone, nothing is out of date)
@@ -300,12 +357,9 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
             exact = true;
         }
         self.h_trial = h.value();
-        for (state, e) in self.residual.iter_mut().enumerate() {
-            let mut sum = S::from(0.0);
-            for (j, &weight) in T::ERROR.iter().enumerate() {
-                sum = sum.mul_add_f64(self.trial[j * n + state], weight);
-            }
-            *e = sum * h;
+        combine(&mut self.residual, &self.trial, T::ERROR);
+        for e in &mut self.residual {
+            *e *= h;
         }
         if T::FILTERED {
             // (I - h gamma J)^-1 = W^-1 / (h gamma), with the h gamma of W
@@ -318,7 +372,7 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
                 *e = *e * shift;
             }
             let parts = Parts::All(Accuracy {
-                absolute: LINEAR,
+                absolute: LINEAR * share::<T>(options),
                 relative: LINEAR_RELATIVE,
             });
             let (matrix, residual) = (&mut self.matrix, &mut self.residual);
@@ -329,7 +383,10 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
         for ((y, &x), &z) in x_new.iter_mut().zip(x).zip(&self.increment) {
             *y = x + z;
         }
-        let trial = error_test(options, x, x_new, |i, part| self.residual[i].part(part));
+        let caution = caution::<T>(options);
+        let trial = error_test(options, x, x_new, |i, part| {
+            self.residual[i].part(part) * caution
+        });
         if let Trial::Computed { error, .. } = trial {
             self.error = error;
         }
@@ -338,8 +395,9 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
 
     fn accept(&mut self, _system: &mut F, _t_new: S, _x_new: &[S], _statistics: &mut Statistics) {
         std::mem::swap(&mut self.trial, &mut self.accepted);
+        let last = T::A.len() - 1;
         self.slope
-            .copy_from_slice(&self.accepted[(T::A.len() - 1) * self.n..]);
+            .copy_from_slice(&self.accepted[last * self.n..][..self.n]);
         self.h_accepted = Some(self.h_trial);
         // a W of another step size slows the iteration by itself: that is no fault of the Jacobian
         let ratio = match self.factored {
@@ -364,6 +422,35 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
             Outcome::Rejected => self.controller.rejected(self.error),
             Outcome::Failed => self.controller.failed().max(self.failure_factor),
         })
+    }
+
+    fn densify(
+        &mut self,
+        system: &mut F,
+        t: S,
+        h: S,
+        x: &[S],
+        _x_new: &[S],
+        statistics: &mut Statistics,
+    ) {
+        let Some((row, node)) = T::DENSE_STAGE else {
+            return;
+        };
+        // with the W and the guess of the last step; whether anybody looks must not change the next one
+        std::mem::swap(&mut self.trial, &mut self.accepted);
+        let pace = self.newton.pace();
+        let i = T::A.len();
+        self.guess_inside(node);
+        let stage = (i, row, node);
+        if self
+            .solve_stage(system, (t, h), x, stage, statistics)
+            .is_err()
+        {
+            // does not happen where the other stages converged with this W; the guess is of order 2
+            self.guess_inside(node);
+        }
+        self.newton.keep_pace(pace);
+        std::mem::swap(&mut self.trial, &mut self.accepted);
     }
 
     fn stages(&self) -> &[S] {

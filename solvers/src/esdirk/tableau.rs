@@ -16,12 +16,23 @@ pub trait Tableau: std::fmt::Debug + Clone + Send + Sync + 'static {
     const C: &'static [f64];
     /// b - bhat.
     const ERROR: &'static [f64];
+    /// The error test multiplies the estimate by this, so that a step whose estimate is 1 makes an error of about 1.
+    ///
+    /// With T_{p+1} the vector of the solution's defects in the order conditions of p + 1, each over the symmetry of its
+    /// tree, and E_{q+1} that of the estimate's leading terms, a step that just passes has an error
+    /// C tol^((p+1)/(q+1)), C = |T_{p+1}| / |E_{q+1}|^((p+1)/(q+1)) (Prince & Dormand, J. Comput. Appl. Math. 7 (1981),
+    /// doi 10.1016/0771-050X(81)90010-3). Multiplying the estimate by C^((q+1)/(p+1)) makes C = 1. Pairs with C <= 1 keep 1.
+    const CAUTION: f64 = 1.0;
     /// Whether the error estimate is multiplied by (I - h gamma J)^-1, for estimates that do not vanish at
     /// infinity.
     const FILTERED: bool;
     /// Row i: weights of the earlier slopes in the guess of slope i.
     const GUESS: &'static [&'static [f64]];
-    /// Coefficients of theta, ..., theta^4 in b_i(theta).
+    /// Row of A left of the diagonal, and node, of a stage more that is solved where somebody reads inside a step.
+    const DENSE_STAGE: Option<(&'static [f64], f64)> = None;
+    /// Stages kept: those of the step and the dense output's own.
+    const KEPT: usize = Self::A.len() + Self::DENSE_STAGE.is_some() as usize;
+    /// Coefficients of theta, ..., theta^4 in b_i(theta), a row for each stage kept.
     const DENSE: &'static [[f64; 4]];
     /// Stage between the ends of the step whose slope, with those at the ends, predicts the next step.
     const MIDDLE: usize;
@@ -80,20 +91,5 @@ pub const fn hermite<const N: usize>(b: [f64; N]) -> [[f64; 4]; N] {
     rows[0][2] += 1.0;
     rows[N - 1][1] -= 1.0;
     rows[N - 1][2] += 1.0;
-    rows
-}
-
-/// `rows` and theta^2 (1 - theta)^2 `weights` on top: the ends and the slopes there stay.
-pub const fn with_bubble<const N: usize>(
-    mut rows: [[f64; 4]; N],
-    weights: [f64; N],
-) -> [[f64; 4]; N] {
-    let mut i = 0;
-    while i < N {
-        rows[i][1] += weights[i];
-        rows[i][2] -= 2.0 * weights[i];
-        rows[i][3] += weights[i];
-        i += 1;
-    }
     rows
 }

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::corrector::{Corrector, Equation, norm, norm_of_sum};
+use super::corrector::{Corrector, Equation, SMALL, norm, norm_of_sum};
 use super::differences::{Differences, binomials};
 use super::formula::{BackwardDifferentiation, Formula, MAX_ORDER, NumericalDifferentiation};
 use super::order_and_size::{Choice, OrderAndSize};
@@ -44,6 +44,8 @@ pub struct Multistep<S, V> {
     /// the next step begins with new J and W: what a failed trial left of them must not matter
     fresh: bool,
     consistent: Option<Consistent<S>>,
+    /// where a step without history sets out, where there is a mass matrix: x made consistent
+    origin: Vec<S>,
     differences: Differences<S>,
     corrector: Corrector<S>,
     choice: OrderAndSize,
@@ -140,6 +142,11 @@ impl<S: Scalar, V: Formula, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Mult
         Self {
             n,
             consistent: mass.map(|mass| Consistent::new(system.pattern(), mass)),
+            origin: if mass.is_some() {
+                zeros.clone()
+            } else {
+                Vec::new()
+            },
             order: 1,
             max_order: MAX_ORDER,
             restarted: true,
@@ -229,7 +236,7 @@ impl<S: Scalar, V: Formula, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Mult
         if self.cold {
             mode |= COLD;
             self.order = 1;
-            if let Err(trial) = self.begin(system, t, h, x, statistics) {
+            if let Err(trial) = self.begin(system, (t, h), x, options, statistics) {
                 return trial;
             }
         }
@@ -241,8 +248,13 @@ impl<S: Scalar, V: Formula, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Mult
         self.fresh = true;
         let k = self.order;
         let same_size = self.differences.respace(k, h);
+        let origin = if self.cold && self.consistent.is_some() {
+            &self.origin
+        } else {
+            x
+        };
         self.differences
-            .predict::<V>(k, x, &mut self.predicted, &mut self.psi);
+            .predict::<V>(k, origin, &mut self.predicted, &mut self.psi);
         let parts = match options.error_norm {
             ErrorNorm::Values => 1,
             ErrorNorm::WithTangents => S::WIDTH,
@@ -389,20 +401,29 @@ impl<S: Scalar, V: Formula, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Mult
 
 impl<S: Scalar, V: Formula> Multistep<S, V> {
     /// A table of order 1 from the slope: f(t, x) after a restart, else that of the step before.
+    ///
+    /// With a mass matrix there is more to it. What the iteration of the step before left in the algebraic equations goes in
+    /// this step, whatever its size, so that no size would satisfy the error test where that was more than it allows; and the
+    /// slope is made of these equations over a small part of h. So the step sets out from consistent states with the same M x,
+    /// and from the slope there.
     fn begin<F: ImplicitSystem<S> + ?Sized>(
         &mut self,
         system: &mut F,
-        t: S,
-        h: S,
+        (t, h): (S, S),
         x: &[S],
+        options: &Options,
         statistics: &mut Statistics,
     ) -> Result<(), Trial> {
-        if self.restarted && system.mass().is_some() {
+        if let Some(consistent) = &mut self.consistent {
+            self.origin.copy_from_slice(x);
+            consistent
+                .refine(SMALL, system, (t, &mut self.origin), options, statistics)
+                .map_err(|_| Trial::NotConverged { state: 0 })?;
             // f anew: an earlier trial from here left x' for another size in its place
-            system.rhs(t, x, &mut self.slope);
+            system.rhs(t, &self.origin, &mut self.slope);
             statistics.rhs_evaluations += 1;
             self.corrector
-                .slope(system, (t, h), x, &mut self.slope, statistics)?;
+                .slope(system, (t, h), &self.origin, &mut self.slope, statistics)?;
         }
         if let Some(state) = self.slope.iter().position(|s| !s.value().is_finite()) {
             return Err(Trial::NotFinite { state });

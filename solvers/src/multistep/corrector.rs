@@ -40,7 +40,7 @@ const EXPECTED_RATE: f64 = 0.5;
 /// Share of the remembered rate that a faster iteration cannot go below.
 const MEMORY: f64 = 0.3;
 /// delta / h in [`Corrector::slope`].
-const SMALL: f64 = 1e-3;
+pub const SMALL: f64 = 1e-3;
 /// Share of what the iteration may leave that a solve by GMRES leaves, and largest relative residual.
 const LINEAR: f64 = 0.05;
 const LINEAR_RELATIVE: f64 = 0.1;

@@ -122,13 +122,11 @@ pub const ESDIRK: Case = Case {
     ..FIFTH_ORDER
 };
 
-/// The error estimate is that of the solution propagated, so that the error goes as tol^(2/3).
 pub const TR_BDF2: Case = Case {
     dense_order: 2,
     error: 1e-4,
     // c h^2 with c = 0.014
     small_steps_error: 2e-5,
-    exponents: [0.52, 0.82],
     ..ESDIRK
 };
 

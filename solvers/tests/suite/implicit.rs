@@ -182,7 +182,7 @@ fn costs_stay_low() {
             "{name}: {counts:?}"
         );
     }
-    cost::<Kvaerno5<f64>>([125, 54, 91, 1675]);
-    cost::<KenCarp4<f64>>([138, 69, 98, 1483]);
+    cost::<Kvaerno5<f64>>([214, 70, 115, 2430]);
+    cost::<KenCarp4<f64>>([269, 97, 136, 2381]);
     cost::<Radau5<f64>>([125, 49, 78, 331]);
 }

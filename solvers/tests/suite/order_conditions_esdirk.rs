@@ -26,6 +26,21 @@ fn esdirk<T: Tableau>() -> (DMatrix<f64>, Vec<f64>) {
     (a, b)
 }
 
+/// A with the dense output's stage, where there is one.
+fn with_dense_stage<T: Tableau>() -> DMatrix<f64> {
+    let (mut a, b) = esdirk::<T>();
+    if let Some((row, node)) = T::DENSE_STAGE {
+        let s = b.len();
+        a = a.resize(s + 1, s + 1, 0.0);
+        for (j, &v) in row.iter().enumerate() {
+            a[(s, j)] = v;
+        }
+        a[(s, s)] = T::GAMMA;
+        assert!((a.row(s).sum() - node).abs() < 1e-15);
+    }
+    a
+}
+
 /// Conditions of solution, embedded solution and dense output, which hold to the digits published, and fail
 /// one order further.
 fn esdirk_conditions<T: Tableau>(embedded_order: usize, dense_order: usize, digits: f64) {
@@ -50,16 +65,21 @@ fn esdirk_conditions<T: Tableau>(embedded_order: usize, dense_order: usize, digi
         assert!(defect < digits, "embedded {nodes}: {defect:e}");
     }
     assert!(trees.defect(&phi, embedded_order + 1, &embedded, 1.0) > 1e-4);
+    let a = with_dense_stage::<T>();
+    let phi = trees.weights(&a, &a);
     for k in 0..=10 {
         let theta = f64::from(k) / 10.0;
-        let weights: Vec<f64> = (0..s).map(|i| dense_weight::<f64, T>(i, theta)).collect();
+        let weights: Vec<f64> = (0..T::KEPT)
+            .map(|i| dense_weight::<f64, T>(i, theta))
+            .collect();
         for nodes in 1..=dense_order {
             let defect = trees.defect(&phi, nodes, &weights, theta);
             assert!(defect < 20.0 * digits, "{nodes} {theta}: {defect:e}");
         }
     }
-    for (i, b) in b.iter().enumerate() {
-        assert!((dense_weight::<f64, T>(i, 1.0) - b).abs() < 1e-13, "{i}");
+    for i in 0..T::KEPT {
+        let end = b.get(i).copied().unwrap_or(0.0);
+        assert!((dense_weight::<f64, T>(i, 1.0) - end).abs() < 1e-13, "{i}");
     }
 }
 
@@ -159,4 +179,84 @@ fn radau5_satisfies_its_order_conditions() {
             assert!((value - theta.powi(power)).abs() < 1e-14);
         }
     }
+}
+
+/// What the error test multiplies the estimates by makes the constants C of [`Tableau::CAUTION`] 1, or leaves them below.
+#[test]
+fn esdirk_estimates_are_as_large_as_the_errors() {
+    fn constant<T: Tableau>() -> f64 {
+        let (a, b) = esdirk::<T>();
+        let order = T::ORDER as usize;
+        let low = T::ERROR_ORDER as usize;
+        let trees = Trees::up_to(order + 1);
+        let phi = trees.weights(&a, &a);
+        let error = trees.principal_error(&phi, order + 1, &b, 1.0);
+        let scaled: Vec<f64> = T::ERROR.iter().map(|e| e * T::CAUTION).collect();
+        let estimate = trees.principal_error(&phi, low + 1, &scaled, 0.0);
+        error / estimate.powf((order + 1) as f64 / (low + 1) as f64)
+    }
+    for normalized in [constant::<Kvaerno5Tableau>(), constant::<KenCarp4Tableau>()] {
+        assert!((normalized - 1.0).abs() < 0.01, "{normalized}");
+    }
+    for as_published in [
+        constant::<Kvaerno3Tableau>(),
+        constant::<Kvaerno4Tableau>(),
+        constant::<TrBdf2Tableau>(),
+    ] {
+        assert!(
+            as_published < 1.0 + 1e-12 && as_published > 0.5,
+            "{as_published}"
+        );
+    }
+}
+
+/// Errors of x' = lambda (x - phi(t)) + phi'(t) (Prothero & Robinson, doi 10.1090/S0025-5718-1974-0331793-2) after many equal
+/// steps, over h^m / m! times the m-th derivative of phi: at the end of a step and inside it, at theta. One step from e makes
+/// psi(1) + R(z) e, z = h lambda, so that the end settles at psi(1) / (1 - R(z)).
+fn errors_of_slaved_states<T: Tableau>(m: i32, z: f64, theta: f64) -> [f64; 2] {
+    let a = with_dense_stage::<T>();
+    let s = T::KEPT;
+    let ones = DMatrix::from_element(s, 1, 1.0);
+    let c = &a * &ones;
+    let powers = |power: i32| c.map(|c| c.powi(power));
+    let m_ = f64::from(m);
+    // what the stages miss, and the part of it that f makes of their errors
+    let defects = (&a * powers(m - 1)) * m_ - powers(m);
+    let lu = (DMatrix::identity(s, s) - &a * z).lu();
+    let errors = lu.solve(&defects).expect("a regular matrix");
+    let growth = lu.solve(&ones).expect("a regular matrix");
+    let of = |theta: f64| {
+        let b = DMatrix::from_fn(1, s, |_, i| dense_weight::<f64, T>(i, theta));
+        let psi = (&b * powers(m - 1))[0] * m_ - theta.powi(m) + z * (&b * &errors)[0];
+        (psi, 1.0 + z * (&b * &growth)[0])
+    };
+    let (psi, growth) = of(1.0);
+    let end = psi / (1.0 - growth);
+    let (psi, growth) = of(theta);
+    [end, psi + growth * end]
+}
+
+/// Whatever h lambda is, an error inside a step is no larger than `factor` times the largest that any h lambda has at the end.
+fn inside_as_at_the_end<T: Tableau>(factor: f64) {
+    for m in [3, 4] {
+        let (mut end, mut inside) = (0.0f64, 0.0f64);
+        for exponent in 0..=100 {
+            let z = -(10f64.powf(0.1 * f64::from(exponent) - 2.0));
+            for k in 1..20 {
+                let [at_end, at_theta] = errors_of_slaved_states::<T>(m, z, 0.05 * f64::from(k));
+                end = end.max(at_end.abs());
+                inside = inside.max(at_theta.abs());
+            }
+        }
+        assert!(inside <= factor * end, "{m}: {inside:e} for {end:e}");
+    }
+}
+
+#[test]
+fn esdirk_methods_are_as_accurate_inside_a_step_as_at_its_end() {
+    inside_as_at_the_end::<TrBdf2Tableau>(1.01);
+    inside_as_at_the_end::<Kvaerno3Tableau>(1.01);
+    inside_as_at_the_end::<Kvaerno5Tableau>(1.0);
+    inside_as_at_the_end::<KenCarp4Tableau>(1.5);
+    inside_as_at_the_end::<Kvaerno4Tableau>(2.5);
 }

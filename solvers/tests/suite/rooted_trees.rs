@@ -83,6 +83,42 @@ impl Trees {
             .map(of)
             .fold(0.0, f64::max)
     }
+
+    /// The length of the vector of sum b_i phi_i(tree) - target / density, each over the tree's symmetry: the coefficients of
+    /// the elementary differentials of `nodes` nodes in an error (`target` 1) or in the estimate of one (0).
+    pub fn principal_error(
+        &self,
+        phi: &[DVector<f64>],
+        nodes: usize,
+        b: &[f64],
+        target: f64,
+    ) -> f64 {
+        let of = |(tree, phi): (&Tree, &DVector<f64>)| {
+            let sum: f64 = phi.iter().zip(b).map(|(phi, b)| phi * b).sum();
+            ((sum - target / tree.density) / self.symmetry(tree)).powi(2)
+        };
+        self.0
+            .iter()
+            .zip(phi)
+            .filter(|(tree, _)| tree.nodes == nodes)
+            .map(of)
+            .sum::<f64>()
+            .sqrt()
+    }
+
+    /// The number of ways to permute a tree's nodes that leave it as it is.
+    fn symmetry(&self, tree: &Tree) -> f64 {
+        let (mut product, mut equal) = (1.0, 0.0);
+        for (k, &son) in tree.sons.iter().enumerate() {
+            equal = if k > 0 && tree.sons[k - 1] == son {
+                equal + 1.0
+            } else {
+                1.0
+            };
+            product *= equal * self.symmetry(&self.0[son]);
+        }
+        product
+    }
 }
 
 #[test]
