@@ -14,6 +14,9 @@ use super::function::{Backend, Function};
 use crate::model::graph::{Graph, InputId, NodeId, Op, STATES, TIME};
 use crate::model::{jacobian, jvp, share};
 
+/// A method, and the code for its steps where it could be made.
+type StepOf = (&'static ExplicitStages, Option<Arc<Function>>);
+
 /// f with its derivatives. `Send + Sync`: one serves every thread.
 #[derive(Debug)]
 pub struct RightHandSide {
@@ -24,7 +27,7 @@ pub struct RightHandSide {
     linearization: OnceLock<Result<Linearization, CompileError>>,
     product: OnceLock<Result<Derived, CompileError>>,
     /// code for steps of explicit methods, where it could be made
-    steps: Mutex<Vec<(&'static ExplicitStages, Option<Arc<Function>>)>>,
+    steps: Mutex<Vec<StepOf>>,
 }
 
 /// J = df/dx and f_t = df/dt.

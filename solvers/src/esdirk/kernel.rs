@@ -146,9 +146,7 @@ impl<S: Scalar, T: Tableau> Esdirk<S, T> {
         let n = self.n;
         let h_gamma = h * T::GAMMA;
         let factored = self.factored.unwrap_or(h_gamma.value());
-        let relaxation = self
-            .matrix
-            .relaxation(1.0 / h_gamma.value(), 1.0 / factored);
+        let relaxation = self.matrix.relaxation(factored / h_gamma.value());
         let values = Parts::Values(Accuracy {
             absolute: LINEAR * self.newton.kappa(),
             relative: LINEAR_RELATIVE,
@@ -368,16 +366,16 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Esdi
             } else {
                 1.0 / self.factored.unwrap_or(h_gamma)
             };
-            for e in &mut self.residual {
-                *e = *e * shift;
-            }
             let parts = Parts::All(Accuracy {
-                absolute: LINEAR * share::<T>(options),
+                absolute: LINEAR * share::<T>(options) / shift.abs(),
                 relative: LINEAR_RELATIVE,
             });
             let (matrix, residual) = (&mut self.matrix, &mut self.residual);
             if !matrix.solve(system, residual, parts, statistics) {
                 return Trial::NotConverged { state: 0 };
+            }
+            for e in &mut self.residual {
+                *e = *e * shift;
             }
         }
         for ((y, &x), &z) in x_new.iter_mut().zip(x).zip(&self.increment) {

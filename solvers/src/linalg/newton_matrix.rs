@@ -129,11 +129,11 @@ impl<S: Scalar> NewtonMatrix<S> {
         }
     }
 
-    /// The factor on corrections at `shift` where the matrix was factored at `old`.
+    /// The factor on corrections where shift is `ratio` times that of the factored matrix.
     #[inline]
-    pub fn relaxation(&self, shift: f64, old: f64) -> f64 {
+    pub fn relaxation(&self, ratio: f64) -> f64 {
         match self {
-            Self::Factored(_) => 2.0 / (1.0 + shift / old),
+            Self::Factored(_) => 2.0 / (1.0 + ratio),
             Self::Krylov(_) => 1.0,
         }
     }

@@ -311,7 +311,7 @@ impl<S: Scalar> Corrector<S> {
         let (d, x_new) = (&mut d[..n], &mut x_new[..n]);
         let predicted = &equation.predicted[..n];
         let leading = equation.leading.value();
-        let relaxation = self.matrix.relaxation(leading, self.leading);
+        let relaxation = self.matrix.relaxation(leading / self.leading);
         let limit = SHARE / equation.error_constant;
         let accuracy = Parts::Values(Accuracy {
             absolute: LINEAR * limit,
