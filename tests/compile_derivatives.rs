@@ -117,12 +117,10 @@ struct Case {
 impl Case {
     fn new(draws: &[Draw], u: &[f64], backend: Backend) -> Self {
         let (graph, nodes) = right_hand_side(draws);
-        let plain = Function::new(
-            &graph,
-            &[Output::store(nodes.clone())],
-            Backend::Interpreter,
-        )
-        .expect("a program");
+        // what a right-hand side makes of it first
+        let (shared, entries) = costate::model::share(&graph, &nodes);
+        let plain = Function::new(&shared, &[Output::store(entries)], Backend::Interpreter)
+            .expect("a program");
         let rhs = RightHandSide::new(&graph, &nodes, SIZES, backend).expect("compiles");
         Self {
             rhs: Arc::new(rhs),

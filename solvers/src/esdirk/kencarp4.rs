@@ -8,9 +8,9 @@
 //! [`Tableau::CAUTION`]), and is multiplied by that.
 //!
 //! Cost of an accepted step: five systems of n equations. Dense output of order 3, ours: the authors' weights leave
-//! 0.16 h^3 / 6 times the third derivative in a stiff component, 20 times the error at the end of a step. These are the only ones that satisfy
-//! the conditions of order 3, sum b_i c_i^3 = theta^4 / 4, and, in x(theta) = x + sum w_i(theta) z_i, sum w_i c_i^3 =
-//! theta^3 with no part of k_1: exact to degree 3 in a stiff component, too.
+//! 0.16 h^3 / 6 times the third derivative in a stiff component, 20 times the error at the end of a step. These are the
+//! only ones that satisfy the conditions of order 3, sum b_i c_i^3 = theta^4 / 4, and, in x(theta) = x + sum w_i(theta)
+//! z_i, sum w_i c_i^3 = theta^3 with no part of k_1: exact to degree 3 in a stiff component, too.
 //!
 //! Use it for tolerances from 1e-3 to 1e-7.
 //!

@@ -2,8 +2,8 @@
 //!
 //! With gamma = 1 - sqrt(2) / 2 both stages share one matrix, and the method is L-stable; c = (0, 2 gamma, 1).
 //! The embedded solution has order 3, so that the estimate, of order 2, is that of the lower-order solution
-//! which is propagated: the error at the end follows the tolerance to the power 2/3 only, and 1e-6 gives some
-//! four digits. The estimate does not vanish for stiff components and is multiplied by
+//! which is propagated: with local errors of tol the error at the end would follow tol^(2/3) only. Steps are made for local
+//! errors of tol (tol / 1e-2)^(1/2) instead, so that it follows tol. The estimate does not vanish for stiff components and is multiplied by
 //! (I - h gamma J)^-1, as the authors advise.
 //!
 //! Cost of an accepted step: two systems of n equations. Dense output of order 2: the cubic through both
