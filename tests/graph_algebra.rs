@@ -135,13 +135,21 @@ fn both(graph: &mut Graph, plain: &mut Graph, steps: &[Step]) -> Vec<(NodeId, No
             }
             _ => {
                 let function = BINARY[k % BINARY.len()];
-                // the cut of atan2 tells the sign of a zero, which is not kept: stay off it
+                // the cut of atan2 tells the sign of a zero, which is not kept: stay off it, by 1 + exp(a)
                 let (a, pa) = if function == Binary::Atan2 {
-                    let off = (
+                    let power = (
                         graph.unary(Unary::Exp, a),
                         plain.intern(Op::Unary(Unary::Exp, pa)),
                     );
-                    pairs.push(off);
+                    let one = (
+                        graph.constant(1.0),
+                        plain.intern(Op::Constant(1f64.to_bits())),
+                    );
+                    let off = (
+                        graph.add(power.0, one.0),
+                        plain.intern(Op::Add(power.1, one.1)),
+                    );
+                    pairs.extend([power, off]);
                     off
                 } else {
                     (a, pa)
