@@ -97,7 +97,7 @@ pub trait ModelScalar: Scalar {
         workspace: &mut Workspace<Self>,
     ) -> Result<(), CallError>;
 
-    /// Runs the code of a step ([`mod@super::explicit_step`]), where there is any for this scalar.
+    /// Runs the code of a step (`explicit_step.rs`), where there is any for this scalar.
     fn call_step(
         _code: &Function,
         _inputs: &[&[Self]],

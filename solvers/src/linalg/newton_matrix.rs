@@ -3,7 +3,7 @@
 //! BDF, NDF and the ESDIRK methods, which correct their steps until they are solved, can use either: a
 //! linear solve that is not exact costs a correction. Methods that take each solve for exact (Rosenbrock's),
 //! that need complex matrices (Radau's) or conserve what only exact solves do (the implicit midpoint rule)
-//! refuse GMRES ([`needs_factors`]).
+//! refuse GMRES (`SolveError::NeedsFactors`).
 //!
 //! A factored W serves for a while at another shift, which corrections by `2 / (1 + shift / old)` make up for;
 //! GMRES has the right shift always, and only its preconditioner grows old.
