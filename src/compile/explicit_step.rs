@@ -28,7 +28,7 @@ pub(super) fn explicit_step(
     nodes: &[NodeId],
     method: &ExplicitStages,
 ) -> Option<Function> {
-    if operations(f, nodes, method) > LONGEST {
+    if f.has_arrays(nodes) || operations(f, nodes, method) > LONGEST {
         return None;
     }
     let n = nodes.len();
@@ -73,11 +73,10 @@ struct Step<'a> {
 
 impl<'a> Step<'a> {
     fn new(f: &'a Graph) -> Self {
-        let mut graph = Graph::new();
-        for table in f.tables() {
-            graph.add_table(Arc::clone(table));
+        Self {
+            f,
+            graph: f.empty_like(),
         }
-        Self { f, graph }
     }
 
     fn input(&mut self, group: u16, index: u32) -> NodeId {

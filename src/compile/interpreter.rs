@@ -132,6 +132,8 @@ impl Interpreter {
                 at,
                 place,
             } => self.tables[table as usize].evaluate(order, get(at), get(place).value()),
+            // loops are run elsewhere (`mapped`)
+            Op::Index(_) | Op::Gather(_) | Op::Sum(..) | Op::Array(..) => S::from(f64::NAN),
         }
     }
 }

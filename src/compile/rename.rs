@@ -1,7 +1,6 @@
 //! Copies of the live part of a graph that read other inputs: operations are kept as they are, so values are too.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use super::program::with_operands;
 use crate::model::graph::{Graph, InputId, NodeId, Op};
@@ -26,13 +25,10 @@ impl Copy {
     ) -> Option<Self> {
         let live = graph.live(roots);
         let mut copy = Self {
-            graph: Graph::new(),
+            graph: graph.empty_like(),
             renamed: HashMap::with_capacity(live.len()),
             inputs: Vec::new(),
         };
-        for table in graph.tables() {
-            copy.graph.add_table(Arc::clone(table));
-        }
         for id in live {
             let old = graph.op(id);
             let op = match old {

@@ -17,12 +17,14 @@ use std::f64::consts::{FRAC_2_SQRT_PI, LN_2, LN_10};
 use costate_solvers::Comparison;
 
 use super::graph::{Binary, Graph, NodeId, Op, Unary};
+use super::transpose;
 
 /// Tangents of `outputs` where the nodes `seeds.0` have tangents `seeds.1`. A seeded node is taken as a variable:
 /// what it is computed from does not matter.
 pub fn jvp(graph: &mut Graph, outputs: &[NodeId], seeds: &[(NodeId, NodeId)]) -> Vec<NodeId> {
+    let seeds = transpose::seeds(graph, outputs, seeds);
     let order = dependents(graph, outputs, seeds.iter().map(|&(node, _)| node));
-    let mut tangents: HashMap<NodeId, NodeId> = seeds.iter().copied().collect();
+    let mut tangents: HashMap<NodeId, NodeId> = seeds.into_iter().collect();
     for id in order {
         if tangents.contains_key(&id) {
             continue;
@@ -31,11 +33,22 @@ pub fn jvp(graph: &mut Graph, outputs: &[NodeId], seeds: &[(NodeId, NodeId)]) ->
             tangents.insert(id, tangent);
         }
     }
-    let zero = graph.constant(0.0);
     outputs
         .iter()
-        .map(|output| tangents.get(output).copied().unwrap_or(zero))
+        .map(|output| match tangents.get(output) {
+            Some(&tangent) => tangent,
+            None => zero_like(graph, *output),
+        })
         .collect()
+}
+
+/// As many zeros as a root stands for numbers.
+fn zero_like(graph: &mut Graph, root: NodeId) -> NodeId {
+    let zero = graph.constant(0.0);
+    match graph.op(root) {
+        Op::Array(shape, _) => graph.intern(Op::Array(shape, zero)),
+        _ => zero,
+    }
 }
 
 /// Cotangents of the nodes `wrt` where `outputs` have the cotangents `cotangents` (shapes: one an output). A node
@@ -46,16 +59,18 @@ pub fn vjp(
     cotangents: &[NodeId],
     wrt: &[NodeId],
 ) -> Vec<NodeId> {
-    let order = dependents(graph, outputs, wrt.iter().copied());
+    let variables = transpose::variables(graph, outputs, wrt);
+    let order = dependents(graph, outputs, variables.iter().copied());
     let mut sums: HashMap<NodeId, Cotangent> =
         order.iter().map(|&id| (id, Cotangent::default())).collect();
     for (&output, &cotangent) in outputs.iter().zip(cotangents) {
+        let (output, cotangent) = transpose::inside(graph, output, cotangent);
         if let Some(sum) = sums.get_mut(&output) {
             sum.add(graph, cotangent, false);
         }
     }
-    let mut is_variable: HashSet<NodeId> = HashSet::with_capacity(wrt.len());
-    is_variable.extend(wrt.iter().copied());
+    let mut is_variable: HashSet<NodeId> = HashSet::with_capacity(variables.len());
+    is_variable.extend(variables);
     for &id in order.iter().rev() {
         let Some(&Cotangent {
             sum: Some(cotangent),
@@ -77,14 +92,20 @@ pub fn vjp(
             let Some((contribution, masks)) = pull_back(graph, id, place, cotangent, masked) else {
                 continue;
             };
+            // one operand's value serves all places along the axes that it does not vary along
+            let along = graph.axes(id).difference(graph.axes(operand));
+            let contribution = graph.sum_over(along, contribution);
             if let Some(sum) = sums.get_mut(&operand) {
                 sum.add(graph, contribution, masks || masked);
             }
         }
     }
-    let zero = graph.constant(0.0);
+    let of = |id: &NodeId| sums.get(id).and_then(|c| c.sum);
     wrt.iter()
-        .map(|id| sums.get(id).and_then(|c| c.sum).unwrap_or(zero))
+        .map(|id| match graph.variable(*id) {
+            Some(variable) => transpose::array(graph, *id, &variable, &order, of),
+            None => of(id).unwrap_or_else(|| graph.constant(0.0)),
+        })
         .collect()
 }
 
@@ -172,7 +193,7 @@ pub fn second_order_vjp(
 }
 
 /// The nodes that `outputs` are computed from and that depend on `variables`, in order of index.
-fn dependents(
+pub(super) fn dependents(
     graph: &Graph,
     outputs: &[NodeId],
     variables: impl Iterator<Item = NodeId>,
@@ -225,9 +246,15 @@ impl Cotangent {
 }
 
 /// The tangent of a node from those of its operands; `None` where it is zero by structure.
-fn tangent(graph: &mut Graph, id: NodeId, of: impl Fn(NodeId) -> Option<NodeId>) -> Option<NodeId> {
+pub(super) fn tangent(
+    graph: &mut Graph,
+    id: NodeId,
+    of: impl Fn(NodeId) -> Option<NodeId>,
+) -> Option<NodeId> {
     match graph.op(id) {
-        Op::Constant(_) | Op::Input(_) => None,
+        Op::Constant(_) | Op::Input(_) | Op::Index(_) | Op::Gather(_) => None,
+        Op::Sum(axis, a) => of(a).map(|da| graph.sum(axis, da)),
+        Op::Array(shape, a) => of(a).map(|da| graph.intern(Op::Array(shape, da))),
         Op::Add(a, b) => match (of(a), of(b)) {
             (Some(da), Some(db)) => Some(graph.add(da, db)),
             (da, db) => da.or(db),
@@ -354,8 +381,8 @@ fn pull_back(
 ) -> Option<(NodeId, bool)> {
     let plain = |node| Some((node, false));
     let partial = match graph.op(id) {
-        Op::Constant(_) | Op::Input(_) => return None,
-        Op::Add(..) => return plain(w),
+        Op::Constant(_) | Op::Input(_) | Op::Index(_) | Op::Gather(_) => return None,
+        Op::Add(..) | Op::Sum(..) | Op::Array(..) => return plain(w),
         Op::Sub(..) => return plain(if place == 0 { w } else { graph.neg(w) }),
         Op::Neg(_) => return plain(graph.neg(w)),
         Op::Mul(a, b) => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use costate_solvers::Comparison;
 
+use super::arrays::{Axis, AxisSet, GatherId, ShapeId, Tables};
 use super::table::PiecewisePolynomial;
 
 /// A node of a [`Graph`]; operands always have smaller indices than the node they serve.
@@ -125,14 +126,28 @@ pub enum Op {
         /// what picks the piece (t itself, or the middle of the stretch where pieces end in kinks)
         place: NodeId,
     },
+    /// the place on an axis as a number, counted from 1
+    Index(Axis),
+    /// an element of an array, found from places on axes
+    Gather(GatherId),
+    /// the sum of the values that a node takes along an axis, in order
+    Sum(Axis, NodeId),
+    /// all values of a node along axes, the last fastest: as many numbers, in place of one. Only roots are arrays.
+    Array(ShapeId, NodeId),
 }
 
 impl Op {
     /// The nodes it is computed from.
     pub fn operands(self) -> impl Iterator<Item = NodeId> {
         let (all, count) = match self {
-            Self::Constant(_) | Self::Input(_) => ([NodeId(0); 4], 0),
-            Self::Neg(a) | Self::Powi(a, _) | Self::Unary(_, a) => ([a; 4], 1),
+            Self::Constant(_) | Self::Input(_) | Self::Index(_) | Self::Gather(_) => {
+                ([NodeId(0); 4], 0)
+            }
+            Self::Neg(a)
+            | Self::Powi(a, _)
+            | Self::Unary(_, a)
+            | Self::Sum(_, a)
+            | Self::Array(_, a) => ([a; 4], 1),
             Self::Add(a, b)
             | Self::Sub(a, b)
             | Self::Mul(a, b)
@@ -156,7 +171,12 @@ impl Op {
 pub struct Graph {
     nodes: Vec<Op>,
     index: HashMap<Op, NodeId>,
+    /// the axes that each node's value varies along
+    axes: Vec<AxisSet>,
+    /// the highest level of the axes of sums in each node
+    heights: Vec<u8>,
     tables: Vec<Arc<PiecewisePolynomial>>,
+    arrays: Tables,
 }
 
 impl Graph {
@@ -170,6 +190,27 @@ impl Graph {
             return id;
         }
         let id = NodeId(u32::try_from(self.nodes.len()).expect("fewer than 2^32 nodes"));
+        let (mut axes, mut height) = (AxisSet::default(), 0);
+        for operand in op.operands() {
+            axes = axes.union(self.axes[operand.0 as usize]);
+            height = height.max(self.heights[operand.0 as usize]);
+        }
+        match op {
+            Op::Index(axis) => axes = axes.with(axis),
+            Op::Gather(gather) => axes = self.arrays.gather(gather).axes(),
+            Op::Sum(axis, _) => {
+                axes = axes.without(axis);
+                height = height.max(self.arrays.level(axis));
+            }
+            Op::Array(shape, _) => {
+                for &axis in self.arrays.shape(shape).iter() {
+                    axes = axes.without(axis);
+                }
+            }
+            _ => {}
+        }
+        self.axes.push(axes);
+        self.heights.push(height);
         self.nodes.push(op);
         self.index.insert(op, id);
         id
@@ -177,6 +218,31 @@ impl Graph {
     /// The operation of a node.
     pub fn op(&self, id: NodeId) -> Op {
         self.nodes[id.0 as usize]
+    }
+    /// The axes that a node's value varies along.
+    pub fn axes(&self, id: NodeId) -> AxisSet {
+        self.axes[id.0 as usize]
+    }
+    /// The highest level of the axes of sums in a node, 0 without one: the axis of a sum is of a higher level than
+    /// those of all sums inside it.
+    pub fn height(&self, id: NodeId) -> u8 {
+        self.heights[id.0 as usize]
+    }
+    /// Axes, maps and shapes that nodes name.
+    pub fn arrays(&self) -> &Tables {
+        &self.arrays
+    }
+    /// The same, to add to.
+    pub(super) fn arrays_mut(&mut self) -> &mut Tables {
+        &mut self.arrays
+    }
+    /// A graph without nodes that knows the same tables, axes, maps and shapes.
+    pub fn empty_like(&self) -> Self {
+        Self {
+            tables: self.tables.clone(),
+            arrays: self.arrays.clone(),
+            ..Self::default()
+        }
     }
     /// Number of nodes.
     pub fn len(&self) -> usize {

@@ -4,6 +4,7 @@
 //! derivatives are further nodes of the same graph ([`derivative`]).
 
 pub mod algebra;
+pub mod arrays;
 pub mod build;
 pub mod derivative;
 pub mod evaluate;
@@ -24,6 +25,8 @@ mod signal;
 mod switches;
 pub mod table;
 pub mod trace;
+mod transpose;
+pub mod unroll;
 
 pub use build::{ExperimentModel, Model, ObservableModel, StopTime, build};
 pub use derivative::{jacobian, jvp, second_order_vjp, vjp};

@@ -15,7 +15,6 @@
 //! So it is done once, to the nodes of f, before derivatives are taken: all forms of f then see the same f.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use super::graph::{Graph, NodeId, Op};
 
@@ -23,10 +22,7 @@ use super::graph::{Graph, NodeId, Op};
 pub fn share(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
     let live = graph.live(roots);
     let uses = Uses::of(graph, &live);
-    let mut new = Graph::new();
-    for table in graph.tables() {
-        new.add_table(Arc::clone(table));
-    }
+    let mut new = graph.empty_like();
     let mut renamed: HashMap<NodeId, NodeId> = HashMap::with_capacity(live.len());
     for &id in &live {
         let op = graph.op(id);
@@ -52,40 +48,12 @@ pub fn share(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
                     _ => new.neg(opposite),
                 }
             }
-            op => rebuilt(&mut new, op, |operand| renamed[&operand]),
+            op => new.rebuilt(op, |operand| renamed[&operand]),
         };
         renamed.insert(id, made);
     }
     let roots = roots.iter().map(|root| renamed[root]).collect();
     (new, roots)
-}
-
-/// The operation on renamed operands, simplified: signs move outwards anew.
-fn rebuilt(graph: &mut Graph, op: Op, name: impl Fn(NodeId) -> NodeId) -> NodeId {
-    match op {
-        Op::Constant(_) | Op::Input(_) => graph.intern(op),
-        Op::Add(a, b) => graph.add(name(a), name(b)),
-        Op::Sub(a, b) => graph.sub(name(a), name(b)),
-        Op::Mul(a, b) => graph.mul(name(a), name(b)),
-        Op::Div(a, b) => graph.div(name(a), name(b)),
-        Op::Neg(a) => graph.neg(name(a)),
-        Op::Powi(a, n) => graph.powi(name(a), n),
-        Op::Unary(function, a) => graph.unary(function, name(a)),
-        Op::Binary(function, a, b) => graph.binary(function, name(a), name(b)),
-        Op::Select {
-            comparison,
-            left,
-            right,
-            yes,
-            no,
-        } => graph.select(comparison, name(left), name(right), name(yes), name(no)),
-        Op::Table {
-            table,
-            order,
-            at,
-            place,
-        } => graph.table(table, order, name(at), name(place)),
-    }
 }
 
 /// What the live nodes have in common.

@@ -327,6 +327,8 @@ impl<'a, 'b> Emitter<'a, 'b> {
         match *op {
             Op::Constant(bits) => self.constant(f64::from_bits(bits)),
             Op::Input(input) => self.input(input),
+            // loops are compiled elsewhere (`mapped`)
+            Op::Index(_) | Op::Gather(_) | Op::Sum(..) | Op::Array(..) => self.constant(f64::NAN),
             Op::Add(..) => self.builder.ins().fadd(a, b),
             Op::Sub(..) => self.builder.ins().fsub(a, b),
             Op::Mul(..) => self.builder.ins().fmul(a, b),

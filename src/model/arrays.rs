@@ -1,0 +1,594 @@
+//! Arrays in the graph: axes, the maps from places on axes to elements, and the constructors of their nodes.
+//!
+//! An array is a stretch of an input, row by row. A node that reads elements by [`Op::Gather`] has one value for each
+//! place on its axes; [`Op::Sum`] adds its values along one axis; [`Op::Array`] writes them all. So one node stands for
+//! the loop, whatever its length: all rewrites, derivatives among them, cost the same for ten elements as for a million.
+//!
+//! An element outside an array is what the array's [`Edge`] says: the one at the other end, the last one, or nothing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::graph::{Graph, NodeId, Op};
+
+/// A range of places 0, 1, ..., named by its number in [`Tables`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Axis(pub u8);
+
+/// A map to elements, by its number in [`Tables`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GatherId(pub u32);
+
+/// A list of axes, by its number in [`Tables`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ShapeId(pub u32);
+
+/// Most axes of one graph: of each length there is one for each dimension, and one for each depth of sums.
+pub const MOST_AXES: usize = 64;
+
+/// A set of axes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub struct AxisSet(u64);
+
+impl AxisSet {
+    /// Whether it has none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+    /// Whether it has an axis.
+    pub fn contains(self, axis: Axis) -> bool {
+        self.0 >> axis.0 & 1 == 1
+    }
+    /// The set with an axis.
+    #[must_use]
+    pub fn with(self, axis: Axis) -> Self {
+        Self(self.0 | 1 << axis.0)
+    }
+    /// The set without an axis.
+    #[must_use]
+    pub fn without(self, axis: Axis) -> Self {
+        Self(self.0 & !(1 << axis.0))
+    }
+    /// Axes of either.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+    /// Those that are not in `other`.
+    #[must_use]
+    pub fn difference(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+    /// The axes, ascending.
+    pub fn iter(self) -> impl Iterator<Item = Axis> {
+        (0..MOST_AXES as u8)
+            .map(Axis)
+            .filter(move |&axis| self.contains(axis))
+    }
+}
+
+impl FromIterator<Axis> for AxisSet {
+    fn from_iter<I: IntoIterator<Item = Axis>>(axes: I) -> Self {
+        axes.into_iter().fold(Self::default(), Self::with)
+    }
+}
+
+/// What an axis serves as. Axes of one length and one use are the same axis, so that loops over them become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Use {
+    /// the so manieth dimension of arrays that are written
+    Dimension(u8),
+    /// the axis of a sum, of a higher level than those of the sums inside it
+    Sum(u8),
+    /// while expressions are read: a sum so deep inside others, not yet closed
+    Open(u8),
+}
+
+/// What stands outside an array.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Edge {
+    /// the array again: the element before the first is the last
+    Periodic,
+    /// the nearest element
+    Clamp,
+    /// 0
+    Zero,
+}
+
+/// Which element along one dimension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum At {
+    /// this one
+    Fixed(u32),
+    /// the place on an axis, moved
+    Along {
+        /// the axis
+        axis: Axis,
+        /// added to the place
+        shift: i32,
+        /// what stands outside
+        edge: Edge,
+    },
+}
+
+/// One dimension of a map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Dimension {
+    /// elements along it
+    pub extent: u32,
+    /// from one to the next in the input
+    pub stride: u32,
+    /// which
+    pub at: At,
+}
+
+/// A map from places on axes to an element of an array.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Gather {
+    /// the input that holds the array
+    pub group: u16,
+    /// where the array begins in it
+    pub base: u32,
+    /// the dimensions, slowest first
+    pub dimensions: Vec<Dimension>,
+}
+
+impl Gather {
+    /// The axes it depends on.
+    pub fn axes(&self) -> AxisSet {
+        self.dimensions.iter().filter_map(|d| d.at.axis()).collect()
+    }
+
+    /// The place of the element in the input; `None` where it is outside and 0.
+    pub fn place(&self, on: impl Fn(Axis) -> u32) -> Option<u32> {
+        let mut place = self.base;
+        for dimension in &self.dimensions {
+            place += dimension.stride * dimension.position(&on)?;
+        }
+        Some(place)
+    }
+
+    /// The place after the last that it may read.
+    pub fn end(&self) -> u32 {
+        let last = self.dimensions.iter().map(|d| (d.extent - 1) * d.stride);
+        self.base + last.sum::<u32>() + 1
+    }
+}
+
+impl Dimension {
+    /// The element along this dimension; `None` outside where that is 0.
+    pub fn position(&self, on: impl Fn(Axis) -> u32) -> Option<u32> {
+        match self.at {
+            At::Fixed(place) => Some(place),
+            At::Along { axis, shift, edge } => {
+                let (place, extent) = (
+                    i64::from(on(axis)) + i64::from(shift),
+                    i64::from(self.extent),
+                );
+                let inside = (0..extent).contains(&place);
+                let place = match edge {
+                    Edge::Periodic => place.rem_euclid(extent),
+                    Edge::Clamp => place.clamp(0, extent - 1),
+                    Edge::Zero if inside => place,
+                    Edge::Zero => return None,
+                };
+                u32::try_from(place).ok()
+            }
+        }
+    }
+}
+
+impl At {
+    /// The axis it follows.
+    pub fn axis(self) -> Option<Axis> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::Along { axis, .. } => Some(axis),
+        }
+    }
+}
+
+/// An array in an input: a stretch of it, row by row. A single number has no extents.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Block {
+    /// the input
+    pub group: u16,
+    /// where it begins
+    pub base: u32,
+    /// elements along each dimension
+    pub extents: Vec<u32>,
+}
+
+impl Block {
+    /// Number of elements.
+    pub fn len(&self) -> u32 {
+        self.extents.iter().product()
+    }
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// The strides, row by row.
+    pub fn strides(&self) -> Vec<u32> {
+        let mut strides = vec![1; self.extents.len()];
+        for k in (1..self.extents.len()).rev() {
+            strides[k - 1] = strides[k] * self.extents[k];
+        }
+        strides
+    }
+}
+
+/// What the nodes of a graph refer to by number.
+#[derive(Debug, Clone, Default)]
+pub struct Tables {
+    axes: Vec<(u32, Use)>,
+    gathers: Vec<Arc<Gather>>,
+    gather_index: HashMap<Arc<Gather>, GatherId>,
+    shapes: Vec<Arc<[Axis]>>,
+    shape_index: HashMap<Arc<[Axis]>, ShapeId>,
+    /// arrays among the inputs
+    blocks: Vec<Block>,
+}
+
+impl Tables {
+    /// Length of an axis.
+    pub fn extent(&self, axis: Axis) -> u32 {
+        self.axes[usize::from(axis.0)].0
+    }
+    /// The level of the axis of a sum, 0 for other axes.
+    pub fn level(&self, axis: Axis) -> u8 {
+        match self.axes[usize::from(axis.0)].1 {
+            Use::Sum(level) => level,
+            Use::Dimension(_) | Use::Open(_) => 0,
+        }
+    }
+    /// A map.
+    pub fn gather(&self, id: GatherId) -> &Arc<Gather> {
+        &self.gathers[id.0 as usize]
+    }
+    /// The axes of an array.
+    pub fn shape(&self, id: ShapeId) -> &Arc<[Axis]> {
+        &self.shapes[id.0 as usize]
+    }
+    /// Number of elements of a shape.
+    pub fn size(&self, id: ShapeId) -> usize {
+        let extents = self
+            .shape(id)
+            .iter()
+            .map(|&axis| self.extent(axis) as usize);
+        extents.product()
+    }
+    /// Whether there is any array.
+    pub fn is_empty(&self) -> bool {
+        self.axes.is_empty()
+    }
+    /// The arrays declared in an input.
+    pub fn blocks(&self, group: u16) -> impl Iterator<Item = &Block> {
+        self.blocks.iter().filter(move |block| block.group == group)
+    }
+}
+
+impl Graph {
+    /// The axis of a length and use; `None` where a graph has too many.
+    pub fn axis(&mut self, extent: u32, used: Use) -> Option<Axis> {
+        let axes = &mut self.arrays_mut().axes;
+        let known = axes.iter().position(|&axis| axis == (extent, used));
+        let place = known.unwrap_or(axes.len());
+        if place == MOST_AXES {
+            return None;
+        }
+        if known.is_none() {
+            axes.push((extent, used));
+        }
+        Some(Axis(place as u8))
+    }
+
+    /// Says that a stretch of an input is an array.
+    pub fn declare(&mut self, block: Block) {
+        let blocks = &mut self.arrays_mut().blocks;
+        if !blocks.contains(&block) {
+            blocks.push(block);
+        }
+    }
+
+    /// The place on an axis, from 1.
+    pub fn index(&mut self, axis: Axis) -> NodeId {
+        self.intern(Op::Index(axis))
+    }
+
+    /// An element of an array.
+    pub fn gather(&mut self, mut gather: Gather) -> NodeId {
+        for dimension in &mut gather.dimensions {
+            if let At::Along { axis, shift, edge } = &mut dimension.at {
+                let extent = self.arrays().extent(*axis);
+                let whole = *shift == 0 && extent <= dimension.extent;
+                match edge {
+                    // no place is outside: one name for such a map
+                    _ if whole => *edge = Edge::Periodic,
+                    Edge::Periodic => *shift %= dimension.extent as i32,
+                    Edge::Clamp | Edge::Zero => {}
+                }
+            }
+        }
+        let id = self.gather_id(gather);
+        self.intern(Op::Gather(id))
+    }
+
+    fn gather_id(&mut self, gather: Gather) -> GatherId {
+        let tables = self.arrays_mut();
+        if let Some(&id) = tables.gather_index.get(&gather) {
+            return id;
+        }
+        let id = GatherId(tables.gathers.len() as u32);
+        let gather = Arc::new(gather);
+        tables.gathers.push(Arc::clone(&gather));
+        tables.gather_index.insert(gather, id);
+        id
+    }
+
+    fn shape_id(&mut self, axes: &[Axis]) -> ShapeId {
+        let tables = self.arrays_mut();
+        if let Some(&id) = tables.shape_index.get(axes) {
+            return id;
+        }
+        let id = ShapeId(tables.shapes.len() as u32);
+        let axes: Arc<[Axis]> = axes.into();
+        tables.shapes.push(Arc::clone(&axes));
+        tables.shape_index.insert(axes, id);
+        id
+    }
+
+    /// All values of a node along axes; without axes the node itself.
+    pub fn array(&mut self, axes: &[Axis], values: NodeId) -> NodeId {
+        if axes.is_empty() {
+            return values;
+        }
+        let shape = self.shape_id(axes);
+        self.intern(Op::Array(shape, values))
+    }
+
+    /// How many numbers a root stands for.
+    pub fn size(&self, root: NodeId) -> usize {
+        match self.op(root) {
+            Op::Array(shape, _) => self.arrays().size(shape),
+            _ => 1,
+        }
+    }
+
+    /// How many numbers roots stand for.
+    pub fn total_size(&self, roots: &[NodeId]) -> usize {
+        roots.iter().map(|&root| self.size(root)).sum()
+    }
+
+    /// The elements of an array as they are, over the axes of their dimensions; of a single number, that.
+    pub fn whole(&mut self, block: &Block) -> Option<NodeId> {
+        if block.extents.is_empty() {
+            return Some(self.input(block.group, block.base));
+        }
+        let axes = self.dimension_axes(&block.extents)?;
+        let element = self.element(block, &axes);
+        Some(self.array(&axes, element))
+    }
+
+    /// The axes of the dimensions of an array of these extents.
+    pub fn dimension_axes(&mut self, extents: &[u32]) -> Option<Vec<Axis>> {
+        (0..)
+            .zip(extents)
+            .map(|(k, &extent)| self.axis(extent, Use::Dimension(k)))
+            .collect()
+    }
+
+    /// The element of an array at places on axes, one a dimension and as long.
+    pub fn element(&mut self, block: &Block, axes: &[Axis]) -> NodeId {
+        let at = axes.iter().map(|&axis| At::Along {
+            axis,
+            shift: 0,
+            edge: Edge::Periodic,
+        });
+        let at: Vec<At> = at.collect();
+        self.element_at(block, &at)
+    }
+
+    /// The element of an array at a place along each dimension.
+    pub fn element_at(&mut self, block: &Block, at: &[At]) -> NodeId {
+        let dimensions = block.extents.iter().zip(block.strides()).zip(at);
+        let dimensions = dimensions
+            .map(|((&extent, stride), &at)| Dimension { extent, stride, at })
+            .collect();
+        self.gather(Gather {
+            group: block.group,
+            base: block.base,
+            dimensions,
+        })
+    }
+
+    /// The nodes of an input of `length` numbers: single ones, and each declared array as a whole.
+    pub fn inputs(&mut self, group: u16, length: usize) -> Vec<NodeId> {
+        let mut blocks: Vec<Block> = self.arrays().blocks(group).cloned().collect();
+        blocks.sort_by_key(|block| block.base);
+        let mut nodes = Vec::new();
+        let mut next = 0_u32;
+        for block in blocks {
+            nodes.extend((next..block.base).map(|index| self.input(group, index)));
+            next = block.base + block.len();
+            nodes.extend(self.whole(&block));
+        }
+        nodes.extend((next..length as u32).map(|index| self.input(group, index)));
+        nodes
+    }
+
+    /// The nodes of an input that has a number for each of those that `roots` stand for.
+    pub fn inputs_like(&mut self, group: u16, roots: &[NodeId]) -> Vec<NodeId> {
+        let mut base = 0;
+        let mut nodes = Vec::with_capacity(roots.len());
+        for &root in roots {
+            let extents = match self.op(root) {
+                Op::Array(shape, _) => {
+                    let tables = self.arrays();
+                    tables
+                        .shape(shape)
+                        .iter()
+                        .map(|&a| tables.extent(a))
+                        .collect()
+                }
+                _ => Vec::new(),
+            };
+            let block = Block {
+                group,
+                base,
+                extents,
+            };
+            base += block.len();
+            nodes.extend(self.whole(&block));
+        }
+        nodes
+    }
+
+    /// The array that a root is the whole of, with its map.
+    pub fn variable(&self, root: NodeId) -> Option<Arc<Gather>> {
+        match self.op(root) {
+            Op::Array(_, values) => match self.op(values) {
+                Op::Gather(id) => Some(Arc::clone(self.arrays().gather(id))),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The sum of a node's values along an axis.
+    pub fn sum(&mut self, axis: Axis, values: NodeId) -> NodeId {
+        let extent = self.arrays().extent(axis);
+        if !self.axes(values).contains(axis) {
+            let count = self.constant(f64::from(extent));
+            return self.mul(count, values);
+        }
+        // one name for the axis of equal sums: the lowest that is neither free in the terms nor below a sum inside
+        let others = self.axes(values).without(axis);
+        let mut level = self.height(values) + 1;
+        let mut bound = axis;
+        while let Some(next) = self.axis(extent, Use::Sum(level)) {
+            if !others.contains(next) {
+                bound = next;
+                break;
+            }
+            level += 1;
+        }
+        let values = self.substitute(
+            values,
+            axis,
+            At::Along {
+                axis: bound,
+                shift: 0,
+                edge: Edge::Periodic,
+            },
+        );
+        self.intern(Op::Sum(bound, values))
+    }
+
+    /// The sum along several axes.
+    pub fn sum_over(&mut self, axes: AxisSet, values: NodeId) -> NodeId {
+        axes.iter().fold(values, |sum, axis| self.sum(axis, sum))
+    }
+
+    /// A node with another place put in place of that on an axis. A moved place is taken to be inside the old axis;
+    /// what comes out where it is not means nothing.
+    pub fn substitute(&mut self, node: NodeId, axis: Axis, at: At) -> NodeId {
+        if matches!(at, At::Along { axis: to, shift: 0, .. } if to == axis) {
+            return node;
+        }
+        let touched: Vec<NodeId> = self
+            .live(&[node])
+            .into_iter()
+            .filter(|&id| self.axes(id).contains(axis))
+            .collect();
+        let mut renamed: HashMap<NodeId, NodeId> = HashMap::with_capacity(touched.len());
+        for id in touched {
+            let new = match self.op(id) {
+                Op::Index(_) => self.index_at(at),
+                Op::Gather(gather) => {
+                    let mut gather = Gather::clone(self.arrays().gather(gather));
+                    let moved = gather.dimensions.iter_mut().try_for_each(|dimension| {
+                        dimension.at = dimension.after(axis, at)?;
+                        Some(())
+                    });
+                    match moved {
+                        Some(()) => self.gather(gather),
+                        None => self.constant(0.0),
+                    }
+                }
+                op => self.rebuilt(op, |operand| {
+                    renamed.get(&operand).copied().unwrap_or(operand)
+                }),
+            };
+            renamed.insert(id, new);
+        }
+        renamed.get(&node).copied().unwrap_or(node)
+    }
+
+    /// A place as a number, from 1.
+    fn index_at(&mut self, at: At) -> NodeId {
+        match at {
+            At::Fixed(place) => self.constant(f64::from(place) + 1.0),
+            At::Along { axis, shift, .. } => {
+                let index = self.index(axis);
+                let shift = self.constant(f64::from(shift));
+                self.add(index, shift)
+            }
+        }
+    }
+
+    /// An operation on renamed operands, simplified.
+    pub(super) fn rebuilt(&mut self, op: Op, name: impl Fn(NodeId) -> NodeId) -> NodeId {
+        match op {
+            Op::Constant(_) | Op::Input(_) | Op::Index(_) | Op::Gather(_) => self.intern(op),
+            Op::Add(a, b) => self.add(name(a), name(b)),
+            Op::Sub(a, b) => self.sub(name(a), name(b)),
+            Op::Mul(a, b) => self.mul(name(a), name(b)),
+            Op::Div(a, b) => self.div(name(a), name(b)),
+            Op::Neg(a) => self.neg(name(a)),
+            Op::Powi(a, n) => self.powi(name(a), n),
+            Op::Unary(function, a) => self.unary(function, name(a)),
+            Op::Binary(function, a, b) => self.binary(function, name(a), name(b)),
+            Op::Select {
+                comparison,
+                left,
+                right,
+                yes,
+                no,
+            } => self.select(comparison, name(left), name(right), name(yes), name(no)),
+            Op::Table {
+                table,
+                order,
+                at,
+                place,
+            } => self.table(table, order, name(at), name(place)),
+            Op::Sum(axis, values) => self.sum(axis, name(values)),
+            Op::Array(shape, values) => self.intern(Op::Array(shape, name(values))),
+        }
+    }
+}
+
+impl Dimension {
+    /// Its place where that on `axis` is `at`; `None` where that is outside, and the element 0.
+    fn after(&self, axis: Axis, at: At) -> Option<At> {
+        match self.at {
+            At::Along {
+                axis: own,
+                shift,
+                edge,
+            } if own == axis => match at {
+                At::Fixed(place) => self.position(|_| place).map(At::Fixed),
+                At::Along {
+                    axis,
+                    shift: further,
+                    ..
+                } => Some(At::Along {
+                    axis,
+                    shift: shift + further,
+                    edge,
+                }),
+            },
+            other => Some(other),
+        }
+    }
+}

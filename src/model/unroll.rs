@@ -1,0 +1,150 @@
+//! Arrays written out element by element: the same numbers by the same operations, one node each.
+//!
+//! For few elements straight-line code is faster than loops, and every part of the house takes it.
+
+use std::collections::HashMap;
+
+use super::arrays::Axis;
+use super::graph::{Graph, InputId, NodeId, Op};
+
+impl Graph {
+    /// Whether what `roots` are computed from has arrays.
+    pub fn has_arrays(&self, roots: &[NodeId]) -> bool {
+        !self.arrays().is_empty()
+            && self.live(roots).into_iter().any(|id| {
+                matches!(
+                    self.op(id),
+                    Op::Array(..) | Op::Gather(_) | Op::Sum(..) | Op::Index(_)
+                )
+            })
+    }
+
+    /// About how many operations there are once arrays are written out: each node counts once for each place on its
+    /// axes.
+    pub fn unrolled_size(&self, roots: &[NodeId]) -> usize {
+        let live = self.live(roots);
+        let places = |id: NodeId| -> usize {
+            let extent = |axis| self.arrays().extent(axis) as usize;
+            match self.op(id) {
+                Op::Constant(_) | Op::Input(_) | Op::Index(_) | Op::Gather(_) | Op::Array(..) => 0,
+                Op::Sum(axis, _) => self.axes(id).with(axis).iter().map(extent).product(),
+                _ => self.axes(id).iter().map(extent).product(),
+            }
+        };
+        live.into_iter().map(places).fold(0, usize::saturating_add)
+    }
+}
+
+/// A graph without arrays, and a root in it for each number that `roots` stand for.
+pub fn unroll(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
+    let mut unrolling = Unrolling {
+        from: graph,
+        to: {
+            let mut to = Graph::new();
+            for table in graph.tables() {
+                to.add_table(std::sync::Arc::clone(table));
+            }
+            to
+        },
+        known: HashMap::new(),
+        places: vec![0; super::arrays::MOST_AXES],
+    };
+    let mut made = Vec::with_capacity(graph.total_size(roots));
+    for &root in roots {
+        match graph.op(root) {
+            Op::Array(shape, values) => {
+                let axes = graph.arrays().shape(shape).to_vec();
+                let extents: Vec<u32> = axes.iter().map(|&a| graph.arrays().extent(a)).collect();
+                for k in 0..graph.arrays().size(shape) {
+                    let mut rest = k;
+                    for (&axis, &extent) in axes.iter().zip(&extents).rev() {
+                        unrolling.places[usize::from(axis.0)] = (rest % extent as usize) as u32;
+                        rest /= extent as usize;
+                    }
+                    made.push(unrolling.at(values));
+                }
+            }
+            _ => made.push(unrolling.at(root)),
+        }
+    }
+    (unrolling.to, made)
+}
+
+struct Unrolling<'a> {
+    from: &'a Graph,
+    to: Graph,
+    /// by node and the places on its axes
+    known: HashMap<(NodeId, Vec<u32>), NodeId>,
+    places: Vec<u32>,
+}
+
+impl Unrolling<'_> {
+    fn place(&self, axis: Axis) -> u32 {
+        self.places[usize::from(axis.0)]
+    }
+
+    fn key(&self, id: NodeId) -> (NodeId, Vec<u32>) {
+        let axes = self.from.axes(id).iter();
+        (id, axes.map(|axis| self.place(axis)).collect())
+    }
+
+    /// The node at the present places: what it needs first, on an explicit stack but for sums.
+    fn at(&mut self, root: NodeId) -> NodeId {
+        let mut stack = vec![root];
+        while let Some(&id) = stack.last() {
+            let key = self.key(id);
+            if self.known.contains_key(&key) {
+                stack.pop();
+                continue;
+            }
+            let op = self.from.op(id);
+            let new = match op {
+                Op::Index(axis) => {
+                    let place = f64::from(self.place(axis)) + 1.0;
+                    self.to.constant(place)
+                }
+                Op::Gather(gather) => {
+                    let gather = self.from.arrays().gather(gather);
+                    match gather.place(|axis| self.place(axis)) {
+                        Some(index) => self.to.intern(Op::Input(InputId {
+                            group: gather.group,
+                            index,
+                        })),
+                        None => self.to.constant(0.0),
+                    }
+                }
+                Op::Sum(axis, values) => self.sum(axis, values),
+                op => {
+                    let missing: Vec<NodeId> = op
+                        .operands()
+                        .filter(|&operand| !self.known.contains_key(&self.key(operand)))
+                        .collect();
+                    if !missing.is_empty() {
+                        stack.extend(missing);
+                        continue;
+                    }
+                    let operands: HashMap<NodeId, NodeId> = op
+                        .operands()
+                        .map(|operand| (operand, self.known[&self.key(operand)]))
+                        .collect();
+                    self.to.rebuilt(op, |operand| operands[&operand])
+                }
+            };
+            self.known.insert(key, new);
+            stack.pop();
+        }
+        self.known[&self.key(root)]
+    }
+
+    fn sum(&mut self, axis: Axis, values: NodeId) -> NodeId {
+        let before = self.place(axis);
+        let mut sum = self.to.constant(0.0);
+        for place in 0..self.from.arrays().extent(axis) {
+            self.places[usize::from(axis.0)] = place;
+            let term = self.at(values);
+            sum = self.to.add(sum, term);
+        }
+        self.places[usize::from(axis.0)] = before;
+        sum
+    }
+}
