@@ -12,7 +12,7 @@
 //! Nothing is scattered; each element is written once, and the loop over j is as parallel as that over i.
 
 use super::arrays::{At, Axis, Dimension, Edge, Gather};
-use super::graph::{Graph, NodeId, Op};
+use super::graph::{Binary, Graph, NodeId, Op};
 use costate_solvers::Comparison;
 
 /// Whether two maps read the same array.
@@ -337,13 +337,13 @@ fn moved(graph: &mut Graph, put: At, shift: i32, edge: Edge, extent: u32) -> Nod
         // outside, it agrees with no j
         Edge::Zero => place,
         Edge::Clamp => {
-            let place = graph.binary(super::graph::Binary::Max, place, one);
-            graph.binary(super::graph::Binary::Min, place, last)
+            let place = graph.binary(Binary::Max, place, one);
+            graph.binary(Binary::Min, place, last)
         }
         Edge::Periodic => {
-            let (up, down) = (graph.add(place, last), graph.sub(place, last));
-            let high = graph.select(Comparison::Greater, place, last, down, place);
-            graph.select(Comparison::Less, place, one, up, high)
+            let from_zero = graph.sub(place, one);
+            let round = graph.binary(Binary::Mod, from_zero, last);
+            graph.add(round, one)
         }
     }
 }
