@@ -28,12 +28,9 @@ use super::function::{Backend, Function, Output, Scratch};
 use super::reinterpret::{numbers, numbers_mut};
 use super::rename::Copy;
 use crate::model::graph::{
-    FIRST_EXTRA, Graph, InputId, NodeId, Op, PARAMETERS, SECOND_EXTRA, STATES, TIME,
+    FIRST_EXTRA, Graph, NodeId, Op, PARAMETERS, SECOND_EXTRA, STATES, THIRD_EXTRA, TIME,
 };
 use crate::model::{jvp, second_order_vjp, vjp};
-
-/// The group that holds the number s of second-order products.
-const THIRD_EXTRA: u16 = 5;
 
 /// Operations above which a dual program is interpreted rather than compiled.
 const LONGEST_DUAL: usize = 4000;
@@ -209,7 +206,7 @@ impl Derived {
 
     /// Number of entries of y.
     pub fn len(&self) -> usize {
-        self.nodes.len()
+        self.graph.total_size(&self.nodes)
     }
 
     /// Whether y has no entry.
@@ -352,18 +349,11 @@ impl Derived {
         Function::new(graph, outputs, backend).ok()
     }
 
-    /// The graph with t, x, p, and the nodes of an input array added to it.
-    fn inputs(graph: &mut Graph, group: u16, length: usize) -> Vec<NodeId> {
-        (0..length as u32)
-            .map(|index| graph.intern(Op::Input(InputId { group, index })))
-            .collect()
-    }
-
     fn make_vjp(&self) -> Option<Function> {
         let mut graph = (*self.graph).clone();
-        let w = Self::inputs(&mut graph, FIRST_EXTRA, self.len());
-        let x = Self::inputs(&mut graph, STATES, self.sizes.states);
-        let p = Self::inputs(&mut graph, PARAMETERS, self.sizes.parameters);
+        let w = graph.inputs_like(FIRST_EXTRA, &self.nodes);
+        let x = graph.inputs(STATES, self.sizes.states);
+        let p = graph.inputs(PARAMETERS, self.sizes.parameters);
         let mut x_bar = vjp(&mut graph, &self.nodes, &w, &[&x[..], &p].concat());
         let p_bar = x_bar.split_off(x.len());
         self.compile(
@@ -374,20 +364,20 @@ impl Derived {
 
     fn make_time_vjp(&self) -> Option<Function> {
         let mut graph = (*self.graph).clone();
-        let w = Self::inputs(&mut graph, FIRST_EXTRA, self.len());
-        let t = Self::inputs(&mut graph, TIME, 1);
+        let w = graph.inputs_like(FIRST_EXTRA, &self.nodes);
+        let t = graph.inputs(TIME, 1);
         let t_bar = vjp(&mut graph, &self.nodes, &w, &t);
         self.compile(&graph, &[Output::store(t_bar)])
     }
 
     fn make_second_order(&self, in_time: bool) -> Option<Function> {
         let mut graph = (*self.graph).clone();
-        let v = Self::inputs(&mut graph, FIRST_EXTRA, self.sizes.states);
-        let w = Self::inputs(&mut graph, SECOND_EXTRA, self.len());
-        let s = Self::inputs(&mut graph, THIRD_EXTRA, 1);
-        let t = Self::inputs(&mut graph, TIME, 1);
-        let x = Self::inputs(&mut graph, STATES, self.sizes.states);
-        let p = Self::inputs(&mut graph, PARAMETERS, self.sizes.parameters);
+        let x = graph.inputs(STATES, self.sizes.states);
+        let v = graph.inputs_like(FIRST_EXTRA, &x);
+        let w = graph.inputs_like(SECOND_EXTRA, &self.nodes);
+        let s = graph.inputs(THIRD_EXTRA, 1);
+        let t = graph.inputs(TIME, 1);
+        let p = graph.inputs(PARAMETERS, self.sizes.parameters);
         let seeds: Vec<_> = x
             .iter()
             .copied()
@@ -412,8 +402,8 @@ impl Derived {
         if self.backend == Backend::Interpreter || shortest * (directions + 1) > 3 * LONGEST_DUAL {
             return None;
         }
-        let (graph, outputs) = interleaved(&self.graph, &self.nodes, directions)?;
-        let function = Function::new(&graph, &[Output::store(outputs)], Backend::Auto).ok()?;
+        let (graph, output) = interleaved(&self.graph, &self.nodes, directions)?;
+        let function = Function::new(&graph, &[output], Backend::Auto).ok()?;
         function.is_native().then_some(function)
     }
 }
@@ -429,37 +419,39 @@ fn made(
         .ok_or(CallError::NotCompiled)
 }
 
-/// The graph of values and tangents over interleaved inputs, and the entries `y_0, dy_0/d1, ..., y_1, ...`;
-/// `None` where it grows longer than is worth compiling.
-fn interleaved(graph: &Graph, nodes: &[NodeId], directions: usize) -> Option<(Graph, Vec<NodeId>)> {
+/// The graph of values and tangents over interleaved inputs, and the output `y_0, dy_0/d1, ..., y_1, ...`; `None`
+/// where it grows longer than is worth compiling.
+fn interleaved(graph: &Graph, nodes: &[NodeId], directions: usize) -> Option<(Graph, Output)> {
     let stride = u32::try_from(directions + 1).ok()?;
-    let copy = Copy::new(graph, nodes, |InputId { group, index }| {
-        let index = index.checked_mul(stride)?;
-        Some(InputId { group, index })
-    })?;
+    let copy = Copy::new(graph, nodes, stride)?;
     let values: Vec<NodeId> = nodes.iter().map(|&id| copy.name(id)).collect();
     let mut dual = copy.graph;
     // the middle of the stretch carries no derivative
     let mut variables = copy.inputs;
-    variables.retain(|(_, input)| input.group != TIME || input.index == 0);
-    let mut tangents = Vec::with_capacity(directions);
+    variables.retain(|&node| match dual.op(node) {
+        Op::Input(input) => input.group != TIME || input.index == 0,
+        _ => true,
+    });
+    let mut output = Output {
+        stride,
+        ..Output::store(values.clone())
+    };
+    let mut places = output.bases(&dual);
     for direction in 1..stride {
         let seeds: Vec<(NodeId, NodeId)> = variables
             .iter()
-            .map(|&(node, InputId { group, index })| {
-                let index = index + direction;
-                (node, dual.intern(Op::Input(InputId { group, index })))
-            })
+            .map(|&node| (node, dual.beside(node, direction)))
             .collect();
-        tangents.push(jvp(&mut dual, &values, &seeds));
+        output.nodes.extend(jvp(&mut dual, &values, &seeds));
+        places.extend_from_within(..values.len());
+        let own = places.len() - values.len();
+        places[own..]
+            .iter_mut()
+            .for_each(|place| *place += direction);
         if dual.len() > LONGEST_DUAL {
             return None;
         }
     }
-    let mut outputs = Vec::with_capacity(values.len() * stride as usize);
-    for (k, &value) in values.iter().enumerate() {
-        outputs.push(value);
-        outputs.extend(tangents.iter().map(|tangent| tangent[k]));
-    }
-    Some((dual, outputs))
+    output.places = Some(places);
+    Some((dual, output))
 }

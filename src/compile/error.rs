@@ -39,6 +39,14 @@ pub enum CompileError {
         /// arrays a call can pass
         most: usize,
     },
+    /// Loops, those of sums among them, are nested too deeply.
+    #[error("{loops} loops inside each other, of which there may be {most}")]
+    TooManyLoops {
+        /// loops asked for
+        loops: usize,
+        /// loops there may be
+        most: usize,
+    },
     /// An input is read that lies outside the arrays the function is called with.
     #[error("input {index} of group {group} is used, which holds {given}")]
     InputOutOfRange {

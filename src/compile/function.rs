@@ -10,6 +10,7 @@ use costate_solvers::Scalar;
 
 use super::error::{CallError, CompileError};
 use super::interpreter::Interpreter;
+use super::mapped::Mapped;
 use super::native::{self, NativeCode};
 use super::program::Program;
 use crate::model::graph::{Graph, NodeId};
@@ -18,12 +19,16 @@ use crate::model::graph::{Graph, NodeId};
 pub const MAX_ARRAYS: usize = 8;
 
 /// An output array of a function.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
-    /// the node of each place
+    /// its roots
     pub nodes: Vec<NodeId>,
     /// add the values to the array instead of storing them
     pub accumulate: bool,
+    /// the place of each root's first number; `None`: one root follows the other
+    pub places: Option<Vec<u32>>,
+    /// from one number of a root to its next
+    pub stride: u32,
 }
 
 impl Output {
@@ -32,14 +37,43 @@ impl Output {
         Self {
             nodes,
             accumulate: false,
+            places: None,
+            stride: 1,
         }
     }
     /// An array to whose places the values are added.
     pub fn accumulate(nodes: Vec<NodeId>) -> Self {
         Self {
-            nodes,
             accumulate: true,
+            ..Self::store(nodes)
         }
+    }
+    /// The place of each root's first number.
+    pub(super) fn bases(&self, graph: &Graph) -> Vec<u32> {
+        match &self.places {
+            Some(places) => places.clone(),
+            None => {
+                let mut next = 0;
+                let base = |&node: &NodeId| {
+                    let base = next;
+                    next += graph.size(node) as u32 * self.stride;
+                    base
+                };
+                self.nodes.iter().map(base).collect()
+            }
+        }
+    }
+    /// How long the array must be.
+    pub(super) fn length(&self, graph: &Graph) -> usize {
+        let ends = self
+            .nodes
+            .iter()
+            .zip(self.bases(graph))
+            .map(|(&node, base)| {
+                let steps = graph.size(node).saturating_sub(1) * self.stride as usize;
+                base as usize + steps + 1
+            });
+        ends.max().unwrap_or(0)
     }
 }
 
@@ -62,6 +96,8 @@ pub struct Scratch {
     pub(super) registers: Vec<f64>,
     /// values that native code carries from one of its chunks to a later one
     pub(super) spill: Vec<f64>,
+    /// numbers that the stages of a function with arrays leave for each other
+    pub(super) shared: Vec<f64>,
 }
 
 /// Code that computes output arrays from input arrays. `Send + Sync`; cheap to share in an [`Arc`](std::sync::Arc).
@@ -72,11 +108,28 @@ pub struct Function {
     program: Program,
     /// made when first run: a function in native code often never needs it
     interpreter: OnceLock<Interpreter>,
+    /// what runs in place of all that where there are arrays
+    mapped: Option<Box<Mapped>>,
 }
 
 impl Function {
     /// Compiles the outputs of a graph.
     pub fn new(graph: &Graph, outputs: &[Output], backend: Backend) -> Result<Self, CompileError> {
+        let roots: Vec<NodeId> = outputs
+            .iter()
+            .flat_map(|o| o.nodes.iter().copied())
+            .collect();
+        let bad = roots.iter().find(|root| root.0 as usize >= graph.len());
+        if bad.is_none() && graph.has_arrays(&roots) {
+            let (mapped, lengths) = Mapped::new(graph, outputs, backend)?;
+            return Ok(Self {
+                lengths,
+                native: None,
+                program: Program::new(graph, &[])?,
+                interpreter: OnceLock::new(),
+                mapped: Some(Box::new(mapped)),
+            });
+        }
         let program = Program::new(graph, outputs)?;
         let native = match backend {
             Backend::Interpreter => None,
@@ -88,17 +141,24 @@ impl Function {
             native,
             program,
             interpreter: OnceLock::new(),
+            mapped: None,
         })
     }
 
     /// Whether calls run native code.
     pub fn is_native(&self) -> bool {
-        self.native.is_some()
+        match &self.mapped {
+            Some(mapped) => mapped.is_native(),
+            None => self.native.is_some(),
+        }
     }
 
     /// Number of operations, inputs and constants among them.
     pub fn operations(&self) -> usize {
-        self.program.ops.len()
+        match &self.mapped {
+            Some(mapped) => mapped.operations(),
+            None => self.program.ops.len(),
+        }
     }
 
     /// Shortest allowed lengths of the input arrays, and of the output arrays.
@@ -111,9 +171,10 @@ impl Function {
 
     /// Makes `scratch` large enough that no call of this function grows it.
     pub fn prepare(&self, scratch: &mut Scratch) {
-        match &self.native {
-            Some(code) => grow(&mut scratch.spill, code.spill_slots()),
-            None => grow(&mut scratch.registers, self.interpreter().registers()),
+        match (&self.native, &self.mapped) {
+            (_, Some(mapped)) => mapped.prepare(scratch),
+            (Some(code), _) => grow(&mut scratch.spill, code.spill_slots()),
+            (None, None) => grow(&mut scratch.registers, self.interpreter().registers()),
         }
     }
 
@@ -129,9 +190,13 @@ impl Function {
             Some(code) => code.call(inputs, outputs, &mut scratch.spill),
             None => {
                 let fits = self.lengths.fit(inputs, outputs);
-                if fits {
-                    self.interpreter()
-                        .evaluate(inputs, outputs, &mut scratch.registers);
+                match &self.mapped {
+                    _ if !fits => {}
+                    Some(mapped) => mapped.call(inputs, outputs, scratch),
+                    None => {
+                        let registers = &mut scratch.registers;
+                        self.interpreter().evaluate(inputs, outputs, registers);
+                    }
                 }
                 fits
             }
@@ -153,7 +218,10 @@ impl Function {
         if !self.lengths.fit(inputs, outputs) {
             return Err(self.lengths.misfit(inputs, outputs));
         }
-        self.interpreter().evaluate(inputs, outputs, registers);
+        match &self.mapped {
+            Some(mapped) => mapped.evaluate(inputs, outputs, registers),
+            None => self.interpreter().evaluate(inputs, outputs, registers),
+        }
         Ok(())
     }
 

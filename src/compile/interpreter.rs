@@ -93,7 +93,7 @@ impl Interpreter {
         for instruction in &self.instructions {
             match *instruction {
                 Instruction::Compute { to, ref op } => {
-                    r[to as usize] = self.compute(op, inputs, r);
+                    r[to as usize] = compute(op, inputs, r, &self.tables);
                 }
                 Instruction::Store { from, array, index } => {
                     outputs[array as usize][index as usize] = r[from as usize];
@@ -104,37 +104,43 @@ impl Interpreter {
             }
         }
     }
+}
 
-    #[inline(always)]
-    fn compute<S: Scalar>(&self, op: &Op, inputs: &[&[S]], r: &[S]) -> S {
-        let get = |id: NodeId| r[id.0 as usize];
-        match *op {
-            Op::Constant(bits) => S::from(f64::from_bits(bits)),
-            Op::Input(input) => inputs[usize::from(input.group)][input.index as usize],
-            Op::Add(a, b) => get(a) + get(b),
-            Op::Sub(a, b) => get(a) - get(b),
-            Op::Mul(a, b) => get(a) * get(b),
-            Op::Div(a, b) => get(a) / get(b),
-            Op::Neg(a) => -get(a),
-            Op::Powi(a, n) => get(a).powi(n),
-            Op::Unary(f, a) => apply_unary(f, get(a)),
-            Op::Binary(f, a, b) => apply_binary(f, get(a), get(b)),
-            Op::Select {
-                comparison,
-                left,
-                right,
-                yes,
-                no,
-            } => S::select(comparison, get(left), get(right), get(yes), get(no)),
-            Op::Table {
-                table,
-                order,
-                at,
-                place,
-            } => self.tables[table as usize].evaluate(order, get(at), get(place).value()),
-            // loops are run elsewhere (`mapped`)
-            Op::Index(_) | Op::Gather(_) | Op::Sum(..) | Op::Array(..) => S::from(f64::NAN),
-        }
+/// The value of an operation whose operands are registers.
+#[inline(always)]
+pub(super) fn compute<S: Scalar>(
+    op: &Op,
+    inputs: &[&[S]],
+    r: &[S],
+    tables: &[Arc<PiecewisePolynomial>],
+) -> S {
+    let get = |id: NodeId| r[id.0 as usize];
+    match *op {
+        Op::Constant(bits) => S::from(f64::from_bits(bits)),
+        Op::Input(input) => inputs[usize::from(input.group)][input.index as usize],
+        Op::Add(a, b) => get(a) + get(b),
+        Op::Sub(a, b) => get(a) - get(b),
+        Op::Mul(a, b) => get(a) * get(b),
+        Op::Div(a, b) => get(a) / get(b),
+        Op::Neg(a) => -get(a),
+        Op::Powi(a, n) => get(a).powi(n),
+        Op::Unary(f, a) => apply_unary(f, get(a)),
+        Op::Binary(f, a, b) => apply_binary(f, get(a), get(b)),
+        Op::Select {
+            comparison,
+            left,
+            right,
+            yes,
+            no,
+        } => S::select(comparison, get(left), get(right), get(yes), get(no)),
+        Op::Table {
+            table,
+            order,
+            at,
+            place,
+        } => tables[table as usize].evaluate(order, get(at), get(place).value()),
+        // run in loops (`mapped`)
+        Op::Index(_) | Op::Gather(_) | Op::Sum(..) | Op::Array(..) => S::from(f64::NAN),
     }
 }
 

@@ -7,6 +7,8 @@
 //!                                                  \----(Cranelift)----> native code   f64
 //! ```
 //!
+//! Outputs that hold arrays are loops ([`mod@mapped`]), interpreted or compiled likewise.
+//!
 //! Both ends carry out the same operations in the same order of association, without fused multiply-adds,
 //! and call the very same functions of the mathematical library, so that they agree to the last bit.
 
@@ -15,6 +17,7 @@ pub mod error;
 mod explicit_step;
 pub mod function;
 mod interpreter;
+mod mapped;
 mod native;
 mod program;
 mod reinterpret;

@@ -12,20 +12,23 @@
 //! instructions. Sign and payload of a NaN are not specified, here or in Rust.
 //!
 //! Here the code is kept and called; [`mod@plan`] cuts it into chunks, [`mod@lanes`] finds operations to run two at a
-//! time, [`emit`] writes them.
+//! time, [`emit`] writes them, operation by operation
+//! (`operations`); [`mod@loops`] writes loops over arrays.
 
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use cranelift_codegen::Context;
+use cranelift_codegen::ir;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::FunctionBuilderContext;
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{Module, default_libcall_names};
 
-use self::emit::{Emitter, UnaryFunction, ceil, floor};
+use self::emit::Emitter;
+use self::operations::{UnaryFunction, ceil, floor};
 use self::plan::Plan;
 use super::error::CompileError;
 use super::function::{Lengths, MAX_ARRAYS, grow};
@@ -34,6 +37,8 @@ use crate::model::table::PiecewisePolynomial;
 
 mod emit;
 mod lanes;
+pub(super) mod loops;
+mod operations;
 mod plan;
 
 /// Programs above this many operations are compiled by the fast, single-pass code generator.
@@ -183,39 +188,12 @@ pub(super) fn compile(program: &Program) -> Result<NativeCode, CompileError> {
     } else {
         &generators.optimizing
     };
-    let mut builder = JITBuilder::with_isa(isa.clone(), default_libcall_names());
-    // called on processors that cannot round in one instruction
-    builder.symbol("floor", floor as UnaryFunction as *const u8);
-    builder.symbol("ceil", ceil as UnaryFunction as *const u8);
-    // owned from the start: the memory is freed whichever way this function is left
-    let mut memory = CodeMemory(Mutex::new(Some(JITModule::new(builder))));
-    let module = memory.module().ok_or_else(|| refused("no module"))?;
-    let mut context = Context::new();
-    let mut builder_context = FunctionBuilderContext::new();
-    let mut ids = Vec::with_capacity(plan.starts.len());
-    for chunk in 0..plan.starts.len() - 1 {
-        context.clear();
-        Emitter::emit(
-            program,
-            &plan,
-            chunk,
-            isa,
-            &mut context.func,
-            &mut builder_context,
-        );
-        let id = module
-            .declare_anonymous_function(&context.func.signature)
-            .map_err(refused)?;
-        module
-            .define_function(id, &mut context)
-            .map_err(|error| refused(format!("{error:?}")))?;
-        ids.push(id);
-    }
-    module.finalize_definitions().map_err(refused)?;
-    let chunks = ids
+    let (addresses, memory) = generate(isa, plan.starts.len() - 1, |chunk, function, context| {
+        Emitter::emit(program, &plan, chunk, isa, function, context);
+    })?;
+    let chunks = addresses
         .into_iter()
-        .map(|id| {
-            let address = module.get_finalized_function(id);
+        .map(|address| {
             // SAFETY: the address is that of a finalized function generated with the signature of `Chunk` in the
             // platform's C calling convention.
             unsafe { std::mem::transmute::<*const u8, Chunk>(address) }
@@ -228,4 +206,36 @@ pub(super) fn compile(program: &Program) -> Result<NativeCode, CompileError> {
         _tables: program.tables.clone().into(),
         _memory: memory,
     })
+}
+
+/// Addresses of functions, written by `emit` one by one, and the memory that holds them.
+fn generate(
+    isa: &OwnedTargetIsa,
+    count: usize,
+    mut emit: impl FnMut(usize, &mut ir::Function, &mut FunctionBuilderContext),
+) -> Result<(Vec<*const u8>, CodeMemory), CompileError> {
+    let mut builder = JITBuilder::with_isa(isa.clone(), default_libcall_names());
+    // called on processors that cannot round in one instruction
+    builder.symbol("floor", floor as UnaryFunction as *const u8);
+    builder.symbol("ceil", ceil as UnaryFunction as *const u8);
+    // owned from the start: the memory is freed whichever way this function is left
+    let mut memory = CodeMemory(Mutex::new(Some(JITModule::new(builder))));
+    let module = memory.module().ok_or_else(|| refused("no module"))?;
+    let mut context = Context::new();
+    let mut builder_context = FunctionBuilderContext::new();
+    let mut ids = Vec::with_capacity(count);
+    for number in 0..count {
+        context.clear();
+        emit(number, &mut context.func, &mut builder_context);
+        let id = module
+            .declare_anonymous_function(&context.func.signature)
+            .map_err(refused)?;
+        module
+            .define_function(id, &mut context)
+            .map_err(|error| refused(format!("{error:?}")))?;
+        ids.push(id);
+    }
+    module.finalize_definitions().map_err(refused)?;
+    let addresses = ids.into_iter().map(|id| module.get_finalized_function(id));
+    Ok((addresses.collect(), memory))
 }

@@ -92,10 +92,14 @@ impl Program {
             stores: Vec::new(),
             tables: graph.tables().to_vec(),
             input_lengths: Vec::new(),
-            output_lengths: outputs.iter().map(|output| output.nodes.len()).collect(),
+            output_lengths: outputs.iter().map(|output| output.length(graph)).collect(),
         };
         for (array, output) in outputs.iter().enumerate() {
-            for (index, &node) in output.nodes.iter().enumerate() {
+            for (k, &node) in output.nodes.iter().enumerate() {
+                let index = match &output.places {
+                    Some(places) => places[k],
+                    None => k as u32 * output.stride,
+                };
                 if node.0 as usize >= graph.len() {
                     return Err(CompileError::NodeOutOfRange {
                         node: node.0,
@@ -112,7 +116,7 @@ impl Program {
                 program.stores.push(Store {
                     value: places[node.0 as usize],
                     array: array as u32,
-                    index: index as u32,
+                    index,
                     accumulate: output.accumulate,
                 });
             }

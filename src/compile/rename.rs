@@ -3,26 +3,22 @@
 use std::collections::HashMap;
 
 use super::program::with_operands;
+use crate::model::arrays::Gather;
 use crate::model::graph::{Graph, InputId, NodeId, Op};
 
-/// A copy of what some nodes are computed from.
+/// A copy of what some nodes are computed from, whose inputs stand `stride` numbers apart.
 pub(super) struct Copy {
     /// the copy
     pub graph: Graph,
     /// where each live node went
     pub renamed: HashMap<NodeId, NodeId>,
-    /// the inputs read, by their new names
-    pub inputs: Vec<(NodeId, InputId)>,
+    /// the nodes that read inputs, in the copy
+    pub inputs: Vec<NodeId>,
 }
 
 impl Copy {
-    /// Copies what `roots`, which exist, are computed from, with every input renamed; `None` where an input has
-    /// no new name.
-    pub fn new(
-        graph: &Graph,
-        roots: &[NodeId],
-        rename: impl Fn(InputId) -> Option<InputId>,
-    ) -> Option<Self> {
+    /// Copies what `roots`, which exist, are computed from; `None` where a place in an input has no number.
+    pub fn new(graph: &Graph, roots: &[NodeId], stride: u32) -> Option<Self> {
         let live = graph.live(roots);
         let mut copy = Self {
             graph: graph.empty_like(),
@@ -30,14 +26,27 @@ impl Copy {
             inputs: Vec::new(),
         };
         for id in live {
-            let old = graph.op(id);
-            let op = match old {
-                Op::Input(input) => Op::Input(rename(input)?),
-                op => with_operands(&op, |operand| copy.name(operand)),
+            let new = match graph.op(id) {
+                Op::Input(InputId { group, index }) => {
+                    let index = index.checked_mul(stride)?;
+                    copy.graph.intern(Op::Input(InputId { group, index }))
+                }
+                Op::Gather(gather) => {
+                    let mut gather = Gather::clone(graph.arrays().gather(gather));
+                    gather.end().checked_mul(stride)?;
+                    gather.base *= stride;
+                    for dimension in &mut gather.dimensions {
+                        dimension.stride *= stride;
+                    }
+                    copy.graph.gather(gather)
+                }
+                op => {
+                    let op = with_operands(&op, |operand| copy.name(operand));
+                    copy.graph.intern(op)
+                }
             };
-            let new = copy.graph.intern(op);
-            if let Op::Input(input) = op {
-                copy.inputs.push((new, input));
+            if matches!(graph.op(id), Op::Input(_) | Op::Gather(_)) {
+                copy.inputs.push(new);
             }
             copy.renamed.insert(id, new);
         }

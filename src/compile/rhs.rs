@@ -5,14 +5,14 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use costate_solvers::{ExplicitStages, Pattern};
+use costate_solvers::{ExplicitStages, Pattern, Scalar};
 
 use super::derived::{Derived, Sizes};
 use super::error::CompileError;
 use super::explicit_step::explicit_step;
 use super::function::{Backend, Function};
 use crate::model::graph::{Graph, InputId, NodeId, Op, STATES, TIME};
-use crate::model::{jacobian, jvp, share};
+use crate::model::{array_jacobian, jacobian, jvp, share};
 
 /// A method, and the code for its steps where it could be made.
 type StepOf = (&'static ExplicitStages, Option<Arc<Function>>);
@@ -35,10 +35,28 @@ pub struct RightHandSide {
 pub struct Linearization {
     /// the non-zero pattern of J
     pub pattern: Pattern,
-    /// the non-zeros of J in the pattern's order
+    /// the non-zeros of J in the pattern's order; where f has arrays, what `assembly` puts in that order
     pub jacobian: Derived,
+    /// where f has arrays: the non-zero that each value is added to, [`Linearization::NOWHERE`] for none
+    pub assembly: Option<Vec<u32>>,
     /// f_t, states held
     pub time_derivative: Derived,
+}
+
+impl Linearization {
+    /// The place of a value that belongs to no entry.
+    pub const NOWHERE: u32 = u32::MAX;
+
+    /// Puts values of `jacobian` where they belong.
+    pub fn assemble<S: Scalar>(&self, values: &[S], non_zeros: &mut [S]) {
+        non_zeros.fill(S::from(0.0));
+        let places = self.assembly.iter().flatten();
+        for (&value, &place) in values.iter().zip(places) {
+            if place != Self::NOWHERE {
+                non_zeros[place as usize] += value;
+            }
+        }
+    }
 }
 
 impl RightHandSide {
@@ -49,9 +67,9 @@ impl RightHandSide {
         sizes: Sizes,
         backend: Backend,
     ) -> Result<Self, CompileError> {
-        if nodes.len() != sizes.states {
+        if graph.total_size(nodes) != sizes.states {
             return Err(CompileError::NotSquare {
-                equations: nodes.len(),
+                equations: graph.total_size(nodes),
                 states: sizes.states,
             });
         }
@@ -96,13 +114,11 @@ impl RightHandSide {
         let sizes = self.f.sizes();
         let n = sizes.states as u32;
         let mut graph = (*self.graph).clone();
-        let mut state = |index| {
-            graph.intern(Op::Input(InputId {
-                group: STATES,
-                index,
-            }))
-        };
-        let seeds: Vec<_> = (0..n).map(|i| (state(i), state(n + i))).collect();
+        let states = graph.inputs(STATES, sizes.states);
+        let seeds: Vec<_> = states
+            .into_iter()
+            .map(|x| (x, graph.beside(x, n)))
+            .collect();
         let product = jvp(&mut graph, &self.nodes, &seeds);
         let sizes = Sizes {
             states: 2 * sizes.states,
@@ -129,18 +145,19 @@ impl RightHandSide {
     fn linearize(&self) -> Result<Linearization, CompileError> {
         let sizes = self.f.sizes();
         let mut graph = (*self.graph).clone();
-        let x: Vec<NodeId> = (0..sizes.states as u32)
-            .map(|index| {
-                graph.intern(Op::Input(InputId {
-                    group: STATES,
-                    index,
-                }))
-            })
-            .collect();
-        let mut entries = jacobian(&mut graph, &self.nodes, &x);
-        entries.sort_unstable_by_key(|&(row, column, _)| (column, row));
-        let places: Vec<(usize, usize)> = entries.iter().map(|&(r, c, _)| (r, c)).collect();
-        let values = entries.into_iter().map(|(_, _, value)| value).collect();
+        let has_arrays = graph.has_arrays(&self.nodes);
+        let (values, places, assembly) = if has_arrays {
+            let made = array_jacobian(&mut graph, &self.nodes, STATES);
+            let (places, assembly) = in_order(sizes.states, &made.places);
+            (made.values, places, Some(assembly))
+        } else {
+            let x = graph.inputs(STATES, sizes.states);
+            let mut entries = jacobian(&mut graph, &self.nodes, &x);
+            entries.sort_unstable_by_key(|&(row, column, _)| (column, row));
+            let places: Vec<(usize, usize)> = entries.iter().map(|&(r, c, _)| (r, c)).collect();
+            let values = entries.into_iter().map(|(_, _, value)| value).collect();
+            (values, places, None)
+        };
         let t = graph.intern(Op::Input(InputId {
             group: TIME,
             index: 0,
@@ -152,7 +169,40 @@ impl RightHandSide {
         Ok(Linearization {
             pattern: Pattern::from_entries(sizes.states, sizes.states, &places),
             jacobian: derived(values)?,
+            assembly,
             time_derivative: derived(slopes)?,
         })
     }
+}
+
+/// The distinct places, column by column, and for each place given its number among them.
+fn in_order(columns: usize, places: &[Option<(usize, usize)>]) -> (Vec<(usize, usize)>, Vec<u32>) {
+    let mut starts = vec![0_usize; columns + 1];
+    for (_, column) in places.iter().flatten() {
+        starts[column + 1] += 1;
+    }
+    for column in 0..columns {
+        starts[column + 1] += starts[column];
+    }
+    let mut by_column = vec![(0_usize, 0_usize); starts[columns]];
+    let mut next = starts.clone();
+    for (number, place) in places.iter().enumerate() {
+        if let Some((row, column)) = *place {
+            by_column[next[column]] = (row, number);
+            next[column] += 1;
+        }
+    }
+    let mut distinct: Vec<(usize, usize)> = Vec::with_capacity(by_column.len());
+    let mut number_of = vec![Linearization::NOWHERE; places.len()];
+    for column in 0..columns {
+        let own = &mut by_column[starts[column]..starts[column + 1]];
+        own.sort_unstable();
+        for &(row, number) in own.iter() {
+            if distinct.last() != Some(&(row, column)) {
+                distinct.push((row, column));
+            }
+            number_of[number] = (distinct.len() - 1) as u32;
+        }
+    }
+    (distinct, number_of)
 }

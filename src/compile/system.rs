@@ -23,6 +23,8 @@ pub struct ModelSystem<S: ModelScalar> {
     middle: f64,
     workspace: Workspace<S>,
     pattern: Arc<Pattern>,
+    /// values of the Jacobian before they are assembled, where f has arrays
+    unassembled: Vec<S>,
     /// M and the function of p that its values are
     mass: Option<(Mass<S>, Arc<Derived>)>,
     linear_solver: LinearSolver,
@@ -40,6 +42,7 @@ impl<S: ModelScalar> ModelSystem<S> {
             middle: 0.0,
             workspace: Workspace::default(),
             pattern: Arc::new(Pattern::from_entries(sizes.states, sizes.states, &[])),
+            unassembled: Vec::new(),
             mass: None,
             linear_solver: LinearSolver::Auto,
             pair: None,
@@ -50,9 +53,12 @@ impl<S: ModelScalar> ModelSystem<S> {
 
     /// The system at parameters 0, with its Jacobian, for any method.
     pub fn implicit(rhs: Arc<RightHandSide>) -> Result<Self, CompileError> {
-        let pattern = Arc::new(rhs.linearization()?.pattern.clone());
+        let linear = rhs.linearization()?;
+        let pattern = Arc::new(linear.pattern.clone());
+        let values = linear.assembly.as_ref().map_or(0, Vec::len);
         Ok(Self {
             pattern,
+            unassembled: vec![S::from(0.0); values],
             ..Self::explicit(rhs)
         })
     }
@@ -203,9 +209,17 @@ impl<S: ModelScalar> ImplicitSystem<S> for ModelSystem<S> {
         let time = self.time(t);
         let done = match self.rhs.linearization() {
             Ok(linear) => {
-                linear
-                    .jacobian
-                    .evaluate(&time, x, &self.parameters, values, &mut self.workspace)
+                let whole = linear.assembly.is_none();
+                let to = match whole {
+                    true => &mut *values,
+                    false => &mut self.unassembled,
+                };
+                let (p, workspace) = (&self.parameters, &mut self.workspace);
+                let done = linear.jacobian.evaluate(&time, x, p, to, workspace);
+                if !whole {
+                    linear.assemble(&self.unassembled, values);
+                }
+                done
             }
             Err(_) => Err(CallError::NotCompiled),
         };

@@ -260,7 +260,7 @@ impl Tables {
     }
     /// Whether there is any array.
     pub fn is_empty(&self) -> bool {
-        self.axes.is_empty()
+        self.axes.is_empty() && self.gathers.is_empty()
     }
     /// The arrays declared in an input.
     pub fn blocks(&self, group: u16) -> impl Iterator<Item = &Block> {
@@ -442,6 +442,23 @@ impl Graph {
             nodes.extend(self.whole(&block));
         }
         nodes
+    }
+
+    /// The input beside one that is read, or the array beside one that a root is, so many numbers further on.
+    pub fn beside(&mut self, node: NodeId, by: u32) -> NodeId {
+        match self.op(node) {
+            Op::Array(shape, values) => {
+                let values = self.beside(values, by);
+                self.intern(Op::Array(shape, values))
+            }
+            Op::Input(input) => self.input(input.group, input.index + by),
+            Op::Gather(gather) => {
+                let mut gather = Gather::clone(self.arrays().gather(gather));
+                gather.base += by;
+                self.gather(gather)
+            }
+            _ => node,
+        }
     }
 
     /// The array that a root is the whole of, with its map.

@@ -192,8 +192,10 @@ impl Graph {
         let id = NodeId(u32::try_from(self.nodes.len()).expect("fewer than 2^32 nodes"));
         let (mut axes, mut height) = (AxisSet::default(), 0);
         for operand in op.operands() {
-            axes = axes.union(self.axes[operand.0 as usize]);
-            height = height.max(self.heights[operand.0 as usize]);
+            // whoever makes a node of nodes that are not there is told so when it is compiled
+            let operand = operand.0 as usize;
+            axes = axes.union(self.axes.get(operand).copied().unwrap_or_default());
+            height = height.max(self.heights.get(operand).copied().unwrap_or(0));
         }
         match op {
             Op::Index(axis) => axes = axes.with(axis),

@@ -4,6 +4,7 @@
 //! derivatives are further nodes of the same graph ([`derivative`]).
 
 pub mod algebra;
+pub mod array_jacobian;
 pub mod arrays;
 pub mod build;
 pub mod derivative;
@@ -28,6 +29,7 @@ pub mod trace;
 mod transpose;
 pub mod unroll;
 
+pub use array_jacobian::{ArrayJacobian, array_jacobian};
 pub use build::{ExperimentModel, Model, ObservableModel, StopTime, build};
 pub use derivative::{jacobian, jvp, second_order_vjp, vjp};
 pub use evaluate::evaluate;

@@ -1,5 +1,7 @@
 //! Random models with arrays: every edge, shifts of any size, broadcasts, sums, conditions on places.
 
+#![allow(dead_code, reason = "each test uses its part")]
+
 use costate::model::arrays::{At, Axis, Block, Edge, Use};
 use costate::model::graph::{Graph, NodeId, PARAMETERS, STATES, Unary};
 use costate_solvers::Comparison;
@@ -46,9 +48,15 @@ struct Maker {
 
 /// The model of a seed.
 pub fn random_model(seed: u64) -> RandomModel {
+    let mut numbers = Numbers::new(seed + 77);
+    let lengths = std::array::from_fn(|_| 1 + numbers.below(5) as u32);
+    random_model_of(seed, lengths, 3)
+}
+
+/// The model of a seed with index sets of these lengths, and expressions so deep.
+pub fn random_model_of(seed: u64, lengths: [u32; 3], depth: u32) -> RandomModel {
     let mut numbers = Numbers::new(seed);
     let mut graph = Graph::new();
-    let lengths: Vec<u32> = (0..3).map(|_| 1 + numbers.below(5) as u32).collect();
     let edges = [Edge::Periodic, Edge::Clamp, Edge::Zero];
     let edge_of: Vec<Edge> = (0..3).map(|_| edges[numbers.below(3) as usize]).collect();
     let mut arrays = Vec::new();
@@ -90,7 +98,7 @@ pub fn random_model(seed: u64) -> RandomModel {
                 .graph
                 .dimension_axes(&block.extents)
                 .expect("few axes");
-            let body = maker.expression(&axes, 3);
+            let body = maker.expression(&axes, depth);
             maker.graph.array(&axes, body)
         })
         .collect();

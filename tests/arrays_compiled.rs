@@ -1,0 +1,170 @@
+//! Loops, interpreted and in native code, against the same model written out element by element: the same bits.
+
+mod random_arrays;
+
+use std::sync::Arc;
+
+use costate::compile::{Backend, Function, ModelSystem, Output, RightHandSide, Scratch, Sizes};
+use costate::model::graph::{FIRST_EXTRA, Graph, NodeId, PARAMETERS, STATES};
+use costate::model::unroll::unroll;
+use costate::model::{evaluate, vjp};
+use costate_adjoint::{AdjointImplicitSystem, AdjointSystem, Dual};
+use costate_solvers::{ImplicitSystem, System};
+use random_arrays::{Numbers, RandomModel, random_model, random_model_of};
+
+fn check(what: &str, graph: &Graph, roots: &[NodeId], groups: &[&[f64]], accumulate: bool) {
+    let output = match accumulate {
+        true => Output::accumulate(roots.to_vec()),
+        false => Output::store(roots.to_vec()),
+    };
+    let n = graph.total_size(roots);
+    let call = |backend| {
+        let function = Function::new(graph, std::slice::from_ref(&output), backend).expect(what);
+        let (mut y, mut scratch) = (vec![0.5; n], Scratch::default());
+        function
+            .call(groups, &mut [&mut y], &mut scratch)
+            .expect(what);
+        y
+    };
+    let (plain, roots) = unroll(graph, roots);
+    let mut expected = evaluate(&plain, &roots, groups);
+    if accumulate {
+        expected.iter_mut().for_each(|y| *y += 0.5);
+    }
+    for backend in [Backend::Interpreter, Backend::Native] {
+        let y = call(backend);
+        for (k, (y, e)) in y.iter().zip(&expected).enumerate() {
+            let same = y.to_bits() == e.to_bits() || *y == *e;
+            assert!(same, "{what}, {backend:?}, {k}: {y} {e}");
+        }
+    }
+}
+
+fn check_model(what: &str, seed: u64, model: RandomModel) {
+    let mut numbers = Numbers::new(seed);
+    let t = [0.3, 0.3];
+    let (x, p) = (
+        numbers.vector(model.states),
+        numbers.vector(model.parameters),
+    );
+    let w = numbers.vector(model.states);
+    let groups: [&[f64]; 4] = [&t, &x, &p, &w];
+    check(what, &model.graph, &model.rhs, &groups, false);
+    let mut graph = model.graph;
+    let weights = graph.inputs_like(FIRST_EXTRA, &model.rhs);
+    let mut wrt = graph.inputs(STATES, model.states);
+    wrt.extend(graph.inputs(PARAMETERS, model.parameters));
+    let cotangents = vjp(&mut graph, &model.rhs, &weights, &wrt);
+    check(
+        &format!("vjp of {what}"),
+        &graph,
+        &cotangents,
+        &groups,
+        true,
+    );
+}
+
+#[test]
+fn loops_compute_what_the_elements_say() {
+    for seed in 0..200 {
+        check_model(&format!("model {seed}"), seed, random_model(seed));
+    }
+}
+
+/// Rows so long that two lanes run, and enough of them that threads share them.
+#[test]
+fn long_rows_too() {
+    for seed in 0..40 {
+        let model = random_model_of(seed, [37, 20, 64], 2);
+        check_model(&format!("long model {seed}"), seed, model);
+    }
+}
+
+/// All that solvers and adjoints ask of a model, with arrays and with each element written out.
+#[test]
+fn derivatives_agree_with_those_of_elements() {
+    for seed in 0..100 {
+        let model = random_model(seed);
+        let (n, p) = (model.states, model.parameters);
+        let sizes = Sizes {
+            states: n,
+            parameters: p,
+        };
+        let (plain, rhs) = unroll(&model.graph, &model.rhs);
+        let system = |graph: &Graph, nodes: &[NodeId]| {
+            let rhs = RightHandSide::new(graph, nodes, sizes, Backend::Auto).expect("compiles");
+            Arc::new(rhs)
+        };
+        let both = [system(&model.graph, &model.rhs), system(&plain, &rhs)];
+        let results = both.map(|rhs| everything(&rhs, n, p, seed));
+        for (what, (mine, theirs)) in results[0].iter().zip(&results[1]).enumerate() {
+            assert_eq!(mine.len(), theirs.len());
+            let scale = theirs.iter().fold(1.0_f64, |m, x| m.max(x.abs()));
+            for (k, (x, y)) in mine.iter().zip(theirs).enumerate() {
+                // the same sums in another order: some hundred roundings
+                assert!(
+                    (x - y).abs() <= 1e-12 * scale,
+                    "model {seed}, result {what}, {k}: {x} {y}"
+                );
+            }
+        }
+    }
+}
+
+fn everything(rhs: &Arc<RightHandSide>, n: usize, p: usize, seed: u64) -> Vec<Vec<f64>> {
+    let mut numbers = Numbers::new(500 + seed);
+    let (x, q) = (numbers.vector(n), numbers.vector(p));
+    let (v, w) = (numbers.vector(n), numbers.vector(n));
+    let mut system = ModelSystem::<f64>::implicit(Arc::clone(rhs))
+        .and_then(ModelSystem::with_products)
+        .expect("compiles");
+    system.set_parameters(&q).expect("parameters");
+    let mut results = Vec::new();
+
+    let mut f = vec![0.0; n];
+    system.rhs(0.3, &x, &mut f);
+    results.push(f);
+
+    let pattern = system.pattern().clone();
+    let mut values = vec![0.0; pattern.non_zeros()];
+    system.jacobian(0.3, &x, &mut values);
+    let mut dense = vec![0.0; n * n];
+    for column in 0..n {
+        for k in pattern.starts[column]..pattern.starts[column + 1] {
+            dense[column * n + pattern.rows[k]] = values[k];
+        }
+    }
+    results.push(dense);
+
+    let mut product = vec![0.0; n];
+    system.jvp(0.3, &x, &v, &mut product);
+    results.push(product);
+
+    let (mut x_bar, mut p_bar) = (vec![0.0; n], vec![0.0; p]);
+    system.vjp(0.3, &x, &w, &mut x_bar, &mut p_bar);
+    results.extend([x_bar, p_bar]);
+
+    let (mut x_bar, mut p_bar) = (vec![0.0; n], vec![0.0; p]);
+    system.second_order_vjp(0.3, &x, &v, 0.7, &w, &mut x_bar, &mut p_bar);
+    results.extend([x_bar, p_bar]);
+
+    let mut dual = ModelSystem::<Dual<2>>::explicit(Arc::clone(rhs));
+    let seeded = |x: &[f64], by: &[f64]| -> Vec<Dual<2>> {
+        let pairs = x.iter().zip(by);
+        pairs
+            .map(|(&x, &d)| Dual {
+                value: x,
+                tangent: [d, 1.0],
+            })
+            .collect()
+    };
+    dual.set_parameters(&seeded(&q, &q)).expect("parameters");
+    let mut f = vec![Dual::<2>::from(0.0); n];
+    dual.rhs(Dual::from(0.3), &seeded(&x, &v), &mut f);
+    results.push(
+        f.iter()
+            .flat_map(|f| [f.value, f.tangent[0], f.tangent[1]])
+            .collect(),
+    );
+    results
+}
