@@ -41,7 +41,7 @@ pub fn run(common: &Common) -> Result<(), Failure> {
 
 fn report(study: &Study, solving: Option<&Solving>, expectations: &[ExpectationResult]) -> String {
     let scenario = &study.scenario;
-    let n = scenario.states.len();
+    let n = study.equations.states();
     let entries = study.equations.jacobian_entries().unwrap_or(0);
     let fitted = scenario.parameters.iter().filter(|p| p.fit).count();
     let mut text = format!("{}\n\n", scenario.title);
@@ -98,7 +98,7 @@ fn document(
         .collect();
     json!({
         "title": scenario.title,
-        "states": scenario.states.iter().map(|s| s.name.text.as_str()).collect::<Vec<_>>(),
+        "states": study.equations.model().states.iter().collect::<Vec<_>>(),
         "parameters": scenario.parameters.iter().map(|p| json!({ "name": p.name.text, "value": p.value, "fit": p.fit })).collect::<Vec<_>>(),
         "experiments": scenario.experiments.len(),
         "measurements": study.measurements(),

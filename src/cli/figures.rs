@@ -90,10 +90,13 @@ fn observations(name: &str, observable: usize, data: &[Prediction]) -> Observati
 
 /// Trajectories of one simulation: the states, and the observables that are not states.
 pub fn simulation(scenario: &Scenario, result: &Simulation, note: String) -> Trajectories {
+    let names = scenario.state_names();
     let mut quantities: Vec<Quantity<'_>> = scenario
         .states
         .iter()
-        .zip(&result.states)
+        .zip(names.slots())
+        .filter(|(s, _)| s.over.is_empty())
+        .filter_map(|(s, slot)| Some((s, result.states.get(slot.first)?)))
         .map(|(s, values)| Quantity {
             name: &s.name.text,
             unit: s.unit.as_deref(),

@@ -87,13 +87,14 @@ pub fn write_figure(figure: &Figure, path: &Path) -> Result<(), Failure> {
 }
 
 /// Names of the columns after the time: states, then observables that are not called as a state is.
-fn columns<'a>(study: &'a Study, result: &'a Simulation) -> Vec<(&'a str, &'a [f64])> {
+fn columns<'a>(study: &'a Study, result: &'a Simulation) -> Vec<(String, &'a [f64])> {
     let states = study
-        .scenario
+        .equations
+        .model()
         .states
         .iter()
         .zip(&result.states)
-        .map(|(s, v)| (s.name.text.as_str(), v.as_slice()));
+        .map(|(name, v)| (name, v.as_slice()));
     let observables = study
         .scenario
         .observables
@@ -106,8 +107,17 @@ fn columns<'a>(study: &'a Study, result: &'a Simulation) -> Vec<(&'a str, &'a [f
                 .iter()
                 .all(|s| s.name.text != o.name.text)
         })
-        .map(|(o, v)| (o.name.text.as_str(), v.as_slice()));
+        .map(|(o, v)| (o.name.text.clone(), v.as_slice()));
     states.chain(observables).collect()
+}
+
+/// A name in CSV: in quotes where it holds a comma.
+fn quoted(name: &str) -> String {
+    if name.contains(',') {
+        format!("\"{name}\"")
+    } else {
+        name.to_owned()
+    }
 }
 
 /// The trajectory as CSV, numbers in the shortest form that reads back the same.
@@ -117,7 +127,7 @@ pub fn csv_text(study: &Study, result: &Simulation) -> String {
     let mut text = String::from("t");
     for (name, _) in &columns {
         text.push(',');
-        text.push_str(name);
+        text.push_str(&quoted(name));
     }
     text.push('\n');
     for (k, t) in result.t.iter().enumerate() {
@@ -154,12 +164,11 @@ fn statistics(result: &Simulation) -> Value {
 }
 
 fn document(study: &Study, result: &Simulation, verification: Option<&Verification>) -> Value {
-    let states: Map<String, Value> = study
-        .scenario
-        .states
+    let names = &study.equations.model().states;
+    let states: Map<String, Value> = names
         .iter()
         .zip(&result.states)
-        .map(|(s, v)| (s.name.text.clone(), json!(v)))
+        .map(|(name, v)| (name, json!(v)))
         .collect();
     let observables: Map<String, Value> = study
         .scenario
@@ -194,15 +203,13 @@ fn document(study: &Study, result: &Simulation, verification: Option<&Verificati
         })
         .collect();
     let verification = verification.map(|v| {
-        let states: Map<String, Value> = study
-            .scenario
-            .states
+        let states: Map<String, Value> = names
             .iter()
             .zip(&v.states)
-            .map(|(s, a)| {
+            .map(|(name, a)| {
                 let agreement =
                     json!({ "digits": a.digits(), "difference": a.difference, "t": a.t });
-                (s.name.text.clone(), agreement)
+                (name, agreement)
             })
             .collect();
         let events = v
@@ -277,14 +284,25 @@ fn happenings_text(study: &Study, result: &Simulation) -> String {
 
 /// How far the second solve agrees, state by state.
 fn verification_text(study: &Study, v: &Verification) -> String {
-    let names = study.scenario.states.iter().map(|s| s.name.text.as_str());
-    let width = names.clone().map(|n| n.chars().count()).max().unwrap_or(0);
-    let width = width.max("state".len());
+    let names = &study.equations.model().states;
+    // of an array the element that differs most
+    let worst = names.slots().iter().filter_map(|slot| {
+        let own = v
+            .states
+            .iter()
+            .enumerate()
+            .skip(slot.first)
+            .take(slot.len());
+        own.min_by(|a, b| a.1.digits().total_cmp(&b.1.digits()))
+    });
+    let rows: Vec<(String, _)> = worst.map(|(k, a)| (names.name(k), a)).collect();
+    let width = rows.iter().map(|(name, _)| name.chars().count()).max();
+    let width = width.unwrap_or(0).max("state".len());
     let mut text = format!(
         "\nverified by {} at rtol = {:.0e}, over the output times:\n{:width$}  {:>6}  {:>10}  at t\n",
         v.method, v.rtol, "state", "digits", "differs by"
     );
-    for (name, a) in names.zip(&v.states) {
+    for (name, a) in rows {
         text += &format!(
             "{name:width$}  {:>6.1}  {:>10.1e}  {}\n",
             a.digits(),
@@ -328,17 +346,36 @@ fn summary(
         format!("t = {}", scenario.start),
         format!("t = {}", end_text(scenario.end, result))
     );
-    for (state, values) in scenario.states.iter().zip(&result.states) {
-        let (first, last) = (
-            values.first().copied().unwrap_or(f64::NAN),
-            values.last().copied().unwrap_or(f64::NAN),
-        );
+    let names = &study.equations.model().states;
+    for (state, slot) in scenario.states.iter().zip(names.slots()) {
+        let own = &result.states[slot.first..slot.first + slot.len()];
         let unit = state.unit.as_deref().unwrap_or("");
+        let at = |row: fn(&Vec<f64>) -> Option<&f64>| -> String {
+            let values = || own.iter().map(|v| row(v).copied().unwrap_or(f64::NAN));
+            if slot.extents.is_empty() {
+                return significant(values().next().unwrap_or(f64::NAN), DIGITS);
+            }
+            // of an array the range; a NaN shows
+            let of = |pick: fn(f64, f64) -> f64| {
+                values().fold(f64::NAN, |a, b| {
+                    if a.is_nan() || b.is_nan() {
+                        b
+                    } else {
+                        pick(a, b)
+                    }
+                })
+            };
+            format!(
+                "{} to {}",
+                significant(of(f64::min), 6),
+                significant(of(f64::max), 6)
+            )
+        };
         text += format!(
             "{:width$}  {:>16}  {:>16}  {unit}",
             state.name.text,
-            significant(first, DIGITS),
-            significant(last, DIGITS)
+            at(|v| v.first()),
+            at(|v| v.last())
         )
         .trim_end();
         text.push('\n');

@@ -30,6 +30,7 @@ use super::rename::Copy;
 use crate::model::graph::{
     FIRST_EXTRA, Graph, NodeId, Op, PARAMETERS, SECOND_EXTRA, STATES, THIRD_EXTRA, TIME,
 };
+use crate::model::unroll::unroll_small;
 use crate::model::{jvp, second_order_vjp, vjp};
 
 /// Operations above which a dual program is interpreted rather than compiled.
@@ -164,6 +165,11 @@ impl Derived {
         sizes: Sizes,
         backend: Backend,
     ) -> Result<Self, CompileError> {
+        let bad = |&node: &NodeId| node.0 as usize >= graph.len();
+        let (graph, nodes) = match nodes.iter().any(bad) {
+            true => (graph, nodes),
+            false => unroll_small(&graph, nodes),
+        };
         let made = Self {
             graph,
             nodes,

@@ -12,6 +12,7 @@ use super::error::CompileError;
 use super::explicit_step::explicit_step;
 use super::function::{Backend, Function};
 use crate::model::graph::{Graph, InputId, NodeId, Op, STATES, TIME};
+use crate::model::unroll::unroll_small;
 use crate::model::{array_jacobian, jacobian, jvp, share};
 
 /// A method, and the code for its steps where it could be made.
@@ -73,7 +74,12 @@ impl RightHandSide {
                 states: sizes.states,
             });
         }
-        let (graph, nodes) = share(graph, nodes);
+        let (graph, nodes) = if graph.has_arrays(nodes) {
+            let (graph, nodes) = unroll_small(&Arc::new(graph.clone()), nodes.to_vec());
+            share(&graph, &nodes)
+        } else {
+            share(graph, nodes)
+        };
         let graph = Arc::new(graph);
         Ok(Self {
             f: Derived::new(Arc::clone(&graph), nodes.clone(), sizes, backend)?,

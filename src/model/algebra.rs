@@ -18,8 +18,15 @@ impl Graph {
         // one zero, so that +0 and -0 are shared
         self.intern(Op::Constant((value + 0.0).to_bits()))
     }
-    /// An input.
+    /// An input: where it is an element of a declared array, that element.
     pub fn input(&mut self, group: u16, index: u32) -> NodeId {
+        let array = self.arrays().blocks(group).find(|block| {
+            let own = block.base..block.base + block.len();
+            own.contains(&index)
+        });
+        if let Some(array) = array.cloned() {
+            return self.element_number(&array, index - array.base);
+        }
         self.intern(Op::Input(InputId { group, index }))
     }
     /// The number a node is, where it is one.

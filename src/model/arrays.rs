@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::graph::{Graph, NodeId, Op};
+use super::graph::{Graph, InputId, NodeId, Op};
 
 /// A range of places 0, 1, ..., named by its number in [`Tables`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -400,6 +400,30 @@ impl Graph {
             base: block.base,
             dimensions,
         })
+    }
+
+    /// The element of an array of which so many come before it.
+    pub(super) fn element_number(&mut self, block: &Block, before: u32) -> NodeId {
+        let places = block.strides().into_iter().zip(&block.extents);
+        let at: Vec<At> = places
+            .map(|(stride, &extent)| At::Fixed(before / stride % extent))
+            .collect();
+        self.element_at(block, &at)
+    }
+
+    /// The input that a node is.
+    pub fn input_of(&self, node: NodeId) -> Option<InputId> {
+        match self.op(node) {
+            Op::Input(input) => Some(input),
+            Op::Gather(gather) if self.axes(node).is_empty() => {
+                let gather = self.arrays().gather(gather);
+                Some(InputId {
+                    group: gather.group,
+                    index: gather.place(|_| 0)?,
+                })
+            }
+            _ => None,
+        }
     }
 
     /// The nodes of an input of `length` numbers: single ones, and each declared array as a whole.

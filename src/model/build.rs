@@ -3,15 +3,19 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::arrays::Block;
 use super::event::EventModel;
 use super::functional::Functional;
 use super::graph::{Graph, NodeId, PARAMETERS, STATES};
 use super::lower::{Context, Lowering};
 use super::mass::MassEntry;
+use super::names::Names;
 use super::nonsmooth::NonSmooth;
-use super::scope::{Binding, Item, Role, Scope, check_names, order};
+use super::scope::{
+    ArrayBinding, ArrayValue, Binding, End, IndexSet, Item, Role, Scope, check_names, order,
+};
 use crate::diagnostic::{Diagnostic, Severity, nearest};
-use crate::scenario::{Experiment, Name, Scenario, Sigma};
+use crate::scenario::{Boundary, Experiment, Index, Name, Scenario, Sigma};
 
 /// A scenario's equations, lowered. Nodes read the inputs named in [`super::graph`]: time, the states x, the
 /// experiment's parameters p.
@@ -20,10 +24,10 @@ pub struct Model {
     /// the graph of everything below
     pub graph: Graph,
     /// names of the states, in order
-    pub states: Vec<String>,
+    pub states: Names,
     /// names of the parameters, in order
     pub parameters: Vec<String>,
-    /// dx/dt, one a state; with a mass matrix, the f of M x' = f
+    /// dx/dt, one root a state or array of states; with a mass matrix, the f of M x' = f
     pub rhs: Vec<NodeId>,
     /// the entries of M that are not 0, row by row, where the scenario has `[mass]`
     pub mass: Option<Vec<MassEntry>>,
@@ -71,7 +75,7 @@ pub struct ExperimentModel {
     pub name: String,
     /// the experiment's parameters as functions of the scenario's, which `PARAMETERS` holds; one a parameter
     pub parameters: Vec<NodeId>,
-    /// initial values as functions of the experiment's parameters, which `PARAMETERS` holds; one a state
+    /// initial values as functions of the experiment's parameters, which `PARAMETERS` holds; one root a state or array
     pub initial: Vec<NodeId>,
 }
 
@@ -108,23 +112,37 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
     let order = order(scenario, &mut early);
 
     let mut scope = Scope::default();
-    let inputs = |graph: &mut Graph, group, names: Vec<&Name>, role, scope: &mut Scope| {
-        for (name, k) in names.into_iter().zip(0..) {
-            let node = Some(graph.input(group, k));
-            let binding = Binding { role, node };
-            scope.names.entry(name.text.clone()).or_insert(binding);
+    scope.indices = scenario.indices.iter().map(index_set).collect();
+    let states = scenario.state_names();
+    for array in &scenario.parameter_arrays {
+        let block = Block {
+            group: PARAMETERS,
+            base: array.first as u32,
+            extents: scenario.extents(&array.over),
+        };
+        scope.array(&mut graph, &array.name, Role::Parameter, &array.over, block);
+    }
+    for (k, parameter) in (0..).zip(&scenario.parameters) {
+        // elements are known by their array's name
+        if !parameter.name.text.contains('[') {
+            let node = Some(graph.input(PARAMETERS, k));
+            scope.number(&parameter.name, Role::Parameter, node);
         }
-    };
-    let parameters = scenario.parameters.iter().map(|p| &p.name).collect();
-    inputs(
-        &mut graph,
-        PARAMETERS,
-        parameters,
-        Role::Parameter,
-        &mut scope,
-    );
-    let states = scenario.states.iter().map(|s| &s.name).collect();
-    inputs(&mut graph, STATES, states, Role::State, &mut scope);
+    }
+    for (state, slot) in scenario.states.iter().zip(states.slots()) {
+        let base = slot.first as u32;
+        if state.over.is_empty() {
+            let node = Some(graph.input(STATES, base));
+            scope.number(&state.name, Role::State, node);
+        } else {
+            let block = Block {
+                group: STATES,
+                base,
+                extents: slot.extents.clone(),
+            };
+            scope.array(&mut graph, &state.name, Role::State, &state.over, block);
+        }
+    }
     for (k, function) in scenario.functions.iter().enumerate() {
         let name = &function.name.text;
         if order.cyclic.contains(&Item::Function(k)) {
@@ -157,7 +175,21 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
         *slot = match item {
             _ if cyclic => None,
             Item::Definition(k) => {
-                lowering.lower(&scenario.definitions[k].expression, Context::ANY)
+                let definition = &scenario.definitions[k];
+                if !definition.over.is_empty() {
+                    let over = definition.over.clone();
+                    let values = lowering.lower_over(&definition.expression, &over, Context::ANY);
+                    lowering
+                        .scope
+                        .array_of(name, role, over.clone(), ArrayValue::Node(values));
+                    *slot = values.and_then(|values| {
+                        let extents = scenario.extents(&over);
+                        let axes = lowering.graph.dimension_axes(&extents)?;
+                        Some(lowering.graph.array(&axes, values))
+                    });
+                    continue;
+                }
+                lowering.lower(&definition.expression, Context::ANY)
             }
             Item::Signal(k) => lowering.signal(&scenario.signals[k]),
             Item::Function(_) => None,
@@ -174,7 +206,11 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
     let rhs: Vec<_> = scenario
         .equations
         .iter()
-        .map(|equation| lowering.lower(equation, Context::ANY))
+        .enumerate()
+        .map(|(k, equation)| {
+            let over = scenario.states.get(k).map_or(&[][..], |state| &state.over);
+            lowering.lower_array(equation, over, Context::ANY)
+        })
         .collect();
     if rhs.len() != scenario.states.len() {
         lowering.report(Diagnostic::error(
@@ -190,7 +226,7 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
     let mass = scenario
         .mass
         .as_ref()
-        .map(|rows| lowering.mass(rows, &scenario.states));
+        .map(|rows| lowering.mass(rows, &scenario.states, &states));
     let events: Vec<_> = scenario
         .events
         .iter()
@@ -225,7 +261,7 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
     let initial: Vec<_> = scenario
         .states
         .iter()
-        .map(|state| lowering.lower(&state.initial, INITIAL))
+        .map(|state| lowering.lower_array(&state.initial, &state.over, INITIAL))
         .collect();
     let experiments: Vec<_> = scenario
         .experiments
@@ -263,14 +299,19 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
         scope.events = events.iter().map(|event| event.name.clone()).collect();
         Some(Model {
             graph,
-            states: names(scenario.states.iter().map(|s| &s.name).collect()),
+            discrete: states
+                .slots()
+                .iter()
+                .zip(&scenario.states)
+                .flat_map(|(slot, state)| std::iter::repeat_n(state.discrete, slot.len()))
+                .collect(),
+            states,
             parameters: names(scenario.parameters.iter().map(|p| &p.name).collect()),
             rhs: all(rhs)?,
             mass: match mass {
                 Some(entries) => Some(entries?),
                 None => None,
             },
-            discrete: scenario.states.iter().map(|s| s.discrete).collect(),
             events,
             invariants: named(
                 scenario.invariants.iter().map(|i| &i.name).collect(),
@@ -304,6 +345,47 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
         .iter()
         .any(|diagnostic| diagnostic.severity == Severity::Error);
     (model.filter(|_| !failed), diagnostics)
+}
+
+fn index_set(index: &Index) -> IndexSet {
+    let end = |boundary: &Boundary| match boundary {
+        Boundary::Periodic => End::Periodic,
+        Boundary::Clamp => End::Clamp,
+        Boundary::Zero => End::Zero,
+        Boundary::Value(_) => End::Value,
+    };
+    let value = |side: usize| match index.ends.as_ref().map(|ends| &ends[side]) {
+        Some(Boundary::Value(expression)) => Some(Arc::new(expression.clone())),
+        _ => None,
+    };
+    IndexSet {
+        name: index.name.text.clone(),
+        size: index.size,
+        ends: index
+            .ends
+            .as_ref()
+            .map(|[first, last]| [end(first), end(last)]),
+        values: [value(0), value(1)],
+    }
+}
+
+impl Scope {
+    /// Binds a name to a number; where a name is given twice the first stands.
+    fn number(&mut self, name: &Name, role: Role, node: Option<NodeId>) {
+        let binding = Binding { role, node };
+        self.names.entry(name.text.clone()).or_insert(binding);
+    }
+
+    /// Binds a name to an array in an input.
+    fn array(&mut self, graph: &mut Graph, name: &Name, role: Role, over: &[usize], block: Block) {
+        graph.declare(block.clone());
+        self.array_of(name, role, over.to_vec(), ArrayValue::Input(block));
+    }
+
+    fn array_of(&mut self, name: &Name, role: Role, over: Vec<usize>, value: ArrayValue) {
+        let binding = ArrayBinding { role, over, value };
+        self.arrays.entry(name.text.clone()).or_insert(binding);
+    }
 }
 
 fn lower_experiment(
@@ -345,8 +427,13 @@ fn lower_experiment(
     ] {
         let mut seen = HashSet::new();
         for (name, expression) in overrides {
-            let value = lowering.lower(expression, context);
-            match names.iter().position(|known| *known == name.text) {
+            let found = names.iter().position(|known| *known == name.text);
+            let over = match found {
+                Some(k) if what == "state" => &scenario.states[k].over[..],
+                _ => &[],
+            };
+            let value = lowering.lower_array(expression, over, context);
+            match found {
                 Some(k) => slots[k] = value,
                 None => {
                     let diagnostic = Diagnostic::error(

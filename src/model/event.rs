@@ -63,12 +63,15 @@ impl Lowering<'_> {
     /// The nodes of an event; `None` where something was reported.
     pub(super) fn event(&mut self, event: &Event, scenario: &Scenario) -> Option<EventModel> {
         let trigger = self.trigger(&event.trigger, &scenario.definitions);
+        let names = scenario.state_names();
         let set: Vec<Option<(usize, NodeId)>> = event
             .set
             .iter()
             .map(|(name, value)| {
-                let value = self.lower(value, Context::ANY);
-                Some((self.state_index(name, &scenario.states)?, value?))
+                let state = self.state_index(name, &scenario.states);
+                let over = state.map_or(&[][..], |k| &scenario.states[k].over);
+                let value = self.lower_array(value, over, Context::ANY);
+                Some((names.slots()[state?].first, value?))
             })
             .collect();
         // no derivative runs through a guard: a comparison in it is as smooth as any

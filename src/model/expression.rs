@@ -32,6 +32,8 @@ pub enum ExpressionKind {
     And(Box<Expression>, Box<Expression>),
     /// `a or b`
     Or(Box<Expression>, Box<Expression>),
+    /// `a[i, j]`, an element of an array; the array's own place
+    Element(String, Span, Vec<Expression>),
     /// `f(a, b, ...)`, `if(c, a, b)` among them; the function's own place
     Call(String, Span, Vec<Expression>),
 }

@@ -31,6 +31,10 @@ pub(super) enum TokenKind {
     Open,
     /// `)`
     Close,
+    /// `[`
+    OpenBracket,
+    /// `]`
+    CloseBracket,
     /// `,`
     Comma,
 }
@@ -100,6 +104,8 @@ fn native(rest: &str) -> Option<(usize, TokenKind)> {
         (b'^', _) => (1, A(Arithmetic::Power)),
         (b'(', _) => (1, TokenKind::Open),
         (b')', _) => (1, TokenKind::Close),
+        (b'[', _) => (1, TokenKind::OpenBracket),
+        (b']', _) => (1, TokenKind::CloseBracket),
         (b',', _) => (1, TokenKind::Comma),
         _ => return None,
     })

@@ -57,10 +57,16 @@ pub(super) struct Lowering<'a> {
     expansions: HashMap<(String, Vec<NodeId>, Context), Option<NodeId>>,
     steps: usize,
     depth: usize,
+    /// what stands beyond ends of indices: (index, end)
+    pub(super) boundary_values: HashMap<(usize, usize), Option<NodeId>>,
+    /// sums that are open
+    pub(super) open: u8,
+    /// functions are looked through for findings, their arguments standing for anything
+    pub(super) checks_functions: bool,
 }
 
-/// Arguments of the function being expanded.
-type Arguments<'a> = [(&'a str, NodeId)];
+/// Arguments of the function being expanded, and indices that are bound.
+pub(super) type Arguments<'a> = [(&'a str, NodeId)];
 
 impl<'a> Lowering<'a> {
     pub(super) fn new(graph: &'a mut Graph, scope: Scope) -> Self {
@@ -78,6 +84,9 @@ impl<'a> Lowering<'a> {
             expansions: HashMap::new(),
             steps: 0,
             depth: 0,
+            boundary_values: HashMap::new(),
+            open: 0,
+            checks_functions: false,
         }
     }
 
@@ -113,7 +122,7 @@ impl<'a> Lowering<'a> {
         self.node(expression, &[], context)
     }
 
-    fn node(
+    pub(super) fn node(
         &mut self,
         expression: &Expression,
         arguments: &Arguments,
@@ -177,6 +186,12 @@ impl<'a> Lowering<'a> {
                 let (a, b) = self.pair(a, b, arguments, context)?;
                 Some(self.graph.or(a, b))
             }
+            ExpressionKind::Element(name, span, places) => {
+                self.element(name, span, places, arguments, context)
+            }
+            ExpressionKind::Call(name, span, inner) if self.is_reduction(name) => {
+                self.reduction(name, span, inner, expression, arguments, context)
+            }
             ExpressionKind::Call(name, span, inner) => {
                 self.call(name, span, inner, expression, arguments, context)
             }
@@ -209,6 +224,9 @@ impl<'a> Lowering<'a> {
         if self.functional.is_some() {
             return self.name_in_functional(name, span);
         }
+        if self.scope.arrays.contains_key(name) {
+            return self.whole_array(name, span, arguments, context);
+        }
         if name == "pi" {
             return Some(self.graph.constant(std::f64::consts::PI));
         }
@@ -230,10 +248,21 @@ impl<'a> Lowering<'a> {
             self.unknown_name(name, span, arguments, context);
             return None;
         };
-        let node = binding.node?;
+        self.allowed(name, span, binding.role, binding.node?, context)
+    }
+
+    /// The node of a name, where the context permits it.
+    pub(super) fn allowed(
+        &mut self,
+        name: &str,
+        span: &Span,
+        role: Role,
+        node: NodeId,
+        context: Context,
+    ) -> Option<NodeId> {
         let on_states = !context.states && self.dependence.on_states(self.graph, node);
         if on_states || (!context.time && self.dependence.on_time(self.graph, node)) {
-            let what = match (binding.role, on_states) {
+            let what = match (role, on_states) {
                 (Role::State, _) => "is a state",
                 (_, true) => "depends on a state",
                 (_, false) => "depends on time",
@@ -286,6 +315,7 @@ impl<'a> Lowering<'a> {
 
     fn unknown_name(&mut self, name: &str, span: &Span, arguments: &Arguments, context: Context) {
         let mut candidates: Vec<&str> = self.scope.names.keys().map(String::as_str).collect();
+        candidates.extend(self.scope.arrays.keys().map(String::as_str));
         candidates.extend(arguments.iter().map(|(argument, _)| *argument));
         candidates.push("pi");
         if context.time {
@@ -294,7 +324,12 @@ impl<'a> Lowering<'a> {
         candidates.sort_unstable();
         let is_function =
             functions::function(name).is_some() || self.scope.functions.contains_key(name);
-        let help = if is_function {
+        let index = self.scope.indices.iter().find(|index| index.name == name);
+        let help = if index.is_some() {
+            format!(
+                "`{name}` is an index: it stands in what is `over` it, or in `sum({name}, ...)`"
+            )
+        } else if is_function {
             format!("`{name}` is a function: give its arguments in parentheses")
         } else if name == "e" && !candidates.contains(&"e") {
             "Euler's number is `exp(1)`".to_owned()
@@ -475,6 +510,7 @@ impl<'a> Lowering<'a> {
         let mut copy = self.graph.clone();
         let mut check = Lowering::new(&mut copy, self.scope.clone());
         check.dependence = self.dependence.clone();
+        check.checks_functions = true;
         for function in functions {
             if check.scope.recursive.contains(&function.name.text) {
                 continue;
@@ -513,7 +549,7 @@ fn permitted(context: Context) -> &'static str {
 }
 
 /// The first few of a list.
-fn listed(names: &[&str]) -> String {
+pub(super) fn listed(names: &[&str]) -> String {
     let shown: Vec<String> = names
         .iter()
         .take(8)

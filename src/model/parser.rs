@@ -151,7 +151,21 @@ impl Parser<'_> {
         let mut tree = self.expression(0)?;
         while let Some(kind) = self.peek() {
             let index = self.next;
-            let diagnostic = if *kind == TokenKind::Close {
+            let diagnostic = if *kind == TokenKind::CloseBracket {
+                Diagnostic::error(
+                    "expression::bracket",
+                    "`]` closes nothing",
+                    Some(self.token_span(index)),
+                )
+                .with_help("remove it, or open a `[` after the name of an array")
+            } else if *kind == TokenKind::OpenBracket {
+                Diagnostic::error(
+                    "expression::bracket",
+                    "`[` follows no name of an array",
+                    Some(self.token_span(index)),
+                )
+                .with_help("elements are written `u[i, j]`; group terms by parentheses")
+            } else if *kind == TokenKind::Close {
                 Diagnostic::error(
                     "expression::parenthesis",
                     "`)` closes nothing",
@@ -169,14 +183,14 @@ impl Parser<'_> {
                 self.missing_operator(index)
             };
             self.report(diagnostic);
-            if matches!(self.peek(), Some(TokenKind::Close | TokenKind::Comma)) {
+            if self.peek().is_some_and(closes_or_separates) {
                 self.next += 1;
             }
             if self.peek().is_some() {
                 // read on for further findings only
                 if self.peek().and_then(Infix::of).is_some() {
                     tree = self.infixes(tree, 0)?;
-                } else if !matches!(self.peek(), Some(TokenKind::Close | TokenKind::Comma)) {
+                } else if !self.peek().is_some_and(closes_or_separates) {
                     tree = self.expression(0)?;
                 }
             }
@@ -300,6 +314,8 @@ impl Parser<'_> {
                 self.next += 1;
                 if self.peek() == Some(&TokenKind::Open) {
                     self.call(name, span)
+                } else if self.peek() == Some(&TokenKind::OpenBracket) {
+                    self.element(name, span)
                 } else {
                     self.tree(ExpressionKind::Name(name), span, 1)
                 }
@@ -355,6 +371,8 @@ impl Parser<'_> {
             | TokenKind::And
             | TokenKind::Or
             | TokenKind::Close
+            | TokenKind::OpenBracket
+            | TokenKind::CloseBracket
             | TokenKind::Comma => self.missing_operand(),
         }
     }
@@ -442,13 +460,57 @@ impl Parser<'_> {
                     self.report(diagnostic);
                 }
             }
-            if !matches!(
+            if matches!(
+                self.peek(),
+                Some(TokenKind::OpenBracket | TokenKind::CloseBracket)
+            ) {
+                self.next += 1;
+            } else if !matches!(
                 self.peek(),
                 Some(TokenKind::Close | TokenKind::Comma) | None
             ) {
                 self.expression(0)?;
             }
         }
+    }
+
+    /// The places of an element; its `[` is next.
+    fn element(&mut self, name: String, name_span: Span) -> Option<Tree> {
+        let open = self.next;
+        self.next += 1;
+        let mut places = Vec::new();
+        let mut height = 0;
+        loop {
+            let place = self.expression(0)?;
+            height = height.max(place.height);
+            places.push(place.expression);
+            match self.peek() {
+                Some(TokenKind::Comma) => self.next += 1,
+                Some(TokenKind::CloseBracket) => {
+                    self.next += 1;
+                    break;
+                }
+                Some(_) => {
+                    let diagnostic = self.missing_operator(self.next);
+                    self.give_up(diagnostic);
+                    return None;
+                }
+                None => {
+                    let span = self.token_span(open);
+                    self.give_up(
+                        Diagnostic::error("expression::bracket", "`[` is never closed", Some(span))
+                            .with_help("add a `]`"),
+                    );
+                    return None;
+                }
+            }
+        }
+        let span = Span {
+            start: name_span.start,
+            ..self.span(0, self.tokens[self.next - 1].end)
+        };
+        let kind = ExpressionKind::Element(name, name_span, places);
+        self.tree(kind, span, height + 1)
     }
 
     /// The arguments of a call; its `(` is next.
@@ -482,6 +544,14 @@ impl Parser<'_> {
             height + 1,
         )
     }
+}
+
+/// What ends an expression without belonging to it.
+fn closes_or_separates(kind: &TokenKind) -> bool {
+    matches!(
+        kind,
+        TokenKind::Close | TokenKind::CloseBracket | TokenKind::OpenBracket | TokenKind::Comma
+    )
 }
 
 #[cfg(test)]

@@ -17,7 +17,10 @@ fn binding(kind: &ExpressionKind) -> u8 {
         ExpressionKind::Arithmetic(Arithmetic::Multiply | Arithmetic::Divide, ..) => 6,
         ExpressionKind::Negate(_) => 7,
         ExpressionKind::Arithmetic(Arithmetic::Power, ..) => 8,
-        ExpressionKind::Number(_) | ExpressionKind::Name(_) | ExpressionKind::Call(..) => 9,
+        ExpressionKind::Number(_)
+        | ExpressionKind::Name(_)
+        | ExpressionKind::Element(..)
+        | ExpressionKind::Call(..) => 9,
     }
 }
 
@@ -28,6 +31,16 @@ fn operand(f: &mut fmt::Formatter<'_>, expression: &Expression, least: u8) -> fm
     } else {
         write!(f, "{expression}")
     }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, expressions: &[Expression]) -> fmt::Result {
+    for (k, expression) in expressions.iter().enumerate() {
+        if k > 0 {
+            write!(f, ", ")?;
+        }
+        write!(f, "{expression}")?;
+    }
+    Ok(())
 }
 
 /// The sign of a comparison.
@@ -89,14 +102,14 @@ impl fmt::Display for Expression {
                 write!(f, " or ")?;
                 operand(f, right, 2)
             }
+            ExpressionKind::Element(name, _, places) => {
+                write!(f, "{name}[")?;
+                list(f, places)?;
+                write!(f, "]")
+            }
             ExpressionKind::Call(name, _, arguments) => {
                 write!(f, "{name}(")?;
-                for (k, argument) in arguments.iter().enumerate() {
-                    if k > 0 {
-                        write!(f, ", ")?;
-                    }
-                    write!(f, "{argument}")?;
-                }
+                list(f, arguments)?;
                 write!(f, ")")
             }
         }

@@ -3,11 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::arrays::Block;
 use super::expression::{Expression, ExpressionKind};
 use super::graph::{Graph, Op, PARAMETERS, STATES, TIME};
 use super::{NodeId, functions};
 use crate::diagnostic::{Diagnostic, Span};
-use crate::scenario::{Name, Scenario, SignalKind, UserFunction};
+use crate::scenario::{Boundary, Name, Scenario, SignalKind, UserFunction};
 
 /// What a name was given to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,10 +40,51 @@ pub(super) struct Binding {
     pub(super) node: Option<NodeId>,
 }
 
+/// An index set.
+#[derive(Debug, Clone)]
+pub(super) struct IndexSet {
+    pub(super) name: String,
+    pub(super) size: u32,
+    /// what stands before the first place and after the last; `None`: nothing
+    pub(super) ends: Option<[End; 2]>,
+    /// where that is a value, its expression
+    pub(super) values: [Option<Arc<Expression>>; 2],
+}
+
+/// What stands beyond an end of an index set.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum End {
+    Periodic,
+    Clamp,
+    Zero,
+    /// the value of an expression
+    Value,
+}
+
+/// An array that a name stands for.
+#[derive(Debug, Clone)]
+pub(super) struct ArrayBinding {
+    pub(super) role: Role,
+    /// its indices, by their places in [`Scope::indices`]
+    pub(super) over: Vec<usize>,
+    pub(super) value: ArrayValue,
+}
+
+/// Where the elements of an array come from.
+#[derive(Debug, Clone)]
+pub(super) enum ArrayValue {
+    /// an input
+    Input(Block),
+    /// a node over the axes of its dimensions; `None` where it could not be lowered
+    Node(Option<NodeId>),
+}
+
 /// All names that an expression of the model can use.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scope {
     pub(super) names: HashMap<String, Binding>,
+    pub(super) arrays: HashMap<String, ArrayBinding>,
+    pub(super) indices: Vec<IndexSet>,
     /// observables: usable in functionals only, where no other name is the same
     pub(super) observables: HashMap<String, NodeId>,
     /// names of the events, in order
@@ -75,18 +117,23 @@ impl Dependence {
     const MIDDLE: u8 = 4;
     const OTHER: u8 = 8;
 
+    fn of_input(group: u16, index: u32) -> u8 {
+        match group {
+            STATES => Self::STATE,
+            TIME if index == 0 => Self::TIME,
+            TIME => Self::MIDDLE,
+            PARAMETERS => 0,
+            _ => Self::OTHER,
+        }
+    }
+
     fn flags(&mut self, graph: &Graph, id: NodeId) -> u8 {
         for k in self.flags.len()..=id.0 as usize {
             #[expect(clippy::cast_possible_truncation, reason = "k <= id.0, which is u32")]
             let op = graph.op(NodeId(k as u32));
             let flag = match op {
-                Op::Input(input) => match input.group {
-                    STATES => Self::STATE,
-                    TIME if input.index == 0 => Self::TIME,
-                    TIME => Self::MIDDLE,
-                    PARAMETERS => 0,
-                    _ => Self::OTHER,
-                },
+                Op::Input(input) => Self::of_input(input.group, input.index),
+                Op::Gather(gather) => Self::of_input(graph.arrays().gather(gather).group, 0),
                 op => op
                     .operands()
                     .fold(0, |flag, operand| flag | self.flags[operand.0 as usize]),
@@ -256,8 +303,20 @@ pub(super) struct Order {
 /// Sorts by use (depth-first, without recursion) and reports cycles.
 pub(super) fn order(scenario: &Scenario, diagnostics: &mut Vec<Diagnostic>) -> Order {
     let mut all: Vec<(Item, &Name, Vec<&Expression>, &[Name])> = Vec::new();
+    let beyond: Vec<&Expression> = scenario
+        .indices
+        .iter()
+        .flat_map(|index| index.ends.iter().flatten())
+        .filter_map(|end| match end {
+            Boundary::Value(expression) => Some(expression),
+            _ => None,
+        })
+        .collect();
     for (k, definition) in scenario.definitions.iter().enumerate() {
-        let expressions = vec![&definition.expression];
+        let mut expressions = vec![&definition.expression];
+        if !definition.over.is_empty() || reads_elements(&definition.expression) {
+            expressions.extend(&beyond);
+        }
         all.push((Item::Definition(k), &definition.name, expressions, &[]));
     }
     for (k, signal) in scenario.signals.iter().enumerate() {
@@ -299,6 +358,12 @@ pub(super) fn order(scenario: &Scenario, diagnostics: &mut Vec<Diagnostic>) -> O
                         {
                             found.push((k, &expression.span));
                         }
+                    }
+                    ExpressionKind::Element(name, span, inner) => {
+                        if let Some(&k) = by_name.get(name.as_str()) {
+                            found.push((k, span));
+                        }
+                        stack.extend(inner);
                     }
                     ExpressionKind::Call(name, span, inner) => {
                         if let Some(&k) = by_function.get(name.as_str()) {
@@ -361,6 +426,22 @@ pub(super) fn order(scenario: &Scenario, diagnostics: &mut Vec<Diagnostic>) -> O
         }
     }
     result
+}
+
+/// Whether an expression may read elements of arrays, and so what stands beyond their ends.
+fn reads_elements(expression: &Expression) -> bool {
+    match &expression.kind {
+        ExpressionKind::Number(_) | ExpressionKind::Name(_) => false,
+        ExpressionKind::Element(..) => true,
+        ExpressionKind::Call(name, _, inner) => {
+            matches!(name.as_str(), "sum" | "mean") || inner.iter().any(reads_elements)
+        }
+        ExpressionKind::Negate(a) | ExpressionKind::Not(a) => reads_elements(a),
+        ExpressionKind::Arithmetic(_, a, b)
+        | ExpressionKind::Compare(_, a, b)
+        | ExpressionKind::And(a, b)
+        | ExpressionKind::Or(a, b) => reads_elements(a) || reads_elements(b),
+    }
 }
 
 /// The finding for a cycle; `back` is where the last of `names` uses the first.

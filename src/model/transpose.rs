@@ -298,7 +298,7 @@ fn ways_along(
 }
 
 /// Whether a node depends on an axis through maps alone that go round arrays of this length.
-fn wraps(graph: &Graph, node: NodeId, axis: Axis, length: i64) -> bool {
+pub(super) fn wraps(graph: &Graph, node: NodeId, axis: Axis, length: i64) -> bool {
     graph
         .live(&[node])
         .into_iter()

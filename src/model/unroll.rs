@@ -3,6 +3,7 @@
 //! For few elements straight-line code is faster than loops, and every part of the house takes it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::arrays::Axis;
 use super::graph::{Graph, InputId, NodeId, Op};
@@ -35,6 +36,22 @@ impl Graph {
     }
 }
 
+/// Operations up to which arrays are better written out: straight-line code keeps values in registers, and its
+/// compilation takes milliseconds.
+const FEWEST: usize = 1000;
+
+/// The same function, its arrays written out where they are small.
+pub fn unroll_small(graph: &Arc<Graph>, roots: Vec<NodeId>) -> (Arc<Graph>, Vec<NodeId>) {
+    if graph.has_arrays(&roots)
+        && graph.total_size(&roots) <= FEWEST
+        && graph.unrolled_size(&roots) <= FEWEST
+    {
+        let (plain, roots) = unroll(graph, &roots);
+        return (Arc::new(plain), roots);
+    }
+    (Arc::clone(graph), roots)
+}
+
 /// A graph without arrays, and a root in it for each number that `roots` stand for.
 pub fn unroll(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
     let mut unrolling = Unrolling {
@@ -42,7 +59,7 @@ pub fn unroll(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
         to: {
             let mut to = Graph::new();
             for table in graph.tables() {
-                to.add_table(std::sync::Arc::clone(table));
+                to.add_table(Arc::clone(table));
             }
             to
         },

@@ -3,8 +3,9 @@
 use toml::de::DeValue;
 
 use super::names::{self, FUNCTIONALS};
+use super::read_indices::over;
 use super::reader::Names;
-use super::types::{Definition, Name, State, UserFunction};
+use super::types::{Definition, Index, Name, State, UserFunction};
 use super::values::{Reader, Section, did_you_mean, shorten};
 use crate::model::{Expression, ExpressionKind};
 
@@ -18,6 +19,7 @@ fn nothing(name: &Name) -> Expression {
 pub(super) fn states(
     reader: &mut Reader<'_>,
     top: &Section<'_, '_>,
+    indices: &[Index],
     names: &mut Names,
 ) -> Vec<State> {
     let entries = reader.named(top, "states", "a state", names);
@@ -37,12 +39,14 @@ pub(super) fn states(
         .map(|(name, value)| {
             let mut unit = None;
             let mut discrete = false;
+            let mut array = Vec::new();
             let initial = if value.get_ref().is_table() {
                 reader
                     .section("states.*", &name.text, value)
                     .and_then(|section| {
                         unit = reader.text(&section, "unit");
                         discrete = reader.boolean(&section, "discrete").unwrap_or(false);
+                        array = over(reader, &section, indices).unwrap_or_default();
                         reader.expression_of(&section, "initial")
                     })
                     .unwrap_or_else(|| nothing(&name))
@@ -54,6 +58,7 @@ pub(super) fn states(
                 initial,
                 discrete,
                 unit,
+                over: array,
             }
         })
         .collect()
@@ -62,24 +67,31 @@ pub(super) fn states(
 pub(super) fn definitions(
     reader: &mut Reader<'_>,
     top: &Section<'_, '_>,
+    indices: &[Index],
     names: &mut Names,
 ) -> Vec<Definition> {
     reader
         .named(top, "definitions", "a definition", names)
         .into_iter()
         .map(|(name, value)| {
+            let mut array = Vec::new();
             let expression = if value.get_ref().is_table() {
                 reader
                     .section("definitions.*", &name.text, value)
                     .and_then(|section| {
                         reader.text(&section, "unit");
+                        array = over(reader, &section, indices).unwrap_or_default();
                         reader.expression_of(&section, "expression")
                     })
                     .unwrap_or_else(|| nothing(&name))
             } else {
                 reader.expression(&name.text, value)
             };
-            Definition { name, expression }
+            Definition {
+                name,
+                over: array,
+                expression,
+            }
         })
         .collect()
 }

@@ -15,7 +15,9 @@ pub(super) fn read(
     names: &Names,
 ) -> Vec<Observable> {
     if top.get("observables").is_none() {
-        return states.iter().map(observe).collect();
+        // an array is no single number that could be measured
+        let numbers = states.iter().filter(|state| state.over.is_empty());
+        return numbers.map(observe).collect();
     }
     // observables have a name space of their own: `hare = "hare"` is as good as any
     let mut own = Names::default();

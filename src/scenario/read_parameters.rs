@@ -1,21 +1,176 @@
-//! `[parameters]`: `k = 0.5`, or `k = { value, bounds, scale, fit, unit, prior }`.
+//! `[parameters]`: `k = 0.5`, or `k = { value, bounds, scale, fit, unit, prior }`; arrays also have `over`, and values
+//! from an expression of their indices or from a file.
 
 use toml::de::DeValue;
 
+use super::data::Csv;
+use super::read_indices::over;
 use super::reader::Names;
-use super::types::{Name, Parameter, Prior, Scale};
+use super::types::{Index, Name, Parameter, ParameterArray, Prior, Scale};
 use super::values::{Reader, Section, Value, shorten};
+use crate::model::{Slot, values_over};
 
+/// The parameters, arrays element by element, and which are arrays.
 pub(super) fn read(
     reader: &mut Reader<'_>,
     top: &Section<'_, '_>,
+    indices: &[Index],
     names: &mut Names,
-) -> Vec<Parameter> {
-    reader
-        .named(top, "parameters", "a parameter", names)
-        .into_iter()
-        .map(|(name, value)| parameter(reader, name, value))
-        .collect()
+) -> (Vec<Parameter>, Vec<ParameterArray>) {
+    let (mut parameters, mut arrays) = (Vec::new(), Vec::new());
+    for (name, value) in reader.named(top, "parameters", "a parameter", names) {
+        let array = value
+            .get_ref()
+            .as_table()
+            .is_some_and(|table| table.contains_key("over"));
+        if !array {
+            parameters.push(parameter(reader, name, value));
+            continue;
+        }
+        let Some(section) = reader.section("parameters.*", &name.text, value) else {
+            continue;
+        };
+        let over = over(reader, &section, indices).unwrap_or_default();
+        let values = values(reader, &section, &name, &over, indices);
+        let slot = Slot {
+            name: name.text.clone(),
+            first: 0,
+            extents: over.iter().map(|&k| indices[k].size).collect(),
+        };
+        arrays.push(ParameterArray {
+            name: name.clone(),
+            over,
+            first: parameters.len(),
+        });
+        let mut pattern = settings(reader, name, &section);
+        for k in 0..slot.len() {
+            pattern.name.text = slot.element(k);
+            pattern.value = values.get(k).copied().unwrap_or(f64::NAN);
+            if k == 0 || pattern.fit {
+                let before = reader.diagnostics.len();
+                check_value(reader, &pattern, &section);
+                if reader.diagnostics.len() > before {
+                    // one finding an array
+                    parameters.push(pattern.clone());
+                    break;
+                }
+            }
+            parameters.push(pattern.clone());
+        }
+    }
+    (parameters, arrays)
+}
+
+/// The values of an array, row by row; `NaN` where there is none, which is reported.
+fn values(
+    reader: &mut Reader<'_>,
+    section: &Section<'_, '_>,
+    name: &Name,
+    over: &[usize],
+    indices: &[Index],
+) -> Vec<f64> {
+    if section.get("file").is_some() {
+        if let Some(value) = section.get("value") {
+            let diagnostic = reader.error(
+                "scenario::array",
+                format!("`{}` has values and a file", shorten(&name.text)),
+                value.span(),
+            );
+            diagnostic.help = Some("keep one of `value` and `file`".to_owned());
+        }
+        let size = over.iter().map(|&k| indices[k].size as usize).product();
+        return from_file(reader, section, &name.text, size).unwrap_or_default();
+    }
+    let Some(value) = section.get("value") else {
+        reader.missing(section, "value");
+        return Vec::new();
+    };
+    let expression = reader.expression("value", value);
+    let bound: Vec<(&str, u32)> = over
+        .iter()
+        .map(|&k| (indices[k].name.text.as_str(), indices[k].size))
+        .collect();
+    match values_over(&expression, &bound) {
+        Ok(values) => {
+            if let Some(k) = values.iter().position(|v| !v.is_finite())
+                && !matches!(expression.kind, crate::model::ExpressionKind::Number(_))
+            {
+                let diagnostic = reader.error(
+                    "scenario::not-finite",
+                    format!(
+                        "`{}` is {} at its element {}",
+                        shorten(&name.text),
+                        values[k],
+                        k + 1
+                    ),
+                    value.span(),
+                );
+                diagnostic.help = Some("elements are counted row by row".to_owned());
+            }
+            values
+        }
+        Err(found) => {
+            for diagnostic in found {
+                reader.report(diagnostic);
+            }
+            Vec::new()
+        }
+    }
+}
+
+fn from_file(
+    reader: &mut Reader<'_>,
+    section: &Section<'_, '_>,
+    name: &str,
+    size: usize,
+) -> Option<Vec<f64>> {
+    let column = reader.text(section, "column");
+    let place = section.get("file")?.span();
+    let file = reader.text(section, "file")?;
+    let source = reader.data_file(&file, place.clone())?;
+    let csv = match Csv::new(source) {
+        Ok(csv) => csv,
+        Err(diagnostic) => {
+            reader.report(*diagnostic);
+            return None;
+        }
+    };
+    let key = section
+        .get("column")
+        .map_or_else(|| place.clone(), |value| value.span());
+    let span = reader.sources.span(key);
+    let column = match csv.column(column.as_deref().unwrap_or(name), &span) {
+        Ok(column) => column,
+        Err(diagnostic) => {
+            reader.report(*diagnostic);
+            return None;
+        }
+    };
+    let rows = csv.rows(&[], &[column]);
+    let mut findings = rows.findings;
+    let [values]: [Vec<f64>; 1] = rows.columns.try_into().ok()?;
+    for (&value, &place) in values.iter().zip(&rows.places) {
+        if value.is_nan() && !findings.full() {
+            findings.push(|| csv.missing_cell(place, column, "an array has a value in each place"));
+        }
+    }
+    let failed = !findings.is_empty();
+    reader.diagnostics.extend(findings.finish(&csv));
+    if !failed && values.len() != size {
+        let diagnostic = reader.error(
+            "scenario::array",
+            format!(
+                "`{}` has {size} elements, the file {} rows",
+                shorten(name),
+                values.len()
+            ),
+            place,
+        );
+        diagnostic.label = format!("{} rows", values.len());
+        diagnostic.help =
+            Some("a row of the file is an element; the last index goes fastest".to_owned());
+    }
+    (!failed && values.len() == size).then_some(values)
 }
 
 fn parameter(reader: &mut Reader<'_>, name: Name, value: &Value<'_>) -> Parameter {
@@ -48,21 +203,49 @@ fn parameter(reader: &mut Reader<'_>, name: Name, value: &Value<'_>) -> Paramete
     let Some(section) = reader.section("parameters.*", &name, value) else {
         return parameter;
     };
+    parameter = settings(reader, parameter.name, &section);
+    for key in ["file", "column"] {
+        if let Some(value) = section.get(key) {
+            let diagnostic = reader.error(
+                "scenario::array",
+                format!("`{}` is one number and has no `{key}`", shorten(&name)),
+                value.span(),
+            );
+            diagnostic.help = Some("an array names its indices: `over = [\"i\"]`".to_owned());
+        }
+    }
+    if section.get("value").is_none() && !section.mistyped("value") {
+        reader.missing(&section, "value");
+    }
     if let Some(number) = reader.number(&section, "value") {
         parameter.value = number;
     }
-    parameter.scale = match reader.choice(&section, "scale") {
+    check_value(reader, &parameter, &section);
+    parameter
+}
+
+/// What a parameter, or each of an array, has beside its value.
+fn settings(reader: &mut Reader<'_>, name: Name, section: &Section<'_, '_>) -> Parameter {
+    let mut parameter = Parameter {
+        name,
+        value: f64::NAN,
+        bounds: [f64::NEG_INFINITY, f64::INFINITY],
+        scale: Scale::Linear,
+        fit: false,
+        unit: None,
+        prior: None,
+    };
+    parameter.scale = match reader.choice(section, "scale") {
         Some("log") => Scale::Log,
         Some("log10") => Scale::Log10,
         Some("logit") => Scale::Logit,
         _ => Scale::Linear,
     };
-    parameter.fit = reader.boolean(&section, "fit").unwrap_or(false);
-    parameter.unit = reader.text(&section, "unit");
+    parameter.fit = reader.boolean(section, "fit").unwrap_or(false);
+    parameter.unit = reader.text(section, "unit");
     if let Some(bounds) = section.get("bounds") {
         bounds_of(reader, &mut parameter, bounds);
     }
-    check_value(reader, &parameter, &section);
     parameter.prior = section
         .get("prior")
         .and_then(|value| reader.section("parameters.*.prior", "prior", value))

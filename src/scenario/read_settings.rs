@@ -58,6 +58,7 @@ pub(super) fn solver(
     reader: &mut Reader<'_>,
     top: &Section<'_, '_>,
     states: &[State],
+    count: usize,
 ) -> SolverSettings {
     let mut settings = SolverSettings::default();
     let Some(section) = top
@@ -128,7 +129,7 @@ pub(super) fn solver(
     if let Some(steps) = reader.whole(&section, "max_steps", 1) {
         settings.max_steps = usize::try_from(steps).unwrap_or(usize::MAX);
     }
-    settings.linear_solver = linear_solver(reader, &section, settings.method, states.len());
+    settings.linear_solver = linear_solver(reader, &section, settings.method, count);
     settings.stop_times = reader.expressions(&section, "stop_times");
     if let Some(limit) = reader.whole(&section, "event_limit", 1) {
         settings.event_limit = usize::try_from(limit).unwrap_or(usize::MAX);

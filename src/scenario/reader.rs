@@ -16,8 +16,8 @@ use super::source::{Role, Sources, open};
 use super::types::{Name, Scenario};
 use super::values::{Reader, Section, Value, shorten};
 use super::{
-    read_events, read_expectations, read_experiments, read_mass, read_model, read_observables,
-    read_parameters, read_settings, read_signals, schema,
+    read_events, read_expectations, read_experiments, read_indices, read_mass, read_model,
+    read_observables, read_parameters, read_settings, read_signals, schema,
 };
 use crate::diagnostic::{Diagnostic, Severity, SourceFile};
 
@@ -288,9 +288,11 @@ impl Reader<'_> {
         }
         let mut names = Names::default();
         let header = read_settings::header(self, &top);
-        let parameters = read_parameters::read(self, &top, &mut names);
-        let states = read_model::states(self, &top, &mut names);
-        let definitions = read_model::definitions(self, &top, &mut names);
+        let indices = read_indices::read(self, &top, &mut names);
+        let (parameters, parameter_arrays) =
+            read_parameters::read(self, &top, &indices, &mut names);
+        let states = read_model::states(self, &top, &indices, &mut names);
+        let definitions = read_model::definitions(self, &top, &indices, &mut names);
         let signals = read_signals::read(self, &top, &mut names);
         let functions = read_model::functions(self, &top, &mut names);
         let equations = read_model::equations(self, &top, &states);
@@ -298,7 +300,14 @@ impl Reader<'_> {
         let mass = read_mass::mass(self, &top, &states);
         let invariants = read_mass::invariants(self, &top);
         let observables = read_observables::read(self, &top, &states, &names);
-        let solver = read_settings::solver(self, &top, &states);
+        let count = states
+            .iter()
+            .map(|state| {
+                let sizes = state.over.iter().map(|&k| indices[k].size as usize);
+                sizes.product::<usize>()
+            })
+            .sum();
+        let solver = read_settings::solver(self, &top, &states, count);
         let gradient = read_settings::gradient(self, &top);
         let fit = read_settings::fit(self, &top);
         let time = [header.start, header.end];
@@ -313,7 +322,9 @@ impl Reader<'_> {
             start: header.start,
             end: header.end,
             time_unit: header.unit,
+            indices,
             parameters,
+            parameter_arrays,
             states,
             definitions,
             equations,

@@ -33,6 +33,8 @@ pub enum Kind {
         /// words of the language that this version does not offer
         later: &'static [&'static str],
     },
+    /// a word or a value that stands beyond the ends of an index set, or a table of one for each end
+    Boundary,
     /// two numbers, the lower first
     Pair,
     /// several texts
@@ -73,6 +75,9 @@ impl Kind {
                     .collect::<Vec<_>>()
                     .join(", ")
             ),
+            Self::Boundary => {
+                "`periodic`, `clamp`, `zero`, a value, or a table of `first` and `last`".into()
+            }
             Self::Pair => "two numbers, such as `[0, 1]`".into(),
             Self::Texts => "an array of strings".into(),
             Self::NumberByState => "a number, or a table of numbers by state".into(),
@@ -95,6 +100,7 @@ impl Kind {
                 | Self::Boolean
                 | Self::Expression
                 | Self::Expressions
+                | Self::Boundary
                 | Self::Choice { .. }
                 | Self::NumberByState
         )

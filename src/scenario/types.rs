@@ -2,6 +2,7 @@
 //!
 //! Expressions are syntax trees with their places; names inside them are resolved by [`crate::model`].
 
+mod arrays;
 mod hybrid;
 mod solver;
 
@@ -9,8 +10,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::diagnostic::{SourceFile, Span};
-use crate::model::Expression;
+use crate::model::{Expression, Names};
 
+pub use arrays::{Boundary, Index, ParameterArray};
 pub use hybrid::{Direction, Event, EventTrigger, Invariant, MassRow};
 pub use solver::{AbsoluteTolerance, LinearSolver, Preconditioner, SolverMethod, SolverSettings};
 
@@ -38,8 +40,12 @@ pub struct Scenario {
     pub end: f64,
     /// unit of time, for axes
     pub time_unit: Option<String>,
-    /// `[parameters]` in file order
+    /// `[indices]` in file order
+    pub indices: Vec<Index>,
+    /// `[parameters]` in file order, arrays element by element
     pub parameters: Vec<Parameter>,
+    /// which of them are arrays
+    pub parameter_arrays: Vec<ParameterArray>,
     /// `[states]` in file order
     pub states: Vec<State>,
     /// `[definitions]` in file order
@@ -68,6 +74,21 @@ pub struct Scenario {
     pub fit: FitSettings,
     /// `[[expect]]`
     pub expectations: Vec<Expectation>,
+}
+
+impl Scenario {
+    /// Sizes of the dimensions of an array over indices.
+    pub fn extents(&self, over: &[usize]) -> Vec<u32> {
+        over.iter().map(|&k| self.indices[k].size).collect()
+    }
+    /// Names of the states, each element of an array by itself.
+    pub fn state_names(&self) -> Names {
+        let mut names = Names::default();
+        for state in &self.states {
+            names.push(&state.name.text, self.extents(&state.over));
+        }
+        names
+    }
 }
 
 /// A parameter.
@@ -147,6 +168,8 @@ pub struct State {
     pub discrete: bool,
     /// unit text
     pub unit: Option<String>,
+    /// of an array: its indices, by their places among the scenario's
+    pub over: Vec<usize>,
 }
 
 /// A named intermediate expression.
@@ -154,6 +177,8 @@ pub struct State {
 pub struct Definition {
     /// its name
     pub name: Name,
+    /// of an array: its indices, by their places among the scenario's
+    pub over: Vec<usize>,
     /// what it stands for
     pub expression: Expression,
 }

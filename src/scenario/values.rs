@@ -627,7 +627,7 @@ fn place_all(expression: &mut Expression, span: &Span) {
             place_all(a, span);
             place_all(b, span);
         }
-        ExpressionKind::Call(_, name, arguments) => {
+        ExpressionKind::Element(_, name, arguments) | ExpressionKind::Call(_, name, arguments) => {
             *name = span.clone();
             for argument in arguments {
                 place_all(argument, span);

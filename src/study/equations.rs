@@ -77,8 +77,8 @@ pub struct StatesObserved {
 impl StatesObserved {
     fn new(graph: &Graph, outputs: &[NodeId]) -> Option<Self> {
         let (values, sigmas) = outputs.split_at(outputs.len() / 2);
-        let state = |&node: &NodeId| match graph.op(node) {
-            Op::Input(InputId {
+        let state = |&node: &NodeId| match graph.input_of(node) {
+            Some(InputId {
                 group: STATES,
                 index,
             }) => Some(index as usize),
@@ -240,7 +240,12 @@ impl Events {
                 });
             }
             guards.push(event.guard.map(|node| derived(vec![node])).transpose()?);
-            let (states, values): (Vec<_>, Vec<_>) = event.set.iter().copied().unzip();
+            let states: Vec<usize> = event
+                .set
+                .iter()
+                .flat_map(|&(first, root)| first..first + model.graph.size(root))
+                .collect();
+            let values = event.set.iter().map(|&(_, root)| root).collect();
             resets.push(if states.is_empty() {
                 None
             } else {
@@ -260,6 +265,6 @@ impl Events {
 
 fn is_identity(model: &Model, nodes: &[NodeId]) -> bool {
     nodes.iter().enumerate().all(|(i, &node)| {
-        matches!(model.graph.op(node), Op::Input(InputId { group: PARAMETERS, index }) if index as usize == i)
+        matches!(model.graph.input_of(node), Some(InputId { group: PARAMETERS, index }) if index as usize == i)
     })
 }

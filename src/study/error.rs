@@ -5,6 +5,7 @@ use costate_solvers::SolveError;
 use thiserror::Error;
 
 use crate::compile::{CallError, CompileError};
+use crate::model::Names;
 
 /// Why a study has no result.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -15,7 +16,7 @@ pub enum StudyError {
         /// the solver's account
         error: SolveError,
         /// names of the states, to name the one at fault
-        states: Vec<String>,
+        states: Names,
         /// names of the events with root functions, likewise
         events: Vec<String>,
         /// the experiment; empty where there is one only
@@ -112,7 +113,7 @@ fn in_experiment(experiment: &str) -> String {
 
 fn describe_solve(
     error: &SolveError,
-    states: &[String],
+    states: &Names,
     events: &[String],
     experiment: &str,
 ) -> String {
@@ -121,10 +122,9 @@ fn describe_solve(
             .get(*i)
             .map_or_else(|| format!("number {}", i + 1), |e| format!("`{e}`"))
     };
-    let name = |i: &usize| {
-        states
-            .get(*i)
-            .map_or_else(|| format!("state {i}"), |s| format!("`{s}`"))
+    let name = |i: &usize| match states.name(*i) {
+        name if name.is_empty() => format!("state {i}"),
+        name => format!("`{name}`"),
     };
     let at = |x: &[f64]| {
         let shown: Vec<String> = states

@@ -139,9 +139,8 @@ impl FunctionalStudy {
                 index: u32::try_from(index).unwrap_or(u32::MAX),
             }))
         };
-        let (n, p) = (model.states.len(), model.parameters.len());
-        let states: Vec<NodeId> = (0..n).map(|i| input(graph, STATES, i)).collect();
-        let parameters: Vec<NodeId> = (0..p).map(|i| input(graph, PARAMETERS, i)).collect();
+        let states = graph.inputs(STATES, model.states.len());
+        let parameters = graph.inputs(PARAMETERS, model.parameters.len());
         let weight = input(graph, FIRST_EXTRA, 0);
         let compile = |graph: &model::Graph, outputs: &[Output]| {
             Function::new(graph, outputs, study.backend).map_err(|e| broken(e.to_string()))
@@ -152,7 +151,7 @@ impl FunctionalStudy {
             values.push(compile(graph, &[Output::store(vec![node])])?);
             let wrt: Vec<NodeId> = states.iter().chain(&parameters).copied().collect();
             let mut bars = model::vjp(graph, &[node], &[weight], &wrt);
-            let own = bars.split_off(n);
+            let own = bars.split_off(states.len());
             values_vjp.push(compile(
                 graph,
                 &[Output::accumulate(bars), Output::accumulate(own)],
@@ -542,7 +541,7 @@ fn with_quadratures(model: &Model, integrands: &[NodeId]) -> Model {
     let one = model.graph.intern(Op::Constant(1f64.to_bits()));
     for (k, &integrand) in integrands.iter().enumerate() {
         let state = model.states.len();
-        model.states.push(format!("integral {}", k + 1));
+        model.states.push(format!("integral {}", k + 1), Vec::new());
         model.rhs.push(integrand);
         model.discrete.push(false);
         for experiment in &mut model.experiments {

@@ -185,12 +185,7 @@ impl Study {
             RunError::Solve(SolveError::Stopped { .. }) => StudyError::Interrupted,
             RunError::Solve(error) => StudyError::Solve {
                 error,
-                states: self
-                    .scenario
-                    .states
-                    .iter()
-                    .map(|s| s.name.text.clone())
-                    .collect(),
+                states: self.equations.model().states.clone(),
                 events: self
                     .equations
                     .events

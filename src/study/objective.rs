@@ -64,7 +64,7 @@ impl<'a> Objective<'a> {
             solving,
             plain: Lane::new(study)?,
             tape: Tape::new(),
-            reverse: Reverse::new(study.scenario.states.len()),
+            reverse: Reverse::new(study.equations.states()),
             cotangents: Cotangents::default(),
             dual1: None,
             dual2: None,
@@ -110,10 +110,7 @@ impl<'a> Objective<'a> {
     ) -> Result<f64, StudyError> {
         let study = self.study;
         self.solving.adjoint(study)?;
-        let (n, count) = (
-            study.scenario.states.len(),
-            study.scenario.observables.len(),
-        );
+        let (n, count) = (study.equations.states(), study.scenario.observables.len());
         let c = &mut self.cotangents;
         c.parameters.clear();
         c.parameters.resize(p.len(), 0.0);

@@ -113,7 +113,7 @@ fn simulate_by_one(
             (&mut samples, &mut drifts),
         )
         .map_err(fail)?;
-    let n = study.scenario.states.len();
+    let n = study.equations.states();
     let events: Vec<SimulatedEvent> = run
         .log
         .happenings
@@ -245,10 +245,7 @@ fn read(
     experiment: usize,
     rows: &[(f64, &[f64])],
 ) -> Result<Simulation, StudyError> {
-    let (n, count) = (
-        study.scenario.states.len(),
-        study.scenario.observables.len(),
-    );
+    let (n, count) = (study.equations.states(), study.scenario.observables.len());
     let mut outputs = vec![0.0; 2 * count];
     let mut observables = vec![Vec::with_capacity(rows.len()); count];
     for &(t, state) in rows {

@@ -90,10 +90,15 @@ impl Solving {
             AbsoluteTolerance::Uniform(atol) => Tolerance::Uniform(*atol),
             AbsoluteTolerance::ByState(by_name) => Tolerance::PerState(
                 study
-                    .scenario
+                    .equations
+                    .model()
                     .states
+                    .slots()
                     .iter()
-                    .map(|s| by_name.get(&s.name.text).copied().unwrap_or(1e-8))
+                    .flat_map(|slot| {
+                        let atol = by_name.get(&slot.name).copied().unwrap_or(1e-8);
+                        std::iter::repeat_n(atol, slot.len())
+                    })
                     .collect(),
             ),
         };

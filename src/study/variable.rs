@@ -18,7 +18,7 @@ impl Variable {
     pub fn name(self, scenario: &Scenario) -> String {
         match self {
             Self::Parameter(i) => scenario.parameters[i].name.text.clone(),
-            Self::Initial(i) => format!("initial.{}", scenario.states[i].name.text),
+            Self::Initial(i) => format!("initial.{}", scenario.state_names().name(i)),
         }
     }
 
@@ -26,7 +26,7 @@ impl Variable {
     pub fn parse(name: &str, scenario: &Scenario) -> Result<Self, StudyError> {
         let name = name.trim();
         if let Some(state) = name.strip_prefix("initial.") {
-            let position = scenario.states.iter().position(|s| s.name.text == state);
+            let position = scenario.state_names().position(state);
             return position
                 .map(Self::Initial)
                 .ok_or_else(|| StudyError::UnknownName {

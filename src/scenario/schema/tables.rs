@@ -24,6 +24,13 @@ const fn later(name: &'static str, doc: &'static str) -> Key {
 
 const UNIT: Key = key("unit", Kind::Text, "", "unit, as text for axes and reports");
 
+const OVER: Key = key(
+    "over",
+    Kind::Texts,
+    "",
+    "of an array: the indices it is over, such as `[\"i\", \"j\"]`",
+);
+
 /// Every table, each before those inside it.
 pub const TABLES: &[Table] = &[
     Table {
@@ -35,6 +42,12 @@ pub const TABLES: &[Table] = &[
                 Kind::Table("scenario"),
                 REQUIRED,
                 "title and time span",
+            ),
+            key(
+                "indices",
+                Kind::Named("indices.*", "size"),
+                "",
+                "index sets of arrays, and what stands beyond their ends",
             ),
             key(
                 "parameters",
@@ -137,7 +150,6 @@ pub const TABLES: &[Table] = &[
             later("tune", "control tuning"),
             later("path", "bounds at all times"),
             later("terminal", "conditions at the end"),
-            later("indices", "array states"),
             later("mechanics", "equations from energies"),
             later("networks", "neural networks"),
         ],
@@ -180,15 +192,59 @@ pub const TABLES: &[Table] = &[
         ],
     },
     Table {
+        path: "indices.*",
+        words: "an index",
+        keys: &[
+            key(
+                "size",
+                Kind::Whole,
+                REQUIRED,
+                "number of places, counted from 1",
+            ),
+            key(
+                "boundary",
+                Kind::Boundary,
+                "none: nothing is read outside",
+                "what stands outside: `periodic`, `clamp` (the last element again), `zero`, or a value",
+            ),
+        ],
+    },
+    Table {
+        path: "indices.*.boundary",
+        words: "a boundary",
+        keys: &[
+            key(
+                "first",
+                Kind::Expression,
+                REQUIRED,
+                "before the first place: `clamp`, `zero`, or a value",
+            ),
+            key(
+                "last",
+                Kind::Expression,
+                REQUIRED,
+                "after the last place: `clamp`, `zero`, or a value",
+            ),
+        ],
+    },
+    Table {
         path: "parameters.*",
         words: "a parameter",
         keys: &[
+            OVER,
             key(
                 "value",
-                Kind::Number,
-                REQUIRED,
-                "its value, or the first guess of a fit",
+                Kind::Expression,
+                "",
+                "its value, or the first guess of a fit: a number; of an array also an expression of its indices",
             ),
+            key(
+                "file",
+                Kind::Text,
+                "",
+                "of an array: CSV file with its values, row by row of the array",
+            ),
+            key("column", Kind::Text, "the name", "the column of the file"),
             key(
                 "bounds",
                 Kind::Pair,
@@ -263,7 +319,7 @@ pub const TABLES: &[Table] = &[
                 "whether it has no equation, and events alone change it",
             ),
             UNIT,
-            later("over", "array states"),
+            OVER,
         ],
     },
     Table {
@@ -277,7 +333,7 @@ pub const TABLES: &[Table] = &[
                 "what the name stands for",
             ),
             UNIT,
-            later("over", "array states"),
+            OVER,
         ],
     },
     Table {
