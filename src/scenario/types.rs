@@ -3,6 +3,7 @@
 //! Expressions are syntax trees with their places; names inside them are resolved by [`crate::model`].
 
 mod hybrid;
+mod mechanics;
 mod solver;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use crate::diagnostic::{SourceFile, Span};
 use crate::model::Expression;
 
 pub use hybrid::{Direction, Event, EventTrigger, Invariant, MassRow};
+pub use mechanics::{Coordinate, MOST_COORDINATES, Mechanics};
 pub use solver::{AbsoluteTolerance, LinearSolver, Preconditioner, SolverMethod, SolverSettings};
 
 /// A name and where it was given.
@@ -40,11 +42,12 @@ pub struct Scenario {
     pub time_unit: Option<String>,
     /// `[parameters]` in file order
     pub parameters: Vec<Parameter>,
-    /// `[states]` in file order
+    /// `[states]` in file order, then the coordinates of `[mechanics]`, then their velocities
     pub states: Vec<State>,
     /// `[definitions]` in file order
     pub definitions: Vec<Definition>,
-    /// `[equations]`, one a state, in the order of `states`; 0 for a discrete state
+    /// `[equations]`, one a state, in the order of `states`; 0 for a discrete state and for the velocities of
+    /// `[mechanics]`
     pub equations: Vec<Expression>,
     /// `[functions]`
     pub functions: Vec<UserFunction>,
@@ -54,6 +57,8 @@ pub struct Scenario {
     pub events: Vec<Event>,
     /// `[mass]`, where the file has it: rows that are not dx/dt = f
     pub mass: Option<Vec<MassRow>>,
+    /// `[mechanics]`, where the file has it
+    pub mechanics: Option<Mechanics>,
     /// `[invariants]`
     pub invariants: Vec<Invariant>,
     /// `[observables]`; where the file has none, one a state with no noise

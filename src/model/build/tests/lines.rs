@@ -56,6 +56,7 @@ pub(super) fn scenario(text: &str) -> Scenario {
         signals: Vec::new(),
         events: Vec::new(),
         mass: None,
+        mechanics: None,
         invariants: Vec::new(),
         observables: Vec::new(),
         experiments: vec![Experiment {

@@ -1,0 +1,717 @@
+//! Equations of motion from energies, by differentiating their nodes twice.
+//!
+//! With coordinates q, velocities v and L = T - V (Lagrange's equations of the first kind):
+//!
+//! ```text
+//! p = dL/dv,   M = dp/dv (n x n),   G = dg/dq (m x n)
+//! M v' = Q - dD/dv + dL/dq - (dp/dt + dp/dq v + dp/dz z') - G^T lambda
+//! ```
+//!
+//! where z are the scenario's other states and dp/dt is the partial derivative in time. T need not be quadratic in v, and
+//! V may depend on v (a magnetic field): M is the Hessian of L. M is factored as L D L^T within the graph
+//! ([`factors`]), so it must be positive definite; the multipliers follow from the Schur complement S = G M^-1 G^T,
+//! which is factored alike. Everything is ordinary nodes, differentiated like any right-hand side.
+//!
+//! # Constraints
+//!
+//! g(t, q) = 0 is differentiated twice (index reduction), with h = G v + dg/dt:
+//!
+//! ```text
+//! q' = v - M^-1 G^T mu,        S mu = h + gamma g             so that  g' = -gamma g
+//! M v' = b - G^T lambda,       S lambda = G M^-1 b + h. + gamma h      h' = -gamma h
+//! ```
+//!
+//! (h. is the derivative of h along q', v held.) On the constraints mu is zero and this is the index-2 form of
+//! Gear, Gupta & Leimkuhler, doi:10.1016/0377-0427(85)90008-1; beside them, the manifold attracts, as in Ascher, Chin & Reich,
+//! doi:10.1007/s002110050020: g and h decay each by itself for any gamma >= 0, also one that varies, where Baumgarte's
+//! form couples them and needs two constants. Nothing is to be chosen:
+//!
+//! ```text
+//! gamma^2 = sum_i (G_i. M^-1 G_i.^T) / (G_i M^-1 G_i^T) + 1/T^2
+//! ```
+//!
+//! with G. = dG/dt and T the length of the run: the rate at which the constraints turn, whatever the units of g and q,
+//! since it is by their turning that steps leave them (a method keeps linear constraints to rounding). The
+//! equations become no stiffer, and errors in g and h stay near those of a few steps.
+
+mod degree;
+mod factors;
+mod start;
+
+use factors::{Factors, Sparse};
+pub(super) use start::Start;
+
+use super::derivative::{jacobian, jvp, vjp};
+use super::graph::{Graph, InputId, NodeId, Op, STATES, TIME, Unary};
+use super::lower::{Context, Lowering};
+use super::scope::{Binding, Role};
+use crate::diagnostic::Diagnostic;
+use crate::scenario::{Mechanics, Scenario};
+
+/// The equations of motion, M v' = load - G^T lambda, before they are solved for v'.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MechanicsModel {
+    /// indices of the velocities among the states, in the order of the coordinates
+    pub velocities: Vec<usize>,
+    /// entries (row, column, node) of the lower triangle of M that are not structurally zero
+    pub mass: Vec<(usize, usize, NodeId)>,
+    /// the right-hand side without the forces of constraint, by coordinate
+    pub load: Vec<NodeId>,
+    /// the constraints g
+    pub constraints: Vec<NodeId>,
+    /// entries (constraint, coordinate, node) of G that are not structurally zero
+    pub constraint_jacobian: Vec<(usize, usize, NodeId)>,
+    /// the multipliers lambda
+    pub multipliers: Vec<NodeId>,
+    /// the accelerations v'
+    pub accelerations: Vec<NodeId>,
+    /// the energy v . dL/dv - L, which is T + V where T is quadratic in v
+    pub energy: NodeId,
+    /// whether the energy is constant: no forces, no dissipation, nothing that depends on time or on other states
+    pub conservative: bool,
+}
+
+/// What the energies' nodes are functions of.
+struct Variables {
+    /// q
+    coordinates: Vec<NodeId>,
+    /// v
+    velocities: Vec<NodeId>,
+    /// the scenario's other states
+    others: Vec<NodeId>,
+    /// t, and the middle of the present stretch
+    time: [NodeId; 2],
+}
+
+/// The lowered entries of the table.
+struct Energies {
+    kinetic: NodeId,
+    potential: NodeId,
+    dissipation: NodeId,
+    forces: Sparse,
+    constraints: Vec<NodeId>,
+}
+
+const CONSTRAINT: Context = Context {
+    what: "a constraint",
+    ..Context::ANY
+};
+
+impl Lowering<'_> {
+    /// Derives the equations and puts them into `rhs`, which holds those of the other states; also gives what is to be true at
+    /// the start. `None` where something was reported, here or before.
+    pub(super) fn mechanics(
+        &mut self,
+        mechanics: &Mechanics,
+        scenario: &Scenario,
+        rhs: &mut [Option<NodeId>],
+    ) -> Option<(MechanicsModel, Start)> {
+        let variables = self.variables(mechanics, scenario)?;
+        let energies = self.energies(mechanics, &variables, scenario);
+        let rows = self.check_mass_rows(mechanics, scenario);
+        let energies = energies?;
+        rows?;
+        let Variables {
+            coordinates: q,
+            velocities: v,
+            ..
+        } = &variables;
+
+        // p = dL/dv, M = dp/dv, and what of dp/dt is known before v'
+        let lagrangian = self.graph.sub(energies.kinetic, energies.potential);
+        let one = self.graph.constant(1.0);
+        let momenta = vjp(self.graph, &[lagrangian], &[one], v);
+        let slopes = vjp(self.graph, &[lagrangian], &[one], q);
+        let losses = vjp(self.graph, &[energies.dissipation], &[one], v);
+        let mut seeds: Vec<_> = q.iter().copied().zip(v.iter().copied()).collect();
+        seeds.push((variables.time[0], one));
+        seeds.extend(self.others_change(mechanics, scenario, &variables, &momenta, rhs)?);
+        let changes = jvp(self.graph, &momenta, &seeds);
+        let load: Vec<NodeId> = (0..q.len())
+            .map(|i| {
+                let inertial = self.graph.sub(slopes[i], changes[i]);
+                let damped = self.graph.sub(inertial, losses[i]);
+                match energies.forces[i] {
+                    Some(force) => self.graph.add(damped, force),
+                    None => damped,
+                }
+            })
+            .collect();
+        let entries = jacobian(self.graph, &momenta, v);
+        let matrix = lower_triangle(q.len(), &entries);
+        let mass = entries_of(&matrix);
+        let factors = match Factors::new(self.graph, matrix) {
+            Ok(factors) => factors,
+            Err(row) => {
+                self.report(no_mass(mechanics, row));
+                return None;
+            }
+        };
+
+        let span = scenario.end - scenario.start;
+        let constrained = Constrained::new(self.graph, &factors, &energies.constraints, &variables);
+        let constrained = match constrained {
+            Ok(constrained) => constrained,
+            Err(row) => {
+                self.report(redundant(mechanics, row));
+                return None;
+            }
+        };
+        let motion = constrained.motion(self.graph, &factors, &variables, &load, span);
+        for (node, value) in q
+            .iter()
+            .zip(&motion.drift)
+            .chain(v.iter().zip(&motion.accelerations))
+        {
+            if let Some(slot) = state(self.graph, *node).and_then(|index| rhs.get_mut(index)) {
+                *slot = Some(*value);
+            }
+        }
+        let start = Start::new(self.graph, &factors, &constrained, &mass, &variables);
+
+        let energy = self.energy(&energies, &variables, &momenta);
+        let model = MechanicsModel {
+            velocities: v
+                .iter()
+                .filter_map(|&node| state(self.graph, node))
+                .collect(),
+            conservative: self.is_conservative(&energies, &variables, &losses),
+            mass,
+            load,
+            constraint_jacobian: constrained.entries(),
+            constraints: energies.constraints,
+            multipliers: motion.multipliers,
+            accelerations: motion.accelerations,
+            energy,
+        };
+        self.name_results(mechanics, &model);
+        Some((model, start))
+    }
+
+    /// The inputs of coordinates, velocities and other states; `None` where a name is another's, which was reported.
+    fn variables(&mut self, mechanics: &Mechanics, scenario: &Scenario) -> Option<Variables> {
+        let input = |name: &str| {
+            let node = self.scope.names.get(name)?.node?;
+            state(self.graph, node).map(|_| node)
+        };
+        let all = &mechanics.coordinates;
+        let coordinates: Vec<NodeId> = all
+            .iter()
+            .map(|c| input(&c.name.text))
+            .collect::<Option<_>>()?;
+        let velocities: Vec<NodeId> = all
+            .iter()
+            .map(|c| input(&c.velocity))
+            .collect::<Option<_>>()?;
+        let others = scenario
+            .states
+            .iter()
+            .filter_map(|other| input(&other.name.text))
+            .filter(|node| !coordinates.contains(node) && !velocities.contains(node))
+            .collect();
+        Some(Variables {
+            coordinates,
+            velocities,
+            others,
+            time: [self.graph.input(TIME, 0), self.graph.input(TIME, 1)],
+        })
+    }
+
+    /// The entries of the table, each lowered for its findings.
+    fn energies(
+        &mut self,
+        mechanics: &Mechanics,
+        variables: &Variables,
+        scenario: &Scenario,
+    ) -> Option<Energies> {
+        let zero = self.graph.constant(0.0);
+        let kinetic = self.lower(&mechanics.kinetic, Context::ANY);
+        let [potential, dissipation] =
+            [&mechanics.potential, &mechanics.dissipation].map(|energy| {
+                energy
+                    .as_ref()
+                    .map_or(Some(zero), |energy| self.lower(energy, Context::ANY))
+            });
+        if let (Some(node), Some(expression)) = (dissipation, &mechanics.dissipation)
+            && node != zero
+            && !uses(self.graph, node, &variables.velocities)
+        {
+            self.report(
+                Diagnostic::warning(
+                    "model::mechanics",
+                    "the dissipation depends on no velocity, so it has no effect",
+                    Some(expression.span.clone()),
+                )
+                .with_help("write it as Rayleigh's function, such as `0.5*c*x_dot^2`: the force along x is -dD/dx_dot"),
+            );
+        }
+        let forces: Vec<Option<Sparse>> = mechanics
+            .coordinates
+            .iter()
+            .map(|coordinate| match &coordinate.force {
+                None => Some(vec![None]),
+                Some(force) => Some(vec![Some(self.lower(force, Context::ANY)?)]),
+            })
+            .collect();
+        let constraints: Vec<Option<NodeId>> = (0..mechanics.constraints.len())
+            .map(|index| self.constraint(mechanics, index, variables, scenario))
+            .collect();
+        Some(Energies {
+            kinetic: kinetic?,
+            potential: potential?,
+            dissipation: dissipation?,
+            forces: forces.into_iter().collect::<Option<Vec<_>>>()?.concat(),
+            constraints: constraints.into_iter().collect::<Option<_>>()?,
+        })
+    }
+
+    /// A constraint's node: a function of the coordinates that is smooth in time.
+    fn constraint(
+        &mut self,
+        mechanics: &Mechanics,
+        index: usize,
+        variables: &Variables,
+        scenario: &Scenario,
+    ) -> Option<NodeId> {
+        let expression = &mechanics.constraints[index];
+        let node = self.lower(expression, CONSTRAINT)?;
+        let coordinates = &variables.coordinates;
+        let velocity = (variables.velocities.iter().chain(&variables.others))
+            .find(|&&node_of| uses(self.graph, node, &[node_of]));
+        let (message, help) = if let Some(&other) = velocity {
+            let name =
+                state(self.graph, other).map_or("", |k| scenario.states[k].name.text.as_str());
+            (
+                format!(
+                    "a constraint is a function of the coordinates and of time, and `{name}` is no coordinate"
+                ),
+                "constraints on velocities are not offered; leave it out, or write its force in `forces`",
+            )
+        } else if !uses(self.graph, node, coordinates) {
+            (
+                "the constraint depends on no coordinate".to_owned(),
+                "write an expression of coordinates that is to stay 0, such as `x^2 + y^2 - l^2`",
+            )
+        } else if uses(self.graph, node, &variables.time[1..]) {
+            (
+                "the constraint jumps or has kinks in time: the velocities would jump, too"
+                    .to_owned(),
+                "use smooth functions of time: sines, expressions of `t`, tables with `interpolation = \"cubic\"`",
+            )
+        } else if index >= coordinates.len() {
+            (
+                format!(
+                    "there are more constraints than the {} coordinates",
+                    coordinates.len()
+                ),
+                "leave out what follows from the others",
+            )
+        } else {
+            return Some(node);
+        };
+        self.report(
+            Diagnostic::error("model::mechanics", message, Some(expression.span.clone()))
+                .with_help(help),
+        );
+        None
+    }
+
+    /// Rows of `[mass]` may not be those of coordinates and velocities.
+    fn check_mass_rows(&mut self, mechanics: &Mechanics, scenario: &Scenario) -> Option<()> {
+        let mut fine = Some(());
+        for row in scenario.mass.iter().flatten() {
+            let name = &row.state.text;
+            if mechanics
+                .coordinates
+                .iter()
+                .any(|c| c.name.text == *name || c.velocity == *name)
+            {
+                self.report(
+                    Diagnostic::error(
+                        "model::mechanics",
+                        format!(
+                            "`[mass]` has a row of `{name}`, whose equation `[mechanics]` derives"
+                        ),
+                        Some(row.state.span.clone()),
+                    )
+                    .with_help("remove the row: the mass matrix follows from the kinetic energy"),
+                );
+                fine = None;
+            }
+        }
+        fine
+    }
+
+    /// The other states that momenta depend on, with their derivatives.
+    fn others_change(
+        &mut self,
+        mechanics: &Mechanics,
+        scenario: &Scenario,
+        variables: &Variables,
+        momenta: &[NodeId],
+        rhs: &[Option<NodeId>],
+    ) -> Option<Vec<(NodeId, NodeId)>> {
+        let mut seeds = Vec::new();
+        for &node in &variables.others {
+            if !momenta
+                .iter()
+                .any(|&momentum| uses(self.graph, momentum, &[node]))
+            {
+                continue;
+            }
+            let index = state(self.graph, node)?;
+            let name = &scenario.states[index].name.text;
+            if scenario
+                .mass
+                .iter()
+                .flatten()
+                .any(|row| row.state.text == *name)
+            {
+                self.report(
+                    Diagnostic::error(
+                        "model::mechanics",
+                        format!("the kinetic energy depends on `{name}`, whose derivative a row of `[mass]` leaves implicit"),
+                        Some(mechanics.kinetic.span.clone()),
+                    )
+                    .with_help(format!("write `{name}` as an ordinary state, or take it out of the kinetic energy")),
+                );
+                return None;
+            }
+            let change = rhs.get(index).copied().flatten()?;
+            if self.graph.constant_value(change) != Some(0.0) {
+                seeds.push((node, change));
+            }
+        }
+        Some(seeds)
+    }
+
+    /// v . dL/dv - L; where T is quadratic and V free of velocities, this is T + V (Euler's theorem on homogeneous functions).
+    fn energy(&mut self, energies: &Energies, variables: &Variables, momenta: &[NodeId]) -> NodeId {
+        let v = &variables.velocities;
+        if degree::degree(self.graph, energies.kinetic, v) == Some(2)
+            && !uses(self.graph, energies.potential, v)
+        {
+            return self.graph.add(energies.kinetic, energies.potential);
+        }
+        let mut sum = self.graph.sub(energies.potential, energies.kinetic);
+        for (&velocity, &momentum) in v.iter().zip(momenta) {
+            let part = self.graph.mul(velocity, momentum);
+            sum = self.graph.add(sum, part);
+        }
+        sum
+    }
+
+    /// Whether the energy is constant along every exact solution, by the structure of what it is made of.
+    fn is_conservative(
+        &mut self,
+        energies: &Energies,
+        variables: &Variables,
+        losses: &[NodeId],
+    ) -> bool {
+        let graph = &*self.graph;
+        let absent = |node: NodeId| graph.constant_value(node) == Some(0.0);
+        let all = [energies.kinetic, energies.potential];
+        let changing = [&variables.time[..], &variables.others].concat();
+        energies
+            .forces
+            .iter()
+            .flatten()
+            .chain(losses)
+            .all(|&node| absent(node))
+            && (all.iter().chain(&energies.constraints)).all(|&node| !uses(graph, node, &changing))
+    }
+
+    /// Energy, accelerations and multipliers become names for what is lowered after them, where no other has the name.
+    fn name_results(&mut self, mechanics: &Mechanics, model: &MechanicsModel) {
+        let accelerations = mechanics
+            .coordinates
+            .iter()
+            .map(|coordinate| format!("{}_ddot", coordinate.name.text))
+            .zip(model.accelerations.iter().copied());
+        let multipliers = (1..)
+            .map(|k| format!("lambda_{k}"))
+            .zip(model.multipliers.iter().copied());
+        let energy = [("energy".to_owned(), model.energy)];
+        for (name, node) in accelerations.chain(multipliers).chain(energy) {
+            self.scope.names.entry(name).or_insert(Binding {
+                role: Role::Definition,
+                node: Some(node),
+            });
+        }
+    }
+}
+
+/// The index of the state that a node is.
+fn state(graph: &Graph, node: NodeId) -> Option<usize> {
+    match graph.op(node) {
+        Op::Input(InputId {
+            group: STATES,
+            index,
+        }) => Some(index as usize),
+        _ => None,
+    }
+}
+
+/// Whether a node is computed from any of some inputs.
+fn uses(graph: &Graph, node: NodeId, inputs: &[NodeId]) -> bool {
+    let live = graph.live(&[node]);
+    inputs.iter().any(|input| live.binary_search(input).is_ok())
+}
+
+/// The rows of the lower triangle of a symmetric matrix from entries of the whole of it.
+fn lower_triangle(n: usize, entries: &[(usize, usize, NodeId)]) -> Vec<Sparse> {
+    let mut rows: Vec<Sparse> = (0..n).map(|i| vec![None; i + 1]).collect();
+    for &(row, column, node) in entries {
+        if row >= column {
+            rows[row][column] = Some(node);
+        } else {
+            rows[column][row].get_or_insert(node);
+        }
+    }
+    rows
+}
+
+/// (row, column, node) of what is not structurally zero.
+fn entries_of(rows: &[Sparse]) -> Vec<(usize, usize, NodeId)> {
+    let of_row = |(i, row): (usize, &Sparse)| {
+        let entries = row.iter().enumerate();
+        entries
+            .filter_map(|(j, entry)| Some((i, j, (*entry)?)))
+            .collect::<Vec<_>>()
+    };
+    rows.iter().enumerate().flat_map(of_row).collect()
+}
+
+fn no_mass(mechanics: &Mechanics, row: usize) -> Diagnostic {
+    let coordinate = &mechanics.coordinates[row];
+    Diagnostic::error(
+        "model::mechanics",
+        format!(
+            "the coordinate `{}` has no kinetic energy: the mass matrix has no pivot for `{}`",
+            coordinate.name.text, coordinate.velocity
+        ),
+        Some(coordinate.name.span.clone()),
+    )
+    .with_label("has no mass")
+    .with_help(format!(
+        "give it a term such as `0.5*m*{}^2` in `kinetic`, or make it a state with an equation of its own",
+        coordinate.velocity
+    ))
+}
+
+fn redundant(mechanics: &Mechanics, row: usize) -> Diagnostic {
+    Diagnostic::error(
+        "model::mechanics",
+        "the constraint follows from the others, or holds nothing",
+        Some(mechanics.constraints[row].span.clone()),
+    )
+    .with_help("leave it out: each constraint must take one freedom more")
+}
+
+/// The constraints in the graph: g, h, G, half-solved, and the Schur complement.
+struct Constrained {
+    /// number of coordinates
+    coordinates: usize,
+    /// g
+    residuals: Vec<NodeId>,
+    /// h = G v + dg/dt
+    rates: Vec<NodeId>,
+    /// rows of G
+    jacobian: Vec<Sparse>,
+    /// L^-1 G_i^T, where M = L D L^T
+    halves: Vec<Sparse>,
+    /// the diagonal of S = G M^-1 G^T
+    diagonal: Vec<NodeId>,
+    /// the factors of S
+    schur: Factors,
+}
+
+/// The derivatives of q and v.
+struct Motion {
+    drift: Vec<NodeId>,
+    accelerations: Vec<NodeId>,
+    multipliers: Vec<NodeId>,
+}
+
+impl Constrained {
+    /// A constraint whose row of S has no pivot is the error.
+    fn new(
+        graph: &mut Graph,
+        factors: &Factors,
+        constraints: &[NodeId],
+        variables: &Variables,
+    ) -> Result<Self, usize> {
+        let (n, m) = (variables.coordinates.len(), constraints.len());
+        let seeds = along(graph, variables, &variables.velocities);
+        let rates = jvp(graph, constraints, &seeds);
+        let mut rows: Vec<Sparse> = vec![vec![None; n]; m];
+        for (row, column, node) in jacobian(graph, constraints, &variables.coordinates) {
+            rows[row][column] = Some(node);
+        }
+        let halves: Vec<Sparse> = rows
+            .iter()
+            .map(|row| factors.forward(graph, row.clone()))
+            .collect();
+        let matrix: Vec<Sparse> = (0..m)
+            .map(|i| {
+                (0..=i)
+                    .map(|j| factors.product(graph, &halves[i], &halves[j]))
+                    .collect()
+            })
+            .collect();
+        let zero = graph.constant(0.0);
+        let diagonal = (0..m).map(|i| matrix[i][i].unwrap_or(zero)).collect();
+        Ok(Self {
+            coordinates: n,
+            residuals: constraints.to_vec(),
+            rates,
+            jacobian: rows,
+            halves,
+            diagonal,
+            schur: Factors::new(graph, matrix)?,
+        })
+    }
+
+    fn entries(&self) -> Vec<(usize, usize, NodeId)> {
+        entries_of(&self.jacobian)
+    }
+
+    /// D of M^-1 G^T S^-1 r before the back substitution: sum over i of L^-1 G_i^T (S^-1 r)_i; and S^-1 r itself.
+    fn reaction(&self, graph: &mut Graph, right: Vec<NodeId>) -> (Sparse, Vec<NodeId>) {
+        let zero = graph.constant(0.0);
+        let right = right.into_iter().map(Some).collect();
+        let multipliers: Vec<NodeId> = (self.schur.solve(graph, right).into_iter())
+            .map(|value| value.unwrap_or(zero))
+            .collect();
+        let mut sum: Sparse = vec![None; self.coordinates];
+        for (half, &multiplier) in self.halves.iter().zip(&multipliers) {
+            for (slot, entry) in sum.iter_mut().zip(half) {
+                let Some(entry) = *entry else { continue };
+                let part = graph.mul(entry, multiplier);
+                *slot = Some(match *slot {
+                    Some(sum) => graph.add(sum, part),
+                    None => part,
+                });
+            }
+        }
+        (sum, multipliers)
+    }
+
+    /// M^-1 G^T S^-1 r: the smallest change, in the metric of M, that takes r from G q (or from G v).
+    fn correction(&self, graph: &mut Graph, factors: &Factors, right: Vec<NodeId>) -> Vec<NodeId> {
+        let (sum, _) = self.reaction(graph, right);
+        let zero = graph.constant(0.0);
+        let solved = factors.backward(graph, sum);
+        solved
+            .into_iter()
+            .map(|value| value.unwrap_or(zero))
+            .collect()
+    }
+
+    /// q' and v' of the constrained motion under `load`, over a run of length `span`.
+    fn motion(
+        &self,
+        graph: &mut Graph,
+        factors: &Factors,
+        variables: &Variables,
+        load: &[NodeId],
+        span: f64,
+    ) -> Motion {
+        let zero = graph.constant(0.0);
+        let sparse =
+            |graph: &Graph, node: NodeId| (graph.constant_value(node) != Some(0.0)).then_some(node);
+        let load: Sparse = load.iter().map(|&node| sparse(graph, node)).collect();
+        let half = factors.forward(graph, load);
+        let dense = |nodes: Sparse| nodes.into_iter().map(|node| node.unwrap_or(zero)).collect();
+        if self.residuals.is_empty() {
+            return Motion {
+                drift: variables.velocities.clone(),
+                accelerations: dense(factors.backward(graph, half)),
+                multipliers: Vec::new(),
+            };
+        }
+        let gamma = self.rate(graph, factors, variables, span);
+        let attracted = |graph: &mut Graph, nodes: &[NodeId], sources: &[NodeId]| -> Vec<NodeId> {
+            (nodes.iter().zip(sources))
+                .map(|(&node, &source)| {
+                    let part = graph.mul(gamma, source);
+                    graph.add(node, part)
+                })
+                .collect()
+        };
+        let right = attracted(graph, &self.rates, &self.residuals);
+        let correction = self.correction(graph, factors, right);
+        let drift: Vec<NodeId> = (variables.velocities.iter().zip(correction))
+            .map(|(&velocity, correction)| graph.sub(velocity, correction))
+            .collect();
+
+        let seeds = along(graph, variables, &drift);
+        let turning = jvp(graph, &self.rates, &seeds);
+        let known: Vec<NodeId> = (self.halves.iter().zip(turning))
+            .map(|(row, turning)| match factors.product(graph, row, &half) {
+                Some(pushed) => graph.add(pushed, turning),
+                None => turning,
+            })
+            .collect();
+        let right = attracted(graph, &known, &self.rates);
+        let (reaction, multipliers) = self.reaction(graph, right);
+        let net = half
+            .into_iter()
+            .zip(reaction)
+            .map(|(load, reaction)| match (load, reaction) {
+                (Some(load), Some(reaction)) => Some(graph.sub(load, reaction)),
+                (None, Some(reaction)) => Some(graph.neg(reaction)),
+                (load, None) => load,
+            })
+            .collect();
+        Motion {
+            drift,
+            accelerations: dense(factors.backward(graph, net)),
+            multipliers,
+        }
+    }
+
+    /// gamma: how fast the constraints turn, and at least once a run; negative where the run goes against time.
+    fn rate(
+        &self,
+        graph: &mut Graph,
+        factors: &Factors,
+        variables: &Variables,
+        span: f64,
+    ) -> NodeId {
+        let least = if span == 0.0 {
+            1.0
+        } else {
+            1.0 / (span * span)
+        };
+        let mut sum = graph.constant(least);
+        let seeds = along(graph, variables, &variables.velocities);
+        for (row, &diagonal) in self.jacobian.iter().zip(&self.diagonal) {
+            let entries: Vec<NodeId> = row.iter().flatten().copied().collect();
+            let mut turning = jvp(graph, &entries, &seeds).into_iter();
+            let turning: Sparse = row
+                .iter()
+                .map(|entry| entry.and_then(|_| turning.next()))
+                .map(|node| node.filter(|&node| graph.constant_value(node) != Some(0.0)))
+                .collect();
+            let half = factors.forward(graph, turning);
+            if let Some(square) = factors.product(graph, &half, &half) {
+                let part = graph.div(square, diagonal);
+                sum = graph.add(sum, part);
+            }
+        }
+        let rate = graph.unary(Unary::Sqrt, sum);
+        if span < 0.0 { graph.neg(rate) } else { rate }
+    }
+}
+
+/// Seeds of the derivative in time where q moves at the given velocities.
+fn along(graph: &mut Graph, variables: &Variables, velocities: &[NodeId]) -> Vec<(NodeId, NodeId)> {
+    let one = graph.constant(1.0);
+    let moving = variables
+        .coordinates
+        .iter()
+        .copied()
+        .zip(velocities.iter().copied());
+    moving.chain([(variables.time[0], one)]).collect()
+}
