@@ -6,7 +6,7 @@ use std::path::Path;
 
 use costate::compile::Backend;
 use costate::diagnostic::{Diagnostic, Severity};
-use costate::model::{NodeId, evaluate};
+use costate::model::{NodeId, evaluate, readable};
 use costate::scenario::GradientMethod;
 use costate::study::{FunctionalStudy, Solving, Study, Variable, simulate_by};
 use serde_json::Value;
@@ -689,23 +689,300 @@ fn a_chain_of_sixteen_conserves_energy() {
     );
 }
 
-/// What is wrong, each with `code line:column underlined | message | help`.
+/// What is wrong with the constrained pendulum where a text is replaced by another.
+const WRONG: &[(&str, &str, &[&str])] = &[
+    (
+        "(x_dot^2 + y_dot^2)",
+        "x_dot^2",
+        &[
+            "model::mechanics 10:38 y | the coordinate `y` has no kinetic energy: the mass matrix has no pivot for `y_dot` | give it a term such as `0.5*m*y_dot^2` in `kinetic`, or make it a state with an equation of its own",
+        ],
+    ),
+    (
+        "(x_dot^2 + y_dot^2)",
+        "(x_dot + y_dot)^2",
+        &[
+            "model::mechanics 10:38 y | the mass matrix is not positive definite at the start: its pivot for `y_dot` is 0 | give it a term such as `0.5*m*y_dot^2` in `kinetic`, or make it a state with an equation of its own",
+        ],
+    ),
+    (
+        "kinetic = \"0.5*m*(x_dot^2 + y_dot^2)\"\n",
+        "",
+        &[
+            "scenario::missing 9:1 [mechanics] | `[mechanics]` needs `kinetic` | add `kinetic = ...`: a number or an expression in quotes",
+        ],
+    ),
+    (
+        "potential",
+        "potentiel",
+        &[
+            "scenario::unknown-key 12:1 potentiel | `[mechanics]` has no key `potentiel` | did you mean `potential`?",
+        ],
+    ),
+    (
+        "x_dot^2",
+        "xdot^2",
+        &["model::unknown-name 11:19 xdot | there is no `xdot` | did you mean `x_dot`?"],
+    ),
+    (
+        "coordinates = { x = \"l*sin(theta0)\", y = \"-l*cos(theta0)\" }",
+        "coordinates = 3",
+        &[
+            "scenario::wrong-type 10:15 3 | `coordinates` must be a table, not a number | expected a table",
+        ],
+    ),
+    (
+        "potential",
+        "velocities = { x_dot = 1.0 }\npotential",
+        &[
+            "scenario::unknown-name 12:16 x_dot | `velocities` of `[mechanics]` names `x_dot`, which is no coordinate | name the coordinate: `x`",
+        ],
+    ),
+    (
+        "potential",
+        "forces = { u = 1.0 }\npotential",
+        &[
+            "scenario::unknown-name 12:12 u | `forces` of `[mechanics]` names `u`, which is no coordinate | coordinates: `x`, `y`",
+        ],
+    ),
+    (
+        "potential",
+        "dissipation = \"x^2\"\npotential",
+        &[
+            "model::mechanics 12:16 x^2 | the dissipation depends on no velocity, so it has no effect | write it as Rayleigh's function, such as `0.5*c*x_dot^2`: the force along x is -dD/dx_dot",
+        ],
+    ),
+    (
+        "[mechanics]",
+        "[states]\nx_dot = 1.0\n[equations]\nx_dot = 3\n[mechanics]",
+        &[
+            "scenario::duplicate-name 14:17 x | `x_dot`, the velocity of `x`, names a state too | rename one of the two",
+            "model::duplicate-name 14:17 x | `x_dot` is the name of a state already | it was given on line 10; rename the state here or there",
+        ],
+    ),
+    (
+        "[mechanics]",
+        "[equations]\nx_dot = 3\n[mechanics]",
+        &[
+            "scenario::derived 10:1 x_dot | `x_dot` has an equation, though `[mechanics]` derives it | remove the equation; a force belongs in `forces` of `[mechanics]`",
+        ],
+    ),
+    (
+        "[mechanics]",
+        "[mass]\nx_dot = { x_dot = 2.0 }\n[mechanics]",
+        &[
+            "model::mechanics 10:1 x_dot | `[mass]` has a row of `x_dot`, whose equation `[mechanics]` derives | remove the row: the mass matrix follows from the kinetic energy",
+        ],
+    ),
+    (
+        "\"l*sin(theta0)\"",
+        "\"0.9\"",
+        &[
+            "model::inconsistent 13:17 x^2 + y^2 - l^2 | the initial positions are off a constraint: it is -1.682181e-2 there, not 0 | positions that hold, near by: x = 0.907666677, y = 0.4196917958; `project = true` takes them",
+        ],
+    ),
+    (
+        "potential",
+        "velocities = { x = 1.0 }\npotential",
+        &[
+            "model::inconsistent 14:17 x^2 + y^2 - l^2 | the initial velocities leave a constraint: its derivative in time is 1.818595e0 at the start, not 0 | velocities that hold, near by: x_dot = 0.1731781896, y_dot = -0.3784012477; `project = true` takes them",
+        ],
+    ),
+    (
+        "\"x^2 + y^2 - l^2\"",
+        "\"x^2 + y^2 - l^2\", \"2*x^2 + 2*y^2 - 2*l^2\"",
+        &[
+            "model::mechanics 13:36 2*x^2 + 2*y^2 - 2*l^2 | the constraint follows from the others, or holds nothing | leave it out: each constraint must take one freedom more",
+        ],
+    ),
+    (
+        "\"x^2 + y^2 - l^2\"",
+        "\"x\", \"y\", \"x + y\"",
+        &[
+            "model::mechanics 13:27 x + y | there are more constraints than the 2 coordinates | leave out what follows from the others",
+        ],
+    ),
+    (
+        "\"x^2 + y^2 - l^2\"",
+        "\"x_dot + x\"",
+        &[
+            "model::mechanics 13:17 x_dot + x | a constraint is a function of the coordinates and of time, and `x_dot` is no coordinate | constraints on velocities are not offered; leave it out, or write its force in `forces`",
+        ],
+    ),
+    (
+        "\"x^2 + y^2 - l^2\"",
+        "\"l\"",
+        &[
+            "model::mechanics 13:17 l | the constraint depends on no coordinate | write an expression of coordinates that is to stay 0, such as `x^2 + y^2 - l^2`",
+        ],
+    ),
+    (
+        "\"x^2 + y^2 - l^2\"",
+        "\"x - if(t > 3, t, 3)\"",
+        &[
+            "model::mechanics 13:17 x - if(t > 3, t, 3) | the constraint jumps or has kinks in time: the velocities would jump, too | use smooth functions of time: sines, expressions of `t`, tables with `interpolation = \"cubic\"`",
+        ],
+    ),
+    (
+        "[mechanics]",
+        "[states]\nz = 1.0\n[equations]\nz = 1.0\n[mass]\nz = { z = 2.0 }\n[mechanics]\ndissipation = \"z*x_dot^2\"\nforces = { x = \"z\" }",
+        &[],
+    ),
+];
+
 #[test]
 fn wrong_inputs_are_told_with_their_place() {
-    let cases: &[(&str, &str, &str)] = &[];
-    for (was, becomes, expected) in cases {
+    for (was, becomes, expected) in WRONG {
         let text = PENDULUM.replacen(was, becomes, 1);
         assert!(text != PENDULUM, "{was}");
-        let (_, findings) = read(&text);
+        let (study, findings) = read(&text);
         let found: Vec<String> = findings.iter().map(shown).collect();
-        assert_eq!(found, [*expected], "{becomes}");
+        assert_eq!(found, *expected, "{becomes}");
+        let errors = findings.iter().any(|d| d.severity == Severity::Error);
+        assert_eq!(study.is_none(), errors, "{becomes}");
     }
+    let seventeen = chain(17);
+    let (none, findings) = read(&seventeen);
+    assert!(none.is_none());
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    let found = shown(&findings[0]);
     assert!(
-        read(&(chain(17)))
-            .1
-            .iter()
-            .any(|d| d.severity == Severity::Error && d.message.contains("17 coordinates"))
+        found.starts_with("scenario::out-of-range") && found.contains("17 coordinates; at most 16"),
+        "{found}"
     );
+    // a state whose derivative is implicit may not be in the kinetic energy
+    let implicit = PENDULUM
+        .replace(
+            "[mechanics]",
+            "[states]\nz = 1.0\n[equations]\nz = 1.0\n[mass]\nz = { z = 2.0 }\n[mechanics]",
+        )
+        .replace("0.5*m*(", "0.5*m*z*(");
+    let found: Vec<String> = read(&implicit).1.iter().map(shown).collect();
+    assert_eq!(
+        found,
+        [
+            "model::mechanics 17:12 0.5*m*z*(x_dot^2 + y_dot^2) | the kinetic energy depends on `z`, whose derivative a row of `[mass]` leaves implicit | write `z` as an ordinary state, or take it out of the kinetic energy"
+        ]
+    );
+}
+
+/// Initial values off the constraints are moved onto them where that is asked for, and derivatives run through the move:
+/// the projection onto a circle is x/|x|, and the speed along it v - (v.x) x.
+#[test]
+fn initial_values_are_projected_on_request() {
+    let text = PENDULUM
+        .replace(
+            "theta0 = 2.0",
+            "theta0 = 2.0\na = 0.3\nb = -1.1\nspeed = 0.7",
+        )
+        .replace(
+            "\"l*sin(theta0)\", y = \"-l*cos(theta0)\"",
+            "\"a\", y = \"b\"",
+        )
+        .replace(
+            "potential",
+            "velocities = { x = \"speed\" }\nproject = true\npotential",
+        );
+    let study = study(&(text + SOLVER));
+    let (a, b, speed) = (0.3f64, -1.1, 0.7);
+    let r = a.hypot(b);
+    let names = study
+        .scenario
+        .parameters
+        .iter()
+        .map(|p| p.name.text.as_str());
+    let index: Vec<usize> = ["a", "l"]
+        .iter()
+        .map(|n| names.clone().position(|m| m == *n).expect("one"))
+        .collect();
+    for (what, expected, by_a, by_l) in [
+        ("initial(x)", a / r, b * b / r.powi(3), a / r),
+        ("initial(y)", b / r, -a * b / r.powi(3), b / r),
+        (
+            "initial(x_dot)",
+            speed * b * b / (r * r),
+            -2.0 * speed * a * b * b / r.powi(4),
+            0.0,
+        ),
+        (
+            "initial(y_dot)",
+            -speed * a * b / (r * r),
+            -speed * b * (b * b - a * a) / r.powi(4),
+            0.0,
+        ),
+    ] {
+        let found = value(&study, what);
+        assert!(
+            (found - expected).abs() < 1e-15 * 10.0,
+            "{what} = {found}, not {expected}"
+        );
+        let slopes = gradient(&study, what, GradientMethod::Dual);
+        for (k, expected) in index.iter().zip([by_a, by_l]) {
+            assert!(
+                (slopes[*k] - expected).abs() < 1e-14 * 10.0,
+                "{what}: {} for {expected}",
+                slopes[*k]
+            );
+        }
+    }
+}
+
+/// What `show` prints of the derived equations, read again as definitions, has the values of the equations.
+#[test]
+fn derived_equations_read_back() {
+    let gallery =
+        std::fs::read_to_string("scenarios/double-pendulum/scenario.toml").expect("the file");
+    for text in [
+        gallery,
+        DOUBLE_PENDULUM.to_owned(),
+        PENDULUM.to_owned(),
+        chain(3),
+    ] {
+        let first = study(&text);
+        let model = first.equations.model();
+        let mechanics = model.mechanics.as_ref().expect("mechanics");
+        let nodes: Vec<NodeId> = mechanics
+            .mass
+            .iter()
+            .map(|e| e.2)
+            .chain(mechanics.load.iter().copied())
+            .chain([mechanics.energy])
+            .collect();
+        let table: String = nodes
+            .iter()
+            .enumerate()
+            .map(|(k, &node)| format!("again{k} = \"{}\"\n", readable(model, node).expect("short")))
+            .collect();
+        let text = if text.contains("[definitions]\n") {
+            text.replace("[definitions]\n", &format!("[definitions]\n{table}"))
+        } else {
+            format!("{text}[definitions]\n{table}")
+        };
+        let again = study(&text);
+        let definitions = &again.equations.model().definitions;
+        let read: Vec<NodeId> = (0..nodes.len())
+            .map(|k| {
+                definitions
+                    .iter()
+                    .find(|d| d.0 == format!("again{k}"))
+                    .expect("one")
+                    .1
+            })
+            .collect();
+        let mut seed = 9;
+        for _ in 0..20 {
+            let x: Vec<f64> = (0..model.states.len())
+                .map(|_| 2.0 * random(&mut seed))
+                .collect();
+            for (a, b) in at(&first, &nodes, 0.0, &x)
+                .iter()
+                .zip(at(&again, &read, 0.0, &x))
+            {
+                // some tens of roundings of terms up to 100
+                assert!((a - b).abs() <= 1e-12, "{a} {b}");
+            }
+        }
+    }
 }
 
 fn shown(d: &Diagnostic) -> String {

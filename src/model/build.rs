@@ -243,13 +243,13 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
         .iter()
         .map(|state| lowering.lower(&state.initial, INITIAL))
         .collect();
-    let experiments: Vec<_> = scenario
+    let mut experiments: Vec<_> = scenario
         .experiments
         .iter()
         .map(|experiment| lower_experiment(&mut lowering, scenario, experiment, &initial))
         .collect();
     if let (Some((_, start)), Some(mechanics)) = (&motion, &scenario.mechanics) {
-        lowering.check_start(start, mechanics, scenario, &experiments);
+        lowering.start_motion(start, mechanics, scenario, &mut experiments);
     }
     lowering.check_functions();
     check_expected_experiments(&mut lowering, scenario);

@@ -111,6 +111,14 @@ impl Lowering<'_> {
         let rows = self.check_mass_rows(mechanics, scenario);
         let energies = energies?;
         rows?;
+        // a kinetic energy that is missing was reported
+        if self
+            .graph
+            .constant_value(energies.kinetic)
+            .is_some_and(f64::is_nan)
+        {
+            return None;
+        }
         let Variables {
             coordinates: q,
             velocities: v,

@@ -61,7 +61,7 @@ pub fn share(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
 }
 
 /// The operation on renamed operands, simplified: signs move outwards anew.
-fn rebuilt(graph: &mut Graph, op: Op, name: impl Fn(NodeId) -> NodeId) -> NodeId {
+pub(super) fn rebuilt(graph: &mut Graph, op: Op, name: impl Fn(NodeId) -> NodeId) -> NodeId {
     match op {
         Op::Constant(_) | Op::Input(_) => graph.intern(op),
         Op::Add(a, b) => graph.add(name(a), name(b)),

@@ -18,6 +18,10 @@ pub(super) fn read(
     let section = reader.section("mechanics", "mechanics", value)?;
     let entries = reader.named(&section, "coordinates", "a coordinate", names);
     count(reader, &section, entries.len());
+    if entries.is_empty() {
+        // every name in the energies would be unknown
+        return None;
+    }
     let mut states: Vec<State> = entries
         .into_iter()
         .map(|(name, value)| state(reader, name, value))
@@ -52,6 +56,7 @@ pub(super) fn read(
         potential: reader.expression_of(&section, "potential"),
         dissipation: reader.expression_of(&section, "dissipation"),
         constraints: reader.expressions(&section, "constraints"),
+        project: reader.boolean(&section, "project").unwrap_or(false),
         coordinates: coordinates
             .into_iter()
             .zip(&velocities)

@@ -134,6 +134,23 @@ pub fn table(path: &str) -> Option<&'static Table> {
     TABLES.iter().find(|table| table.path == path)
 }
 
+/// The key that the short form of an entry stands for, by the path of the entry or of a key in it: `initial` in `x = "x0"`.
+/// Empty where there is no short form.
+pub fn short_form(path: &[&str]) -> &'static str {
+    let mut inside = table("");
+    for segment in path {
+        match inside
+            .and_then(|table| table.key(segment))
+            .map(|key| key.kind)
+        {
+            Some(Kind::Named(_, short)) => return short,
+            Some(Kind::Table(path)) => inside = table(path),
+            _ => return "",
+        }
+    }
+    ""
+}
+
 impl Table {
     /// A key by its name.
     pub fn key(&self, name: &str) -> Option<&'static Key> {

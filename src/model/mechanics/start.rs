@@ -4,17 +4,25 @@
 //! A position counts as on a constraint where it is within sqrt(eps) |q| of it, |g_i| / |G_i| being the distance to first
 //! order: an initial value copied with eight digits passes, a wrong one does not. Rounding in g itself is allowed for by
 //! the largest number met on the way to it. Velocities likewise, with h and |v|.
+//!
+//! With `project = true` the initial values are first moved onto the constraints, in the metric of M: positions by Newton's
+//! method, unrolled in the graph so that derivatives run through it, then velocities, which takes one linear solve.
+
+use std::collections::HashMap;
 
 use super::{Constrained, Factors, Variables};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::build::ExperimentModel;
 use crate::model::evaluate;
-use crate::model::graph::{Graph, NodeId};
+use crate::model::graph::{Graph, NodeId, STATES};
 use crate::model::lower::Lowering;
+use crate::model::share::rebuilt;
 use crate::scenario::{Mechanics, Scenario};
 
 /// Nodes that are read at the start.
 pub(in crate::model) struct Start {
+    /// t, and the middle of the stretch
+    time: [NodeId; 2],
     /// indices of the coordinates among the states
     coordinates: Vec<usize>,
     /// indices of the velocities
@@ -41,6 +49,9 @@ const ROUNDING: f64 = 64.0 * f64::EPSILON;
 /// Newton steps for a proposal.
 const MOST_STEPS: usize = 50;
 
+/// Newton steps of a projection: each doubles the digits, the first of them from one.
+const PROJECTION_STEPS: usize = 6;
+
 impl Start {
     pub(super) fn new(
         graph: &mut Graph,
@@ -62,6 +73,7 @@ impl Start {
                 .collect()
         };
         Self {
+            time: variables.time,
             coordinates: indices(&variables.coordinates),
             velocities: indices(&variables.velocities),
             mass: diagonal
@@ -80,16 +92,60 @@ impl Start {
     }
 }
 
+impl Start {
+    /// Moves initial values, one a state, onto the constraints.
+    fn project(&self, graph: &mut Graph, start: f64, initial: &mut [NodeId]) {
+        let now = graph.constant(start);
+        let inputs: Vec<NodeId> = (0..)
+            .zip(initial.iter())
+            .map(|(k, _)| graph.input(STATES, k))
+            .collect();
+        let mut step = |graph: &mut Graph, states: &[usize], level: &Level| {
+            let mut values: HashMap<NodeId, NodeId> = inputs
+                .iter()
+                .copied()
+                .zip(initial.iter().copied())
+                .collect();
+            values.extend(self.time.map(|time| (time, now)));
+            let corrections = substitute(graph, &level.correction, values);
+            for (&k, correction) in states.iter().zip(corrections) {
+                initial[k] = graph.sub(initial[k], correction);
+            }
+        };
+        for _ in 0..PROJECTION_STEPS {
+            step(graph, &self.coordinates, &self.positions);
+        }
+        step(graph, &self.velocities, &self.speeds);
+    }
+}
+
+/// The roots with some inputs replaced.
+fn substitute(graph: &mut Graph, roots: &[NodeId], values: HashMap<NodeId, NodeId>) -> Vec<NodeId> {
+    let mut renamed = values;
+    for id in graph.live(roots) {
+        if !renamed.contains_key(&id) {
+            let op = graph.op(id);
+            let made = rebuilt(graph, op, |operand| renamed[&operand]);
+            renamed.insert(id, made);
+        }
+    }
+    roots.iter().map(|root| renamed[root]).collect()
+}
+
 impl Lowering<'_> {
-    /// Reports what is not true at the start of an experiment, at the file's values.
-    pub(in crate::model) fn check_start(
+    /// Projects the initial values of the experiments, where that is asked for, and reports what is not true at the start of
+    /// each, at the file's values.
+    pub(in crate::model) fn start_motion(
         &mut self,
         start: &Start,
         mechanics: &Mechanics,
         scenario: &Scenario,
-        experiments: &[Option<ExperimentModel>],
+        experiments: &mut [Option<ExperimentModel>],
     ) {
-        for experiment in experiments.iter().flatten() {
+        for experiment in experiments.iter_mut().flatten() {
+            if mechanics.project {
+                start.project(self.graph, scenario.start, &mut experiment.initial);
+            }
             // what follows from another error is none of its own
             if self
                 .diagnostics
@@ -160,7 +216,7 @@ impl At<'_> {
                 )
                 .with_label("is not 0 at the start")
                 .with_help(proposal(
-                    "positions on all constraints",
+                    "positions that hold",
                     known,
                     &start.coordinates,
                     scenario,
@@ -183,7 +239,7 @@ impl At<'_> {
             )
             .with_label("changes at the start")
             .with_help(proposal(
-                "velocities along all constraints",
+                "velocities that hold",
                 known,
                 &start.velocities,
                 scenario,
@@ -256,7 +312,14 @@ fn proposal(what: &str, x: Option<Vec<f64>>, states: &[usize], scenario: &Scenar
     };
     let values: Vec<String> = states
         .iter()
-        .map(|&k| format!("{} = {}", scenario.states[k].name.text, x[k]))
+        .map(|&k| {
+            // ten digits: more than the check asks for
+            let short = format!("{:.9e}", x[k]).parse().unwrap_or(x[k]);
+            format!("{} = {short}", scenario.states[k].name.text)
+        })
         .collect();
-    format!("near are {}", values.join(", "))
+    format!(
+        "{what}, near by: {}; `project = true` takes them",
+        values.join(", ")
+    )
 }

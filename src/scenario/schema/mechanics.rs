@@ -41,6 +41,12 @@ pub(super) const MECHANICS_KEYS: &[Key] = &[
         "",
         "functions of the coordinates that stay 0, such as `x^2 + y^2 - l^2`; their forces are -dg/dq lambda_1, ...",
     ),
+    key(
+        "project",
+        Kind::Boolean,
+        "false",
+        "whether initial positions and velocities are moved onto the constraints, rather than refused where they are off",
+    ),
 ];
 
 pub(super) const COORDINATE_KEYS: &[Key] = &[

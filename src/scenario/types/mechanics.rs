@@ -24,6 +24,8 @@ pub struct Mechanics {
     pub dissipation: Option<Expression>,
     /// the constraints g
     pub constraints: Vec<Expression>,
+    /// whether initial values are moved onto the constraints
+    pub project: bool,
 }
 
 /// A coordinate of `[mechanics]`.
