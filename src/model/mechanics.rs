@@ -8,8 +8,8 @@
 //! ```
 //!
 //! where z are the scenario's other states and dp/dt is the partial derivative in time. T need not be quadratic in v, and
-//! V may depend on v (a magnetic field): M is the Hessian of L. M is factored as L D L^T within the graph
-//! ([`factors`]), so it must be positive definite; the multipliers follow from the Schur complement S = G M^-1 G^T,
+//! V may depend on v (a magnetic field): M is the Hessian of L. Where T jumps in time, velocities go on as they are. M is
+//! factored as L D L^T within the graph (`mechanics/factors.rs`), so it must be positive definite; the multipliers follow from the Schur complement S = G M^-1 G^T,
 //! which is factored alike. Everything is ordinary nodes, differentiated like any right-hand side.
 //!
 //! # Constraints
@@ -38,7 +38,7 @@ mod degree;
 mod factors;
 mod start;
 
-use factors::{Factors, Sparse};
+use factors::{Factors, Sparse, minus, plus};
 pub(super) use start::Start;
 
 use super::derivative::{jacobian, jvp, vjp};
@@ -77,8 +77,8 @@ struct Variables {
     coordinates: Vec<NodeId>,
     /// v
     velocities: Vec<NodeId>,
-    /// the scenario's other states
-    others: Vec<NodeId>,
+    /// the scenario's other states, with their names
+    others: Vec<(NodeId, String)>,
     /// t, and the middle of the present stretch
     time: [NodeId; 2],
 }
@@ -107,7 +107,7 @@ impl Lowering<'_> {
         rhs: &mut [Option<NodeId>],
     ) -> Option<(MechanicsModel, Start)> {
         let variables = self.variables(mechanics, scenario)?;
-        let energies = self.energies(mechanics, &variables, scenario);
+        let energies = self.energies(mechanics, &variables);
         let rows = self.check_mass_rows(mechanics, scenario);
         let energies = energies?;
         rows?;
@@ -214,8 +214,8 @@ impl Lowering<'_> {
         let others = scenario
             .states
             .iter()
-            .filter_map(|other| input(&other.name.text))
-            .filter(|node| !coordinates.contains(node) && !velocities.contains(node))
+            .filter_map(|other| Some((input(&other.name.text)?, other.name.text.clone())))
+            .filter(|(node, _)| !coordinates.contains(node) && !velocities.contains(node))
             .collect();
         Some(Variables {
             coordinates,
@@ -226,12 +226,7 @@ impl Lowering<'_> {
     }
 
     /// The entries of the table, each lowered for its findings.
-    fn energies(
-        &mut self,
-        mechanics: &Mechanics,
-        variables: &Variables,
-        scenario: &Scenario,
-    ) -> Option<Energies> {
+    fn energies(&mut self, mechanics: &Mechanics, variables: &Variables) -> Option<Energies> {
         let zero = self.graph.constant(0.0);
         let kinetic = self.lower(&mechanics.kinetic, Context::ANY);
         let [potential, dissipation] =
@@ -262,7 +257,7 @@ impl Lowering<'_> {
             })
             .collect();
         let constraints: Vec<Option<NodeId>> = (0..mechanics.constraints.len())
-            .map(|index| self.constraint(mechanics, index, variables, scenario))
+            .map(|index| self.constraint(mechanics, index, variables))
             .collect();
         Some(Energies {
             kinetic: kinetic?,
@@ -279,16 +274,17 @@ impl Lowering<'_> {
         mechanics: &Mechanics,
         index: usize,
         variables: &Variables,
-        scenario: &Scenario,
     ) -> Option<NodeId> {
         let expression = &mechanics.constraints[index];
         let node = self.lower(expression, CONSTRAINT)?;
         let coordinates = &variables.coordinates;
-        let velocity = (variables.velocities.iter().chain(&variables.others))
-            .find(|&&node_of| uses(self.graph, node, &[node_of]));
-        let (message, help) = if let Some(&other) = velocity {
-            let name =
-                state(self.graph, other).map_or("", |k| scenario.states[k].name.text.as_str());
+        let names = mechanics.coordinates.iter().map(|c| &c.velocity);
+        let velocities = variables.velocities.iter().zip(names);
+        let live = self.graph.live(&[node]);
+        let foreign = velocities
+            .chain(variables.others.iter().map(|(node, name)| (node, name)))
+            .find(|(input, _)| live.binary_search(input).is_ok());
+        let (message, help) = if let Some((_, name)) = foreign {
             (
                 format!(
                     "a constraint is a function of the coordinates and of time, and `{name}` is no coordinate"
@@ -360,15 +356,11 @@ impl Lowering<'_> {
         rhs: &[Option<NodeId>],
     ) -> Option<Vec<(NodeId, NodeId)>> {
         let mut seeds = Vec::new();
-        for &node in &variables.others {
-            if !momenta
-                .iter()
-                .any(|&momentum| uses(self.graph, momentum, &[node]))
-            {
+        let live = self.graph.live(momenta);
+        for (node, name) in &variables.others {
+            if live.binary_search(node).is_err() {
                 continue;
             }
-            let index = state(self.graph, node)?;
-            let name = &scenario.states[index].name.text;
             if scenario
                 .mass
                 .iter()
@@ -385,9 +377,10 @@ impl Lowering<'_> {
                 );
                 return None;
             }
+            let index = state(self.graph, *node)?;
             let change = rhs.get(index).copied().flatten()?;
             if self.graph.constant_value(change) != Some(0.0) {
-                seeds.push((node, change));
+                seeds.push((*node, change));
             }
         }
         Some(seeds)
@@ -419,7 +412,8 @@ impl Lowering<'_> {
         let graph = &*self.graph;
         let absent = |node: NodeId| graph.constant_value(node) == Some(0.0);
         let all = [energies.kinetic, energies.potential];
-        let changing = [&variables.time[..], &variables.others].concat();
+        let others = variables.others.iter().map(|&(node, _)| node);
+        let changing: Vec<NodeId> = variables.time.into_iter().chain(others).collect();
         energies
             .forces
             .iter()
@@ -596,10 +590,7 @@ impl Constrained {
             for (slot, entry) in sum.iter_mut().zip(half) {
                 let Some(entry) = *entry else { continue };
                 let part = graph.mul(entry, multiplier);
-                *slot = Some(match *slot {
-                    Some(sum) => graph.add(sum, part),
-                    None => part,
-                });
+                *slot = Some(plus(graph, *slot, part));
             }
         }
         (sum, multipliers)
@@ -656,9 +647,9 @@ impl Constrained {
         let seeds = along(graph, variables, &drift);
         let turning = jvp(graph, &self.rates, &seeds);
         let known: Vec<NodeId> = (self.halves.iter().zip(turning))
-            .map(|(row, turning)| match factors.product(graph, row, &half) {
-                Some(pushed) => graph.add(pushed, turning),
-                None => turning,
+            .map(|(row, turning)| {
+                let pushed = factors.product(graph, row, &half);
+                plus(graph, pushed, turning)
             })
             .collect();
         let right = attracted(graph, &known, &self.rates);
@@ -666,10 +657,9 @@ impl Constrained {
         let net = half
             .into_iter()
             .zip(reaction)
-            .map(|(load, reaction)| match (load, reaction) {
-                (Some(load), Some(reaction)) => Some(graph.sub(load, reaction)),
-                (None, Some(reaction)) => Some(graph.neg(reaction)),
-                (load, None) => load,
+            .map(|(load, reaction)| match reaction {
+                Some(reaction) => Some(minus(graph, load, reaction)),
+                None => load,
             })
             .collect();
         Motion {

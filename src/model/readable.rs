@@ -16,8 +16,17 @@ use super::expression::{Arithmetic, Expression, ExpressionKind};
 use super::graph::{Binary, Graph, InputId, NodeId, Op, PARAMETERS, STATES, TIME};
 use crate::diagnostic::{SourceFile, Span};
 
-/// Most parts of an expression that is worth reading.
-const MOST_PARTS: usize = 300;
+/// Most products looked at on the way to an expression.
+const MOST_PARTS: usize = 3000;
+
+/// Most terms of a sum that is multiplied out.
+const MOST_TERMS: usize = 100;
+
+/// Deepest nesting.
+const MOST_DEPTH: usize = 100;
+
+/// Most letters of an expression that is worth reading.
+const MOST_LETTERS: usize = 1500;
 
 /// The expression of a node, the shortest of three: as it was made, with products multiplied out, and with definitions
 /// multiplied out, too. `None` where all would be too long to read.
@@ -45,11 +54,14 @@ pub fn readable(model: &Model, node: NodeId) -> Option<Expression> {
             names,
             expands,
             parts: 0,
+            depth: 0,
             nowhere: nowhere.clone(),
         };
         writer.expression(node)
     });
-    written.min_by_key(|expression| expression.to_string().len())
+    let letters = |expression: &Expression| expression.to_string().len();
+    let shortest = written.min_by_key(letters);
+    shortest.filter(|expression| letters(expression) <= MOST_LETTERS)
 }
 
 struct Writer<'a> {
@@ -59,6 +71,7 @@ struct Writer<'a> {
     /// whether products of sums are multiplied out
     expands: bool,
     parts: usize,
+    depth: usize,
     nowhere: Span,
 }
 
@@ -162,6 +175,16 @@ impl Writer<'_> {
 
     /// The terms of a sum.
     fn terms(&mut self, id: NodeId) -> Option<Vec<Term>> {
+        if self.depth == MOST_DEPTH {
+            return None;
+        }
+        self.depth += 1;
+        let terms = self.gathered(id);
+        self.depth -= 1;
+        terms
+    }
+
+    fn gathered(&mut self, id: NodeId) -> Option<Vec<Term>> {
         let mut terms: Vec<Term> = Vec::new();
         let mut open = vec![(id, 1.0)];
         while let Some((id, sign)) = open.pop() {
@@ -183,6 +206,9 @@ impl Writer<'_> {
         }
         terms.retain(|term| term.number != 0.0);
         if self.expands {
+            if terms.len() > MOST_TERMS {
+                return None;
+            }
             self.join_angles(&mut terms);
         }
         Some(terms)

@@ -27,6 +27,10 @@ impl Factors {
     /// structurally zero or the number 0, is the error.
     pub(super) fn new(graph: &mut Graph, mut rows: Vec<Sparse>) -> Result<Self, usize> {
         let n = rows.len();
+        // an entry on the diagonal of a positive definite matrix is above zero
+        if let Some(row) = (0..n).find(|&k| rows[k][k].is_none()) {
+            return Err(row);
+        }
         let zero = graph.constant(0.0);
         let mut order = Vec::with_capacity(n);
         let mut pivots = vec![zero; n];
@@ -46,10 +50,7 @@ impl Factors {
                 for &(j, other) in &below[..=place] {
                     let update = graph.mul(factor, other);
                     let slot = &mut rows[i.max(j)][i.min(j)];
-                    *slot = Some(match *slot {
-                        Some(value) => graph.sub(value, update),
-                        None => graph.neg(update),
-                    });
+                    *slot = Some(minus(graph, *slot, update));
                 }
             }
             pivots[k] = pivot;
@@ -68,10 +69,7 @@ impl Factors {
             let Some(value) = b[k] else { continue };
             for &(i, factor) in &self.columns[k] {
                 let part = graph.mul(factor, value);
-                b[i] = Some(match b[i] {
-                    Some(sum) => graph.sub(sum, part),
-                    None => graph.neg(part),
-                });
+                b[i] = Some(minus(graph, b[i], part));
             }
         }
         b
@@ -84,10 +82,7 @@ impl Factors {
             for &(i, factor) in &self.columns[k] {
                 if let Some(value) = y[i] {
                     let part = graph.mul(factor, value);
-                    sum = Some(match sum {
-                        Some(sum) => graph.sub(sum, part),
-                        None => graph.neg(part),
-                    });
+                    sum = Some(minus(graph, sum, part));
                 }
             }
             y[k] = sum;
@@ -115,12 +110,22 @@ impl Factors {
             };
             let scaled = graph.div(left, self.pivots[k]);
             let part = graph.mul(scaled, right);
-            sum = Some(match sum {
-                Some(sum) => graph.add(sum, part),
-                None => part,
-            });
+            sum = Some(plus(graph, sum, part));
         }
         sum
+    }
+}
+
+/// a + b
+pub(super) fn plus(graph: &mut Graph, a: Option<NodeId>, b: NodeId) -> NodeId {
+    a.map_or(b, |a| graph.add(a, b))
+}
+
+/// a - b
+pub(super) fn minus(graph: &mut Graph, a: Option<NodeId>, b: NodeId) -> NodeId {
+    match a {
+        Some(a) => graph.sub(a, b),
+        None => graph.neg(b),
     }
 }
 

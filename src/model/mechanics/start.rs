@@ -162,7 +162,7 @@ impl Lowering<'_> {
                 t: [scenario.start; 2],
                 p,
             };
-            let Some(mut found) = at.finding(start, mechanics, scenario, x) else {
+            let Some(mut found) = at.finding(start, mechanics, x) else {
                 continue;
             };
             if !experiment.name.is_empty() {
@@ -185,13 +185,8 @@ impl At<'_> {
         evaluate(self.graph, nodes, &[&self.t, x, &self.p])
     }
 
-    fn finding(
-        &self,
-        start: &Start,
-        mechanics: &Mechanics,
-        scenario: &Scenario,
-        x: Vec<f64>,
-    ) -> Option<Diagnostic> {
+    fn finding(&self, start: &Start, mechanics: &Mechanics, x: Vec<f64>) -> Option<Diagnostic> {
+        let all = &mechanics.coordinates;
         if let Some(row) = self.singular(&start.mass, &x) {
             let mut found = super::no_mass(mechanics, row);
             found.message = format!(
@@ -219,7 +214,7 @@ impl At<'_> {
                     "positions that hold",
                     known,
                     &start.coordinates,
-                    scenario,
+                    all.iter().map(|c| &c.name.text),
                 )),
             );
         }
@@ -242,7 +237,7 @@ impl At<'_> {
                 "velocities that hold",
                 known,
                 &start.velocities,
-                scenario,
+                all.iter().map(|c| &c.velocity),
             )),
         )
     }
@@ -306,16 +301,22 @@ impl At<'_> {
     }
 }
 
-fn proposal(what: &str, x: Option<Vec<f64>>, states: &[usize], scenario: &Scenario) -> String {
+fn proposal<'n>(
+    what: &str,
+    x: Option<Vec<f64>>,
+    states: &[usize],
+    names: impl Iterator<Item = &'n String>,
+) -> String {
     let Some(x) = x else {
         return format!("give {what}");
     };
     let values: Vec<String> = states
         .iter()
-        .map(|&k| {
+        .zip(names)
+        .map(|(&k, name)| {
             // ten digits: more than the check asks for
             let short = format!("{:.9e}", x[k]).parse().unwrap_or(x[k]);
-            format!("{} = {short}", scenario.states[k].name.text)
+            format!("{name} = {short}")
         })
         .collect();
     format!(
