@@ -7,7 +7,7 @@ use std::path::Path;
 use costate::compile::Backend;
 use costate::diagnostic::{Diagnostic, Severity};
 use costate::model::{NodeId, evaluate, readable};
-use costate::scenario::GradientMethod;
+use costate::scenario::{self, GradientMethod, Override, resolved_text};
 use costate::study::{FunctionalStudy, Solving, Study, Variable, simulate_by};
 use serde_json::Value;
 
@@ -924,6 +924,74 @@ fn initial_values_are_projected_on_request() {
                 slopes[*k]
             );
         }
+    }
+}
+
+/// Each experiment's start is checked, with its own parameters and initial values.
+#[test]
+fn the_start_of_every_experiment_counts() {
+    let good = "[[experiments]]\nname = \"long\"\nparameters = { l = 2.0 }\n";
+    let bad = "[[experiments]]\nname = \"off\"\ninitial = { x = 0.1 }\n";
+    assert!(read(&format!("{PENDULUM}{good}")).1.is_empty());
+    let (none, findings) = read(&format!("{PENDULUM}{good}{bad}"));
+    assert!(none.is_none() && findings.len() == 1, "{findings:#?}");
+    let found = shown(&findings[0]);
+    assert!(
+        found.starts_with(
+            "model::inconsistent 13:17 x^2 + y^2 - l^2 | in experiment `off`, the initial positions"
+        ),
+        "{found}"
+    );
+}
+
+/// A name that the file gives to something else keeps its meaning; the others of a run can be read.
+#[test]
+fn results_have_names_where_these_are_free() {
+    let text = PENDULUM.replace("theta0 = 2.0", "theta0 = 2.0\nenergy = 7.0")
+        + "[invariants]\nenergy = \"0.5*m*(x_dot^2 + y_dot^2) + m*g*y - 1\"\n";
+    let study = study(&text);
+    assert_eq!(value(&study, "energy"), 7.0);
+    assert_eq!(study.equations.model().invariants.len(), 1);
+    // at rest the rod carries what of the weight lies along it: 2 lambda l = m g cos(theta), and y'' = -g sin(theta)^2
+    let (s, c) = 2.0f64.sin_cos();
+    assert!((value(&study, "initial(2*lambda_1*l)") - 9.81 * c).abs() < 1e-14 * 10.0);
+    assert!((value(&study, "initial(y_ddot)") + 9.81 * s * s).abs() < 1e-14 * 10.0);
+}
+
+#[test]
+fn entries_can_be_set_from_the_command_line() {
+    let given = [
+        ("mechanics.coordinates.x", "0.6"),
+        ("mechanics.coordinates.y", "-0.8"),
+        ("mechanics.coordinates.y.unit", "m"),
+        ("mechanics.potential", "2*m*g*y"),
+        ("mechanics.project", "true"),
+    ];
+    let overrides: Vec<Override> = given
+        .iter()
+        .map(|(path, value)| Override {
+            path: (*path).to_owned(),
+            value: (*value).to_owned(),
+        })
+        .collect();
+    let path = Path::new("scenario.toml");
+    let (scenario, findings) = scenario::read_text(path, PENDULUM, Path::new("."), &overrides);
+    assert!(findings.is_empty(), "{findings:#?}");
+    let resolved = resolved_text(PENDULUM, &overrides).expect("TOML");
+    let (again, findings) = scenario::read_text(path, &resolved, Path::new("."), &[]);
+    assert!(findings.is_empty(), "{findings:#?}");
+    for scenario in [scenario, again] {
+        let scenario = scenario.expect("a scenario");
+        let initial: Vec<String> = scenario
+            .states
+            .iter()
+            .map(|s| s.initial.to_string())
+            .collect();
+        assert_eq!(initial, ["0.6", "-0.8", "0", "0"]);
+        assert_eq!(scenario.states[1].unit.as_deref(), Some("m"));
+        let mechanics = scenario.mechanics.expect("mechanics");
+        assert!(mechanics.project);
+        assert_eq!(mechanics.potential.expect("one").to_string(), "2*m*g*y");
     }
 }
 

@@ -5,6 +5,9 @@
 //! order: an initial value copied with eight digits passes, a wrong one does not. Rounding in g itself is allowed for by
 //! the largest number met on the way to it. Velocities likewise, with h and |v|.
 //!
+//! This is judged at the file's values. Where a study changes a length, initial values written as expressions of it stay
+//! on the constraints; so do projected ones.
+//!
 //! With `project = true` the initial values are first moved onto the constraints, in the metric of M: positions by Newton's
 //! method, unrolled in the graph so that derivatives run through it, then velocities, which takes one linear solve.
 
