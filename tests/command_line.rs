@@ -87,6 +87,24 @@ fn the_readme_shows_what_the_program_prints() {
 }
 
 #[test]
+fn show_prints_equations_of_motion_as_a_textbook_does() {
+    let here = Path::new(ROOT);
+    let shown = costate(here, &["show", "double-pendulum"], 0);
+    for line in [
+        "  (m2*l1^2 + m1*l1^2) d(theta1_dot)/dt + (m2*l1*l2*cos(theta1 - theta2)) d(theta2_dot)/dt = -m2*l1*g*sin(theta1) - m1*l1*g*sin(theta1) - m2*l1*l2*theta2_dot^2*sin(theta1 - theta2),  theta1_dot(0) = 0\n",
+        "\nenergy, conserved\n",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    let shown = json(here, &["show", "double-pendulum", "--json"]);
+    assert_eq!(shown["mechanics"]["conserved"], true);
+    assert_eq!(
+        shown["states"]["theta2_dot"]["equation"],
+        "(m2*l1*l2*cos(theta1 - theta2)) d(theta1_dot)/dt + (m2*l2^2) d(theta2_dot)/dt = -m2*l2*g*sin(theta2) - m2*l1*l2*theta1_dot^2*sin(theta2 - theta1)"
+    );
+}
+
+#[test]
 fn new_writes_a_folder_that_every_command_takes() {
     let folder = tempfile::tempdir().expect("a folder");
     let here = folder.path();

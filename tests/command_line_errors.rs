@@ -165,9 +165,9 @@ const CASES: &[Case] = &[
     ),
     case(
         "a feature of a later version",
-        ("[data]", "[mechanics]\nkinetic = \"1\"\n[data]"),
+        ("[data]", "[controllers.speed]\nkind = \"pid\"\n[data]"),
         2,
-        &["mechanics"],
+        &["controllers"],
     ),
     case(
         "division by zero at t0",

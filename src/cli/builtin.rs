@@ -42,6 +42,7 @@ pub const ALL: &[Builtin] = builtin! {
     "theophylline": ["scenario.toml", "README.md", "theophylline.csv", "fit.svg"],
     "pinene": ["scenario.toml", "README.md", "pinene.csv", "fit.svg"],
     "driven-pendulum": ["scenario.toml", "README.md", "plot.svg"],
+    "double-pendulum": ["scenario.toml", "README.md", "plot.svg"],
     "robertson": ["scenario.toml", "README.md", "plot.svg"],
     "bouncing-ball": ["scenario.toml", "README.md", "plot.svg"],
     "kepler": ["scenario.toml", "README.md", "plot.svg"],

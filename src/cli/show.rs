@@ -1,5 +1,6 @@
 //! `show`: a scenario as understood.
 
+use costate::model::{Model, NodeId, readable};
 use costate::scenario::{Direction, Event, EventTrigger, Scale, Scenario};
 use serde_json::{Map, Value, json};
 
@@ -11,9 +12,9 @@ pub fn run(common: &Common) -> Result<(), Failure> {
     let overrides = load::overrides(common, None, None)?;
     let (study, _) = load::study(common, &overrides)?;
     if common.json {
-        print_json(&document(&study.scenario))
+        print_json(&document(&study.scenario, study.equations.model()))
     } else {
-        print_text(&text(&study.scenario))
+        print_text(&text(&study.scenario, study.equations.model()))
     }
 }
 
@@ -91,7 +92,51 @@ fn scale_name(scale: Scale) -> &'static str {
     }
 }
 
-fn text(scenario: &Scenario) -> String {
+/// A derived expression.
+fn derived(model: &Model, node: NodeId) -> String {
+    readable(model, node).map_or_else(
+        || {
+            let operations = model.graph.live(&[node]).len();
+            format!("(an expression of {operations} operations)")
+        },
+        |expression| expression.to_string(),
+    )
+}
+
+/// Both sides of the equation of a velocity: a row of M v' = load - G^T lambda. `None` for other states.
+fn equation_of_motion(model: &Model, state: usize) -> Option<(String, String)> {
+    let mechanics = model.mechanics.as_ref()?;
+    let row = mechanics
+        .velocities
+        .iter()
+        .position(|&velocity| velocity == state)?;
+    let left: Vec<String> = mechanics
+        .mass
+        .iter()
+        .filter(|(i, j, _)| *i == row || *j == row)
+        .map(|&(i, j, node)| {
+            let velocity = mechanics.velocities[if i == row { j } else { i }];
+            format!(
+                "({}) d({})/dt",
+                derived(model, node),
+                model.states.name(velocity)
+            )
+        })
+        .collect();
+    let mut right = derived(model, mechanics.load[row]);
+    for &(constraint, column, node) in &mechanics.constraint_jacobian {
+        if column == row {
+            if right == "0" {
+                right.clear();
+            }
+            let sign = if right.is_empty() { "-" } else { " - " };
+            right += &format!("{sign}({}) lambda_{}", derived(model, node), constraint + 1);
+        }
+    }
+    Some((left.join(" + "), right))
+}
+
+fn text(scenario: &Scenario, model: &Model) -> String {
     let unit = |unit: &Option<String>| {
         unit.as_ref()
             .map_or_else(String::new, |u| format!("  [{u}]"))
@@ -104,10 +149,12 @@ fn text(scenario: &Scenario) -> String {
         unit(&scenario.time_unit)
     );
     text += "\nequations\n";
-    for (state, equation) in scenario.states.iter().zip(&scenario.equations) {
+    for (k, (state, equation)) in scenario.states.iter().zip(&scenario.equations).enumerate() {
         let (name, initial) = (&state.name.text, source(&state.initial));
         let equation = if state.discrete {
             format!("{name} changes in events alone")
+        } else if let Some((left, right)) = equation_of_motion(model, k) {
+            format!("{left} = {right}")
         } else {
             format!("{} = {}", left_hand_side(scenario, name), source(equation))
         };
@@ -116,6 +163,24 @@ fn text(scenario: &Scenario) -> String {
             scenario.start,
             unit(&state.unit)
         );
+    }
+    if let (Some(energies), Some(mechanics)) = (&scenario.mechanics, &model.mechanics) {
+        if !energies.constraints.is_empty() {
+            text += if energies.project {
+                "\nconstraints, onto which initial values are moved\n"
+            } else {
+                "\nconstraints\n"
+            };
+            for (k, constraint) in energies.constraints.iter().enumerate() {
+                text += &format!("  0 = {}, held by lambda_{}\n", source(constraint), k + 1);
+            }
+        }
+        let word = if mechanics.conservative {
+            "conserved"
+        } else {
+            "not conserved"
+        };
+        text += &format!("\nenergy, {word}\n  {}\n", derived(model, mechanics.energy));
     }
     if !scenario.events.is_empty() {
         text += "\nevents\n";
@@ -209,17 +274,20 @@ fn text(scenario: &Scenario) -> String {
     text
 }
 
-fn document(scenario: &Scenario) -> Value {
+fn document(scenario: &Scenario, model: &Model) -> Value {
     let states: Map<String, Value> = scenario
         .states
         .iter()
         .zip(&scenario.equations)
-        .map(|(s, e)| {
+        .enumerate()
+        .map(|(k, (s, e))| {
+            let equation = equation_of_motion(model, k)
+                .map_or_else(|| source(e), |(left, right)| format!("{left} = {right}"));
             (
                 s.name.text.clone(),
                 json!({
                     "initial": source(&s.initial),
-                    "equation": (!s.discrete).then(|| source(e)),
+                    "equation": (!s.discrete).then_some(equation),
                     "unit": s.unit,
                     "discrete": s.discrete,
                 }),
@@ -292,6 +360,18 @@ fn document(scenario: &Scenario) -> Value {
         .iter()
         .map(|i| (i.name.text.clone(), json!(source(&i.expression))))
         .collect();
+    let mechanics = scenario
+        .mechanics
+        .as_ref()
+        .zip(model.mechanics.as_ref())
+        .map(|(energies, mechanics)| {
+            json!({
+                "energy": derived(model, mechanics.energy),
+                "conserved": mechanics.conservative,
+                "project": energies.project,
+                "constraints": energies.constraints.iter().map(source).collect::<Vec<_>>(),
+            })
+        });
     json!({
         "title": scenario.title,
         "time": { "start": scenario.start, "end": scenario.end, "unit": scenario.time_unit },
@@ -301,6 +381,7 @@ fn document(scenario: &Scenario) -> Value {
         "observables": observables,
         "events": events,
         "mass": mass,
+        "mechanics": mechanics,
         "invariants": invariants,
         "experiments": scenario.experiments.iter().map(|e| e.name.as_str()).collect::<Vec<_>>(),
     })

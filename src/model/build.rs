@@ -9,6 +9,7 @@ use super::functional::Functional;
 use super::graph::{Graph, NodeId, PARAMETERS, STATES};
 use super::lower::{Context, Lowering};
 use super::mass::MassEntry;
+use super::mechanics::MechanicsModel;
 use super::names::Names;
 use super::nonsmooth::NonSmooth;
 use super::scope::{
@@ -31,6 +32,8 @@ pub struct Model {
     pub rhs: Vec<NodeId>,
     /// the entries of M that are not 0, row by row, where the scenario has `[mass]`
     pub mass: Option<Vec<MassEntry>>,
+    /// the equations of motion, where the scenario has `[mechanics]`
+    pub mechanics: Option<MechanicsModel>,
     /// whether a state is discrete: its right-hand side is 0, and events alone change it
     pub discrete: Vec<bool>,
     /// jumps of states, in the order of the file
@@ -111,8 +114,10 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
     check_names(scenario, &mut early);
     let order = order(scenario, &mut early);
 
-    let mut scope = Scope::default();
-    scope.indices = scenario.indices.iter().map(index_set).collect();
+    let mut scope = Scope {
+        indices: scenario.indices.iter().map(index_set).collect(),
+        ..Scope::default()
+    };
     let states = scenario.state_names();
     for array in &scenario.parameter_arrays {
         let block = Block {
@@ -203,7 +208,7 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
             .or_insert(binding);
     }
 
-    let rhs: Vec<_> = scenario
+    let mut rhs: Vec<_> = scenario
         .equations
         .iter()
         .enumerate()
@@ -223,6 +228,10 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
             None,
         ));
     }
+    let motion = scenario
+        .mechanics
+        .as_ref()
+        .and_then(|mechanics| lowering.mechanics(mechanics, scenario, &mut rhs));
     let mass = scenario
         .mass
         .as_ref()
@@ -237,11 +246,20 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
             lowering.stop(at, None);
         }
     }
-    let invariants: Vec<_> = scenario
+    let mut invariants: Vec<_> = scenario
         .invariants
         .iter()
-        .map(|invariant| lowering.lower(&invariant.expression, Context::ANY))
+        .map(|invariant| {
+            let node = lowering.lower(&invariant.expression, Context::ANY)?;
+            Some((invariant.name.text.clone(), node))
+        })
         .collect();
+    if let Some((mechanics, _)) = &motion
+        && mechanics.conservative
+        && !scenario.invariants.iter().any(|i| i.name.text == "energy")
+    {
+        invariants.push(Some(("energy".to_owned(), mechanics.energy)));
+    }
     let observables: Vec<_> = scenario
         .observables
         .iter()
@@ -263,11 +281,14 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
         .iter()
         .map(|state| lowering.lower_array(&state.initial, &state.over, INITIAL))
         .collect();
-    let experiments: Vec<_> = scenario
+    let mut experiments: Vec<_> = scenario
         .experiments
         .iter()
         .map(|experiment| lower_experiment(&mut lowering, scenario, experiment, &initial))
         .collect();
+    if let (Some((_, start)), Some(mechanics)) = (&motion, &scenario.mechanics) {
+        lowering.start_motion(start, mechanics, scenario, &mut experiments);
+    }
     lowering.check_functions();
     check_expected_experiments(&mut lowering, scenario);
 
@@ -313,10 +334,8 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
                 None => None,
             },
             events,
-            invariants: named(
-                scenario.invariants.iter().map(|i| &i.name).collect(),
-                invariants,
-            )?,
+            mechanics: motion.map(|(mechanics, _)| mechanics),
+            invariants: invariants.into_iter().collect::<Option<_>>()?,
             observables,
             experiments: experiments.into_iter().collect::<Option<_>>()?,
             stops,

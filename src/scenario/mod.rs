@@ -8,6 +8,7 @@ mod read_expectations;
 mod read_experiments;
 mod read_indices;
 mod read_mass;
+mod read_mechanics;
 mod read_model;
 mod read_observables;
 mod read_parameters;

@@ -112,7 +112,7 @@ impl<'i> Placed<'i> {
         let path = self.given.path.as_str();
         let mut segments: Vec<&str> = path.split('.').collect();
         if segments.len() == 1 {
-            let parameter = has_entry(root, "parameters", path);
+            let parameter = has_entry(root, &["parameters"], path);
             if !parameter {
                 return Err(self.unknown(root));
             }
@@ -129,14 +129,7 @@ impl<'i> Placed<'i> {
                 self.set(root, &segments, value, short)
             }
             kind if kind.is_scalar() || entry => {
-                let short = match schema::table("").and_then(|top| top.key(segments[0])) {
-                    Some(schema::Key {
-                        kind: Kind::Named(_, short),
-                        ..
-                    }) => short,
-                    _ => "",
-                };
-                self.set(root, &segments, value, short)
+                self.set(root, &segments, value, schema::short_form(&segments))
             }
             _ => Err(self.unknown(root)),
         }
@@ -228,6 +221,7 @@ fn resolve(root: &DeTable<'_>, segments: &[&str]) -> Option<(Kind, bool)> {
     let mut rest = &segments[1..];
     let mut entry = false;
     while let Some((&segment, after)) = rest.split_first() {
+        let before = &segments[..segments.len() - rest.len()];
         match kind {
             Kind::Table(path) => {
                 table = schema::table(path)?;
@@ -235,7 +229,7 @@ fn resolve(root: &DeTable<'_>, segments: &[&str]) -> Option<(Kind, bool)> {
                 entry = false;
             }
             Kind::Named(path, _) if !entry => {
-                if !has_entry(root, segments[0], segment) {
+                if !has_entry(root, before, segment) {
                     return None;
                 }
                 entry = true;
@@ -249,11 +243,11 @@ fn resolve(root: &DeTable<'_>, segments: &[&str]) -> Option<(Kind, bool)> {
                 entry = false;
             }
             Kind::NamedExpressions => {
-                return (after.is_empty() && has_entry(root, segments[0], segment))
+                return (after.is_empty() && has_entry(root, before, segment))
                     .then_some((Kind::Expression, true));
             }
             Kind::NumberByState => {
-                return (after.is_empty() && has_entry(root, "states", segment))
+                return (after.is_empty() && has_entry(root, &["states"], segment))
                     .then_some((Kind::Number, false));
             }
             _ => return None,
@@ -263,10 +257,16 @@ fn resolve(root: &DeTable<'_>, segments: &[&str]) -> Option<(Kind, bool)> {
     Some((kind, entry))
 }
 
-fn has_entry(root: &DeTable<'_>, table: &str, name: &str) -> bool {
-    root.get(table)
-        .and_then(|value| value.get_ref().as_table())
-        .is_some_and(|entries| entries.contains_key(name))
+/// Whether the table at a path has an entry.
+fn has_entry(root: &DeTable<'_>, path: &[&str], name: &str) -> bool {
+    let mut table = root;
+    for &key in path {
+        match table.get(key).and_then(|value| value.get_ref().as_table()) {
+            Some(found) => table = found,
+            None => return false,
+        }
+    }
+    table.contains_key(name)
 }
 
 /// Every parameter and every path that can be set.

@@ -169,12 +169,13 @@ fn arguments_of(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Vec<Name>
     arguments
 }
 
-/// The equations in the order of the states: 0 for a discrete one, which has none; `NaN` stands for one that is
+/// The equations in the order of the states, those of `[mechanics]`, `moving`, not among them: 0 for a discrete one, which has none; `NaN` stands for one that is
 /// missing, which is reported.
 pub(super) fn equations(
     reader: &mut Reader<'_>,
     top: &Section<'_, '_>,
     states: &[State],
+    moving: &[State],
 ) -> Vec<Expression> {
     let entries = reader.entries(top, "equations");
     let mut equations: Vec<Option<Expression>> = vec![None; states.len()];
@@ -205,6 +206,18 @@ pub(super) fn equations(
                 ));
             }
             equations[index] = Some(expression);
+            continue;
+        }
+        if moving.iter().any(|state| state.name.text == name) {
+            let diagnostic = reader.error(
+                "scenario::derived",
+                format!("`{name}` has an equation, though `[mechanics]` derives it"),
+                key.span(),
+            );
+            diagnostic.label = "derived from the energies".to_owned();
+            diagnostic.help = Some(
+                "remove the equation; a force belongs in `forces` of `[mechanics]`".to_owned(),
+            );
             continue;
         }
         // a state that still lacks its equation is likelier meant than one that has it

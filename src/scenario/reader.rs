@@ -16,8 +16,8 @@ use super::source::{Role, Sources, open};
 use super::types::{Name, Scenario};
 use super::values::{Reader, Section, Value, shorten};
 use super::{
-    read_events, read_expectations, read_experiments, read_indices, read_mass, read_model,
-    read_observables, read_parameters, read_settings, read_signals, schema,
+    read_events, read_expectations, read_experiments, read_indices, read_mass, read_mechanics,
+    read_model, read_observables, read_parameters, read_settings, read_signals, schema,
 };
 use crate::diagnostic::{Diagnostic, Severity, SourceFile};
 
@@ -277,7 +277,7 @@ impl Reader<'_> {
                 "add `[equations]` with a line for each state, such as `x = \"-x\"`",
             ),
         ] {
-            if !root.contains_key(name) && !top.mistyped(name) {
+            if !root.contains_key(name) && !top.mistyped(name) && !spared(root, name) {
                 let diagnostic = self.error(
                     "scenario::missing",
                     format!("the scenario has no `[{name}]`"),
@@ -291,11 +291,16 @@ impl Reader<'_> {
         let indices = read_indices::read(self, &top, &mut names);
         let (parameters, parameter_arrays) =
             read_parameters::read(self, &top, &indices, &mut names);
-        let states = read_model::states(self, &top, &indices, &mut names);
+        let mut states = read_model::states(self, &top, &indices, &mut names);
+        let mechanics = read_mechanics::read(self, &top, &mut names);
         let definitions = read_model::definitions(self, &top, &indices, &mut names);
         let signals = read_signals::read(self, &top, &mut names);
         let functions = read_model::functions(self, &top, &mut names);
-        let equations = read_model::equations(self, &top, &states);
+        let (mechanics, moving) = mechanics.unzip();
+        let moving = moving.unwrap_or_default();
+        let mut equations = read_model::equations(self, &top, &states, &moving);
+        states.extend(moving);
+        equations.extend(mechanics.iter().flat_map(read_mechanics::equations));
         let events = read_events::read(self, &top, header.start, &states, &names);
         let mass = read_mass::mass(self, &top, &states);
         let invariants = read_mass::invariants(self, &top);
@@ -332,6 +337,7 @@ impl Reader<'_> {
             signals,
             events,
             mass,
+            mechanics,
             invariants,
             observables,
             experiments,
@@ -407,6 +413,25 @@ impl Reader<'_> {
             .filter_map(|item: &Spanned<DeValue<'i>>| self.section(name, name, item))
             .collect()
     }
+}
+
+/// Whether `[mechanics]` takes the place of a table: of `[states]`, and of `[equations]` where no state needs one.
+fn spared(root: &DeTable<'_>, table: &str) -> bool {
+    let discrete = |state: &Value<'_>| {
+        let state = state.get_ref().as_table();
+        state.is_some_and(|state| {
+            matches!(
+                state.get("discrete").map(Spanned::get_ref),
+                Some(DeValue::Boolean(true))
+            )
+        })
+    };
+    let states = root
+        .get("states")
+        .and_then(|states| states.get_ref().as_table());
+    root.contains_key("mechanics")
+        && (table == "states"
+            || table == "equations" && states.is_none_or(|states| states.values().all(discrete)))
 }
 
 /// The folder's name for a file called `scenario.toml`, else the file's without its extension.

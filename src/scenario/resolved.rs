@@ -3,7 +3,7 @@
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TomlError, Value};
 
 use super::overrides::Override;
-use super::schema::{self, Kind};
+use super::schema;
 
 /// The text with every override in its place; what is not named stays as the user wrote it.
 ///
@@ -18,7 +18,7 @@ pub fn resolved_text(text: &str, overrides: &[Override]) -> Result<String, TomlE
         if segments.len() == 1 {
             segments.insert(0, "parameters");
         }
-        let short = short_key(&segments);
+        let short = schema::short_form(&segments);
         set(
             document.as_table_mut(),
             &segments,
@@ -32,15 +32,6 @@ pub fn resolved_text(text: &str, overrides: &[Override]) -> Result<String, TomlE
 /// What is no TOML value is a string, as in [`Override`].
 fn value(text: &str) -> Value {
     text.parse().unwrap_or_else(|_| Value::from(text))
-}
-
-/// The key that the short form of an entry stands for: `initial` in `x = "x0"`.
-fn short_key(segments: &[&str]) -> &'static str {
-    let key = schema::table("").and_then(|top| top.key(segments[0]));
-    match key.map(|key| key.kind) {
-        Some(Kind::Named(_, short)) => short,
-        _ => "",
-    }
 }
 
 fn set(root: &mut Table, segments: &[&str], value: Value, short: &str) {

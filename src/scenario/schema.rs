@@ -6,6 +6,7 @@
 //! ([`Kind::Later`], `later` of [`Kind::Choice`]), so that a scenario which uses one is told so by name.
 
 mod events;
+mod mechanics;
 mod solver;
 mod tables;
 
@@ -137,6 +138,23 @@ pub const REQUIRED: &str = "required";
 /// The table of a path.
 pub fn table(path: &str) -> Option<&'static Table> {
     TABLES.iter().find(|table| table.path == path)
+}
+
+/// The key that the short form of an entry stands for, by the path of the entry or of a key in it: `initial` in `x = "x0"`.
+/// Empty where there is no short form.
+pub fn short_form(path: &[&str]) -> &'static str {
+    let mut inside = table("");
+    for segment in path {
+        match inside
+            .and_then(|table| table.key(segment))
+            .map(|key| key.kind)
+        {
+            Some(Kind::Named(_, short)) => return short,
+            Some(Kind::Table(path)) => inside = table(path),
+            _ => return "",
+        }
+    }
+    ""
 }
 
 impl Table {

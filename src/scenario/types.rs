@@ -4,6 +4,7 @@
 
 mod arrays;
 mod hybrid;
+mod mechanics;
 mod solver;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use crate::model::{Expression, Names};
 
 pub use arrays::{Boundary, Index, ParameterArray};
 pub use hybrid::{Direction, Event, EventTrigger, Invariant, MassRow};
+pub use mechanics::{Coordinate, MOST_COORDINATES, Mechanics};
 pub use solver::{AbsoluteTolerance, LinearSolver, Preconditioner, SolverMethod, SolverSettings};
 
 /// A name and where it was given.
@@ -46,11 +48,12 @@ pub struct Scenario {
     pub parameters: Vec<Parameter>,
     /// which of them are arrays
     pub parameter_arrays: Vec<ParameterArray>,
-    /// `[states]` in file order
+    /// `[states]` in file order, then the coordinates of `[mechanics]`, then their velocities
     pub states: Vec<State>,
     /// `[definitions]` in file order
     pub definitions: Vec<Definition>,
-    /// `[equations]`, one a state, in the order of `states`; 0 for a discrete state
+    /// `[equations]`, one a state, in the order of `states`; 0 for a discrete state and for the velocities of
+    /// `[mechanics]`
     pub equations: Vec<Expression>,
     /// `[functions]`
     pub functions: Vec<UserFunction>,
@@ -60,6 +63,8 @@ pub struct Scenario {
     pub events: Vec<Event>,
     /// `[mass]`, where the file has it: rows that are not dx/dt = f
     pub mass: Option<Vec<MassRow>>,
+    /// `[mechanics]`, where the file has it
+    pub mechanics: Option<Mechanics>,
     /// `[invariants]`
     pub invariants: Vec<Invariant>,
     /// `[observables]`; where the file has none, one a state with no noise

@@ -34,7 +34,10 @@ enum Stage {
     /// straight-line code; it writes the shared numbers from `first` on
     Scalars { code: Box<Function>, first: usize },
     /// loops
-    Loops { nest: Nest, code: Option<LoopCode> },
+    Loops {
+        nest: Box<Nest>,
+        code: Option<Box<LoopCode>>,
+    },
 }
 
 /// Where each root of a function goes.
@@ -211,9 +214,10 @@ fn loops(nest: Nest, backend: Backend) -> Result<Stage, CompileError> {
     }
     let code = match backend {
         Backend::Interpreter => None,
-        Backend::Native => Some(LoopCode::new(&nest)?),
-        Backend::Auto => LoopCode::new(&nest).ok(),
+        Backend::Native => Some(Box::new(LoopCode::new(&nest)?)),
+        Backend::Auto => LoopCode::new(&nest).ok().map(Box::new),
     };
+    let nest = Box::new(nest);
     Ok(Stage::Loops { nest, code })
 }
 

@@ -27,7 +27,7 @@ with beta = 2*alpha
 start lynx = beta + 1
 expect e = final(pelts) - 2*at(hare, 5) + alpha*objective() + initial(lynx + t)
 ");
-    assert_eq!(model.states, ["hare", "lynx"]);
+    assert_eq!(model.states.iter().collect::<Vec<_>>(), ["hare", "lynx"]);
     assert_eq!(model.parameters, ["alpha", "beta", "hare0"]);
     let (x, p) = ([2.0, 3.0], [0.5, 0.25, 30.0]);
     assert_eq!(values(&model, &model.rhs, [0.0; 2], &x, &p), [-0.5, -1.5]);

@@ -44,6 +44,10 @@ fn grouped(e: &Expression) -> String {
         ExpressionKind::Compare(c, a, b) => format!("({}{c:?}{})", grouped(a), grouped(b)),
         ExpressionKind::And(a, b) => format!("({} and {})", grouped(a), grouped(b)),
         ExpressionKind::Or(a, b) => format!("({} or {})", grouped(a), grouped(b)),
+        ExpressionKind::Element(name, _, places) => format!(
+            "{name}<{}>",
+            places.iter().map(grouped).collect::<Vec<_>>().join(",")
+        ),
         ExpressionKind::Call(name, _, arguments) => format!(
             "{name}[{}]",
             arguments.iter().map(grouped).collect::<Vec<_>>().join(",")
@@ -73,6 +77,7 @@ fn precedence_follows_the_page() {
             "if[(aGreaterOrEqual0),0.0015,0.5]",
         ),
         ("objective()", "objective[]"),
+        ("2*u[i+1, j-1]^2", "(2*(u<(i+1),(j-1)>^2))"),
         ("--a", "(-(-a))"),
         ("(a+b)*c", "((a+b)*c)"),
         ("2e3 + 5.", "(2000+5)"),

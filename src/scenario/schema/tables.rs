@@ -1,6 +1,7 @@
 //! The tables and keys themselves.
 
 use super::events::EVENT_KEYS;
+use super::mechanics::{COORDINATE_KEYS, MECHANICS_KEYS};
 use super::solver::SOLVER_KEYS;
 use super::{Key, Kind, REQUIRED, Table};
 
@@ -22,7 +23,7 @@ const fn later(name: &'static str, doc: &'static str) -> Key {
     key(name, Kind::Later, "", doc)
 }
 
-const UNIT: Key = key("unit", Kind::Text, "", "unit, as text for axes and reports");
+pub(super) const UNIT: Key = key("unit", Kind::Text, "", "unit, as text for axes and reports");
 
 const OVER: Key = key(
     "over",
@@ -98,6 +99,12 @@ pub const TABLES: &[Table] = &[
                 "rows of the mass matrix M in M x' = f, by state: `y1 = { y1 = 1.0, y2 = \"c\" }`; an empty row is algebraic, 0 = f",
             ),
             key(
+                "mechanics",
+                Kind::Table("mechanics"),
+                "",
+                "equations of motion from energies",
+            ),
+            key(
                 "invariants",
                 Kind::NamedExpressions,
                 "",
@@ -150,7 +157,6 @@ pub const TABLES: &[Table] = &[
             later("tune", "control tuning"),
             later("path", "bounds at all times"),
             later("terminal", "conditions at the end"),
-            later("mechanics", "equations from energies"),
             later("networks", "neural networks"),
         ],
     },
@@ -335,6 +341,16 @@ pub const TABLES: &[Table] = &[
             UNIT,
             OVER,
         ],
+    },
+    Table {
+        path: "mechanics",
+        words: "`[mechanics]`",
+        keys: MECHANICS_KEYS,
+    },
+    Table {
+        path: "mechanics.coordinates.*",
+        words: "a coordinate",
+        keys: COORDINATE_KEYS,
     },
     Table {
         path: "functions.*",

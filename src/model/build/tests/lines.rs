@@ -42,6 +42,8 @@ pub(super) fn scenario(text: &str) -> Scenario {
         span: span(part),
     };
     let mut result = Scenario {
+        indices: Vec::new(),
+        parameter_arrays: Vec::new(),
         source: Arc::clone(&source),
         name: "test".into(),
         title: "test".into(),
@@ -56,6 +58,7 @@ pub(super) fn scenario(text: &str) -> Scenario {
         signals: Vec::new(),
         events: Vec::new(),
         mass: None,
+        mechanics: None,
         invariants: Vec::new(),
         observables: Vec::new(),
         experiments: vec![Experiment {
@@ -90,6 +93,7 @@ pub(super) fn scenario(text: &str) -> Scenario {
                 prior: None,
             }),
             "state" => result.states.push(State {
+                over: Vec::new(),
                 name: named(name),
                 initial: expression(value),
                 discrete: false,
@@ -102,6 +106,7 @@ pub(super) fn scenario(text: &str) -> Scenario {
                 };
                 equations.insert(name.to_owned(), still);
                 result.states.push(State {
+                    over: Vec::new(),
                     name: named(name),
                     initial: expression(value),
                     discrete: true,
@@ -157,6 +162,7 @@ pub(super) fn scenario(text: &str) -> Scenario {
             }),
             "stop" => result.solver.stop_times.push(expression(value)),
             "def" => result.definitions.push(Definition {
+                over: Vec::new(),
                 name: named(name),
                 expression: expression(value),
             }),
