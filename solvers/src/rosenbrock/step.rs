@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use super::BRIDGED;
 use super::stage_matrix::StageMatrix;
 use super::tableau::{Tableau, dense_weights};
 use crate::consistent::Consistent;
@@ -28,6 +29,8 @@ pub struct Rosenbrock<S, T> {
     time_slope: Vec<S>,
     /// f_t is not 0
     moving: bool,
+    /// f_t is not finite at (t, x): see [`super`] for what stands in for it
+    steep: bool,
     /// J and f_t belong to the current (t, x)
     current: bool,
     matrix: StageMatrix<S>,
@@ -122,6 +125,25 @@ impl<S: Scalar, T: Tableau> Rosenbrock<S, T> {
         (&self.matrix.pattern, &self.matrix.jacobian)
     }
 
+    /// Puts (f(t + h, x) - f(t, x)) / h where f_t is not finite. `ahead` is scratch of length n.
+    fn bridge<F: ImplicitSystem<S> + ?Sized>(
+        &mut self,
+        system: &mut F,
+        (t, h): (S, S),
+        x: &[S],
+        ahead: &mut [S],
+        statistics: &mut Statistics,
+    ) {
+        system.rhs(t + h, x, ahead);
+        statistics.rhs_evaluations += 1;
+        let ends = self.slope.iter().zip(ahead.iter());
+        for (ft, (&start, &end)) in self.time_slope.iter_mut().zip(ends) {
+            if !ft.value().is_finite() {
+                *ft = (end - start) / h;
+            }
+        }
+    }
+
     /// Adds h d f_t to a right-hand side.
     fn add_time_slope(moving: bool, time_slope: &[S], u: &mut [S], weight: S) {
         if moving {
@@ -160,6 +182,7 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Rose
             argument: zeros.clone(),
             time_slope: zeros.clone(),
             moving: false,
+            steep: false,
             current: false,
             matrix: StageMatrix::new(system, mass),
             consistent: mass.map(|mass| Consistent::new(system.pattern(), mass)),
@@ -225,8 +248,16 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Rose
                 .time_slope
                 .iter()
                 .any(|ft| (0..S::WIDTH).any(|part| ft.part(part) != 0.0));
+            self.steep = self.time_slope.iter().any(|ft| !ft.value().is_finite());
             statistics.jacobians += 1;
             self.current = true;
+        } else if self.steep {
+            // what stood in for it belongs to another h
+            system.time_derivative(t, x, &mut self.time_slope);
+        }
+        if self.steep {
+            // x_new is free until the end
+            self.bridge(system, (t, h), x, x_new, statistics);
         }
         let inverse_h = S::from(1.0) / h;
         let shift = inverse_h / T::GAMMA;
@@ -310,6 +341,10 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Rose
             // the very expression of the step, so that the factors belong to it
             self.matrix.solve(u, S::from(1.0) / h / T::GAMMA);
         }
+    }
+
+    fn mode(&self) -> u8 {
+        if self.steep { BRIDGED } else { 0 }
     }
 
     fn stages(&self) -> &[S] {

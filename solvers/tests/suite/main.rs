@@ -26,6 +26,7 @@ mod recorders;
 mod rooted_trees;
 mod snapshots;
 mod sparse_lu;
+mod steep;
 mod stiff;
 mod stiff_problems;
 mod stretches;
