@@ -146,20 +146,6 @@ const KNOWN: &[Known] = &[
         why: "60 steps for nine periods of the drive, and A = 5.3",
     },
     Known {
-        problem: "rober",
-        methods: &[SolverMethod::Rodas3],
-        tolerances: &[1e-4, 1e-7],
-        bound: 2e4,
-        why: RODAS3,
-    },
-    Known {
-        problem: "rober_dae",
-        methods: &[SolverMethod::Rodas3],
-        tolerances: &[1e-4, 1e-7],
-        bound: 4e4,
-        why: RODAS3,
-    },
-    Known {
         problem: "detest_discontinuous/F1",
         methods: &[SolverMethod::Bs3, SolverMethod::TrBdf2],
         tolerances: &[1e-4, 1e-7],
@@ -167,7 +153,6 @@ const KNOWN: &[Known] = &[
         why: "grows as exp(0.1 t) until t = 20, A = 7.4: orders 3 and 2 feel it",
     },
 ];
-const RODAS3: &str = "exact on x' = -x^2, where its estimate is 0: on the tail of second-order kinetics steps grow past what its dense output can follow";
 
 /// Some solves that miss the bound.
 struct Known {

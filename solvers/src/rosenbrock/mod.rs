@@ -31,6 +31,7 @@
 //! E. Hairer & G. Wanner, Solving Ordinary Differential Equations II, 2nd ed., IV.7 and VI.4,
 //! doi 10.1007/978-3-642-05221-7.
 
+mod cross_check;
 pub mod rodas3;
 pub mod rodas4;
 pub mod rodas5p;

@@ -30,6 +30,10 @@ pub trait Tableau {
     /// the next step but for its matrix, at the price of one solve.
     const DENSE_STAGE: bool;
 
+    /// Weight of a second error estimate, half of the trapezoidal rule's filtered defect (see the module `cross_check`): the
+    /// error test takes the larger of the two in each state. `None`: the test takes u_s alone.
+    const CROSS_CHECK: Option<f64> = None;
+
     /// Number of stages s.
     const STAGES: usize = Self::M.len();
     /// Stages kept: s, and the dense output's own.
