@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use super::BRIDGED;
-use super::cross_check::CrossCheck;
+use super::inside::Inside;
 use super::stage_matrix::StageMatrix;
 use super::tableau::{Tableau, dense_weights};
 use crate::consistent::Consistent;
@@ -38,8 +38,10 @@ pub struct Rosenbrock<S, T> {
     consistent: Option<Consistent<S>>,
     /// M times a sum of stages, where there is an M
     product: Vec<S>,
-    /// the second estimate, where the tableau takes one
-    cross_check: Option<CrossCheck<S>>,
+    /// f at the end of the step tried, where the dense output takes it, and whether it is that
+    end_slope: Vec<S>,
+    ended: bool,
+    inside: Inside<S>,
     tableau: PhantomData<T>,
 }
 
@@ -73,7 +75,12 @@ impl Argument {
 
 /// out = start + sum_j w_j u_j, summed in the order of the stages.
 #[inline(always)]
-fn combine<S: Scalar>(out: &mut [S], start: Option<&[S]>, stages: &[S], weights: &[f64]) {
+pub(super) fn combine<S: Scalar>(
+    out: &mut [S],
+    start: Option<&[S]>,
+    stages: &[S],
+    weights: &[f64],
+) {
     // With the number of stages a constant the sum over them unrolls, and states go two at a time. Dual numbers
     // have work enough inside each state.
     match if S::WIDTH == 1 { weights.len() } else { 0 } {
@@ -84,6 +91,7 @@ fn combine<S: Scalar>(out: &mut [S], start: Option<&[S]>, stages: &[S], weights:
         5 => combine_sized::<S, 5>(out, start, stages, weights),
         6 => combine_sized::<S, 6>(out, start, stages, weights),
         7 => combine_sized::<S, 7>(out, start, stages, weights),
+        8 => combine_sized::<S, 8>(out, start, stages, weights),
         _ => {
             let n = out.len();
             for (state, o) in out.iter_mut().enumerate() {
@@ -147,6 +155,14 @@ impl<S: Scalar, T: Tableau> Rosenbrock<S, T> {
         }
     }
 
+    /// The dense output's stage, from f at the end of the step.
+    fn solve_dense_stage(&mut self, h: S, shift: S) {
+        let u = &mut self.stages[T::STAGES * self.n..];
+        u.copy_from_slice(&self.end_slope);
+        Self::add_time_slope(self.moving, &self.time_slope, u, h * T::GAMMA);
+        self.matrix.solve(u, shift);
+    }
+
     /// Adds h d f_t to a right-hand side.
     fn add_time_slope(moving: bool, time_slope: &[S], u: &mut [S], weight: S) {
         if moving {
@@ -189,8 +205,14 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Rose
             current: false,
             matrix: StageMatrix::new(system, mass),
             consistent: mass.map(|mass| Consistent::new(system.pattern(), mass)),
+            end_slope: if T::DENSE_STAGE {
+                zeros.clone()
+            } else {
+                Vec::new()
+            },
+            ended: false,
+            inside: Inside::new::<T>(n, mass.is_some()),
             product: if mass.is_some() { zeros } else { Vec::new() },
-            cross_check: T::CROSS_CHECK.map(|_| CrossCheck::new(n)),
             tableau: PhantomData,
         }
     }
@@ -214,6 +236,7 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Rose
         system.rhs(t, x, &mut self.slope);
         statistics.rhs_evaluations += 1;
         self.current = false;
+        self.inside.move_on();
     }
 
     fn slope(&self) -> &[S] {
@@ -320,39 +343,38 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Rose
         for ((y, &embedded), &u) in x_new.iter_mut().zip(&self.argument).zip(last) {
             *y = embedded + u;
         }
-        let own = error_test(options, x, x_new, |i, part| last[i].part(part));
-        let (Some(check), Some(weight)) = (&mut self.cross_check, T::CROSS_CHECK) else {
-            return own;
+        self.ended = false;
+        let at_end = error_test(options, x, x_new, |i, part| last[i].part(part));
+        let (error, state) = match at_end {
+            Trial::Computed { error, state } if error <= 1.0 => (error, state),
+            other => return other,
         };
-        check.known = matches!(own, Trial::Computed { error, .. } if error <= 1.0);
-        if !check.known {
-            return own;
+        if T::DENSE_STAGE {
+            system.rhs(t + h, x_new, &mut self.end_slope);
+            statistics.rhs_evaluations += 1;
+            self.ended = true;
+            self.solve_dense_stage(h, shift);
         }
-        system.rhs(t + h, x_new, &mut check.slope);
-        statistics.rhs_evaluations += 1;
-        let other = check.estimate(
+        self.inside.estimate::<T, F>(
+            system,
             &mut self.matrix,
-            (&self.slope, x, x_new),
+            (t, h, x, &self.stages),
             (inverse_h, shift),
+            statistics,
         );
-        error_test(options, x, x_new, |i, part| {
-            let (own, other) = (last[i].part(part), weight * other[i].part(part));
-            // the second where it is not finite, too
-            if own.abs() > other.abs() { own } else { other }
-        })
+        self.inside
+            .judge((options, h.value()), (x, x_new), (error, state))
     }
 
     fn accept(&mut self, system: &mut F, t_new: S, x_new: &[S], statistics: &mut Statistics) {
         self.current = false;
-        if let Some(check) = &mut self.cross_check
-            && check.known
-        {
-            std::mem::swap(&mut self.slope, &mut check.slope);
-            check.known = false;
-            return;
+        self.inside.move_on();
+        if self.ended {
+            std::mem::swap(&mut self.slope, &mut self.end_slope);
+        } else {
+            system.rhs(t_new, x_new, &mut self.slope);
+            statistics.rhs_evaluations += 1;
         }
-        system.rhs(t_new, x_new, &mut self.slope);
-        statistics.rhs_evaluations += 1;
     }
 
     fn densify(
@@ -364,12 +386,10 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Rose
         _x_new: &[S],
         _statistics: &mut Statistics,
     ) {
-        if T::DENSE_STAGE {
-            let u = &mut self.stages[T::STAGES * self.n..];
-            u.copy_from_slice(&self.slope);
-            Self::add_time_slope(self.moving, &self.time_slope, u, h * T::GAMMA);
-            // the very expression of the step, so that the factors belong to it
-            self.matrix.solve(u, S::from(1.0) / h / T::GAMMA);
+        if T::DENSE_STAGE && !self.ended {
+            // a step past its error test that is made all the same
+            self.end_slope.copy_from_slice(&self.slope);
+            self.solve_dense_stage(h, S::from(1.0) / h / T::GAMMA);
         }
     }
 

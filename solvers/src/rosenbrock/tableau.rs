@@ -30,9 +30,8 @@ pub trait Tableau {
     /// the next step but for its matrix, at the price of one solve.
     const DENSE_STAGE: bool;
 
-    /// Weight of a second error estimate, half of the trapezoidal rule's filtered defect (see the module `cross_check`): the
-    /// error test takes the larger of the two in each state. `None`: the test takes u_s alone.
-    const CROSS_CHECK: Option<f64> = None;
+    /// theta of the test inside a step (the module `inside`).
+    const INSIDE: f64;
 
     /// Number of stages s.
     const STAGES: usize = Self::M.len();
@@ -55,5 +54,21 @@ pub fn dense_weights<T: Tableau, S: Scalar>(theta: S) -> [S; MOST_STAGES] {
         let polynomial = rows.fold(S::from(highest), |sum, row| sum * theta + row[i]);
         let linear = T::M.get(i).map_or(S::from(0.0), |&m| theta * m);
         linear + bubble * polynomial
+    })
+}
+
+/// Derivatives of the weights, b_i'(theta).
+pub fn dense_slopes<T: Tableau>(theta: f64) -> [f64; MOST_STAGES] {
+    std::array::from_fn(|i| {
+        if i >= T::KEPT {
+            return 0.0;
+        }
+        // the polynomial of the rows and its derivative
+        let start = (0.0, 0.0);
+        let (value, slope) = T::H.iter().rev().fold(start, |(value, slope), row| {
+            (value * theta + row[i], slope * theta + value)
+        });
+        let linear = T::M.get(i).copied().unwrap_or(0.0);
+        linear + (1.0 - 2.0 * theta) * value + theta * (1.0 - theta) * slope
     })
 }

@@ -22,6 +22,7 @@ mod order_conditions_esdirk;
 mod order_conditions_rosenbrock;
 mod peers;
 mod problems;
+mod prothero_robinson;
 mod recorders;
 mod rooted_trees;
 mod snapshots;

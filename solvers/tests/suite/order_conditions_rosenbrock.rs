@@ -148,31 +148,3 @@ fn rosenbrock_methods_are_l_stable_on_the_real_axis() {
     check::<rodas4::Coefficients>(1e-3);
     check::<rodas5p::Coefficients>(1e-4);
 }
-
-/// What the two estimates of Rodas3 see of f''(f, f) and f'f'f, in this order: not the same direction, so that they vanish
-/// together only where both differentials do; and alike on linear systems.
-#[test]
-fn the_two_estimates_of_rodas3_have_no_blind_spot_in_common() {
-    let (alpha, beta, gamma) = classical_form::<rodas3::Coefficients>();
-    let trees = Trees::up_to(3);
-    let phi = trees.weights(&alpha, &beta);
-    let own = classical(&[0.0, 0.0, 0.0, 1.0], &gamma);
-    let mut of_order_3 = [0.0; 2];
-    for (k, nodes) in trees.sons().enumerate() {
-        let sum: f64 = phi[k].iter().zip(&own).map(|(phi, b)| phi * b).sum();
-        match nodes {
-            // f''(f, f) has two equal branches
-            [0, 0] => of_order_3[0] = sum / 2.0,
-            [1] => of_order_3[1] = sum,
-            _ => assert!(sum.abs() < 1e-15, "{nodes:?}: {sum}"),
-        }
-    }
-    // -h^3/12 x''' and x''' = f''(f, f) + f'f'f
-    let weight = rodas3::Coefficients::CROSS_CHECK.expect("a second estimate");
-    let other = [-weight / 12.0; 2];
-    let [curved, linear] = of_order_3;
-    assert!((curved + 1.0 / 12.0).abs() < 1e-15 && (linear - 1.0 / 24.0).abs() < 1e-15);
-    assert!((linear + other[1]).abs() < 1e-15);
-    let determinant: f64 = curved * other[1] - linear * other[0];
-    assert!(determinant.abs() > 1e-3, "{determinant}");
-}

@@ -52,11 +52,6 @@ impl Trees {
         self.0.iter().filter(|tree| tree.nodes == nodes).count()
     }
 
-    /// The sons of each tree's root, as places in this list.
-    pub fn sons(&self) -> impl Iterator<Item = &[usize]> {
-        self.0.iter().map(|tree| &tree.sons[..])
-    }
-
     /// phi(tree), one number a stage: a node with one son takes beta, one with several alpha for each.
     pub fn weights(&self, alpha: &DMatrix<f64>, beta: &DMatrix<f64>) -> Vec<DVector<f64>> {
         let mut phi: Vec<DVector<f64>> = Vec::new();
