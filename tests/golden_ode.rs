@@ -121,13 +121,6 @@ const KNOWN: &[Known] = &[
         why: "cube roots at whole t: no estimate is asymptotic beside them",
     },
     Known {
-        problem: "detest_nonstiff/C5",
-        methods: &[SolverMethod::Radau5],
-        tolerances: &[1e-4],
-        bound: 150.0,
-        why: "7 steps for the whole orbit: far from asymptotic",
-    },
-    Known {
         problem: "detest_nonstiff/D2",
         methods: &[SolverMethod::Dopri5],
         tolerances: &[1e-4],

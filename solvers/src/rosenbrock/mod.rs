@@ -18,7 +18,7 @@
 //! | [`Rodas4`] | 4(3) | 6 | 7 | 3 | rtol 1e-3 to 1e-6 |
 //! | [`Rodas5P`] | 5(4) | 8 | 9 | 4 | rtol below 1e-4 (the default) |
 //!
-//! One of those f, and a solve, test the dense output inside the step (the module `inside` says why): states that are slaved
+//! One of those f, and a solve, test the dense output inside the step (the module `inside` says how): states that are slaved
 //! to others or to the time, algebraic ones among them, come out right at the end of a step of any size.
 //!
 //! A mass matrix M is constant and may be singular: a row of zeros makes its equation algebraic, 0 = f_i. The

@@ -236,7 +236,7 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Rose
         system.rhs(t, x, &mut self.slope);
         statistics.rhs_evaluations += 1;
         self.current = false;
-        self.inside.move_on();
+        self.inside.test.move_on();
     }
 
     fn slope(&self) -> &[S] {
@@ -368,7 +368,7 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Rose
 
     fn accept(&mut self, system: &mut F, t_new: S, x_new: &[S], statistics: &mut Statistics) {
         self.current = false;
-        self.inside.move_on();
+        self.inside.test.move_on();
         if self.ended {
             std::mem::swap(&mut self.slope, &mut self.end_slope);
         } else {

@@ -98,8 +98,8 @@ macro_rules! follow {
     };
 }
 
-// Radau5 and the methods of Kvaerno and TR-BDF2 have no test of their dense output: what is slaved comes out right at the ends
-// of steps only, which are as large as what is not slaved allows.
+// TR-BDF2 and Kvaerno's methods have no test of their dense output: what is slaved comes out right at the ends of steps only,
+// which are as large as what is not slaved allows.
 follow!(
     rodas3 Rodas3 inside slaved algebraically,
     rodas4 Rodas4 inside slaved algebraically,
@@ -109,7 +109,7 @@ follow!(
     kvaerno4 Kvaerno4 end slaved,
     kvaerno5 Kvaerno5 end slaved,
     kencarp4 KenCarp4 inside slaved,
-    radau5 Radau5 end slaved algebraically,
+    radau5 Radau5 inside slaved algebraically,
     bdf Bdf inside slaved algebraically,
     ndf Ndf inside slaved algebraically,
     auto AutoSwitch inside slaved,
