@@ -72,7 +72,7 @@ fn oscillators() {
         costs!(Bs3 Tsit5 Dopri5 Vern7 Dop853 Vern9 Rodas3 Rodas4 Rodas5P TrBdf2 Kvaerno3 Kvaerno4 Kvaerno5 KenCarp4
             Radau5 Bdf Ndf AutoSwitch),
         &[
-            ("Bs3", [[621, 0, 1865, 0, 0], [962, 6, 2906, 0, 0]]),
+            ("Bs3", [[909, 0, 2729, 0, 0], [1409, 0, 4229, 0, 0]]),
             ("Tsit5", [[86, 11, 584, 0, 0], [144, 26, 1022, 0, 0]]),
             ("Dopri5", [[86, 15, 608, 0, 0], [147, 30, 1064, 0, 0]]),
             ("Vern7", [[54, 10, 632, 0, 0], [87, 16, 1016, 0, 0]]),
