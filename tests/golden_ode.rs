@@ -138,13 +138,6 @@ const KNOWN: &[Known] = &[
         bound: 250.0,
         why: "60 steps for nine periods of the drive, and A = 5.3",
     },
-    Known {
-        problem: "detest_discontinuous/F1",
-        methods: &[SolverMethod::TrBdf2],
-        tolerances: &[1e-4, 1e-7],
-        bound: 250.0,
-        why: "grows as exp(0.1 t) until t = 20, A = 7.4: order 2 feels it",
-    },
 ];
 
 /// Some solves that miss the bound.
