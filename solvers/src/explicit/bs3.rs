@@ -55,7 +55,7 @@ impl Tableau for Coefficients {
     const A: &'static [&'static [f64]] = &A;
     const END: usize = END;
     const ERROR: &'static [f64] = &ERROR;
-    const CAUTION: f64 = 3.14;
+    const CAUTION: f64 = 3.138;
     const DENSE: &'static [f64] = DENSE.as_flattened();
     const DENSE_DEGREE: usize = 3;
 }
