@@ -10,6 +10,7 @@
 //! start and size.
 
 use costate_solvers::record::Place;
+use costate_solvers::rosenbrock::BRIDGED;
 use thiserror::Error;
 
 use crate::Tape;
@@ -58,6 +59,15 @@ pub enum AdjointError {
     /// The iteration matrix of a recorded step has no inverse.
     #[error("singular iteration matrix in step {step}")]
     SingularMatrix {
+        /// index of the step
+        step: usize,
+    },
+    /// A recorded step starts where df/dt is infinite and took a difference quotient in its place
+    /// ([`costate_solvers::rosenbrock::BRIDGED`]). The sweep differentiates df/dt itself; dual numbers follow the quotient.
+    #[error(
+        "df/dt is infinite at the start of step {step}, and the adjoint needs it: take the gradient by dual numbers, or by `tsit5`"
+    )]
+    InfiniteTimeDerivative {
         /// index of the step
         step: usize,
     },
@@ -176,6 +186,9 @@ pub(crate) fn sweep<F: AdjointSystem + ?Sized, R: Reverse<F>>(
     let mut left = seeds.samples.len();
     let mut last_of_stretch = true;
     for (index, at) in tape.steps().iter().enumerate().rev() {
+        if at.mode == BRIDGED {
+            return Err(AdjointError::InfiniteTimeDerivative { step: index });
+        }
         if at.stretch != stretch {
             stretch = at.stretch;
             system.enter_stretch(stretch);

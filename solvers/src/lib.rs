@@ -56,6 +56,7 @@ pub mod esdirk;
 pub mod events;
 pub mod explicit;
 pub mod initial_step;
+mod inside;
 pub mod integrate;
 pub mod linalg;
 pub mod method;

@@ -139,7 +139,7 @@ pub trait Method<S: Scalar, F: ?Sized> {
         None
     }
     /// How the step just accepted was made, in the method's own code: all that a replay needs beyond its size
-    /// (see [`crate::record::MeshStep::mode`]); 0 for one-step methods.
+    /// (see [`crate::record::MeshStep::mode`]); 0 for a step made in the plain way.
     fn mode(&self) -> u8 {
         0
     }

@@ -273,7 +273,7 @@ pub struct MeshStep {
     pub restarted: bool,
     /// middle of its stretch
     pub stretch: f64,
-    /// how the method made it, in its own code (multistep methods: order and state); 0 for one-step methods
+    /// how the method made it, in its own code (multistep methods: order and state); 0 in the plain way
     pub mode: u8,
 }
 
@@ -349,6 +349,8 @@ pub struct TrajectoryStep<S> {
     pub restarted: bool,
     /// middle of its stretch
     pub stretch: f64,
+    /// how the method made it: see [`MeshStep::mode`]
+    pub mode: u8,
 }
 
 impl<S: Scalar> Trajectory<S> {
@@ -403,6 +405,7 @@ impl<S: Scalar> Recorder<S> for Trajectory<S> {
             t_new: step.t_new,
             restarted: step.restarted,
             stretch: step.stretch,
+            mode: step.mode,
         });
         self.states.extend_from_slice(step.x_new);
         self.stages.extend_from_slice(step.stages);

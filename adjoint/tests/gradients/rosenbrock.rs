@@ -2,6 +2,7 @@
 //! high-precision answers.
 
 use crate::problems::{assert_close, loss, range, tolerance};
+use costate_adjoint::sweep::AdjointError;
 use costate_adjoint::{
     Dual, DualObjective, Dynamics, Handwritten, Rodas5PAdjoint, Seeds, Tape, TimeBars,
     gradient_by_differences, gradient_by_duals,
@@ -279,6 +280,87 @@ fn the_gradient_is_that_of_the_frozen_steps() {
     )
     .unwrap();
     assert_close(&differences, &adjoint, 1e-7, 1.0, "differences");
+}
+
+/// df/dt is infinite at t = 0, where a stretch begins. The solution is x0 exp(3/4 p t^(4/3)) from 0 on.
+#[derive(Debug, Clone, Copy)]
+struct Steep;
+
+impl Dynamics for Steep {
+    fn states(&self) -> usize {
+        1
+    }
+    fn parameters(&self) -> usize {
+        1
+    }
+    fn rhs<S: Real>(&self, t: S, x: &[S], p: &[S], dx: &mut [S]) {
+        dx[0] = p[0] * t.cbrt() * x[0];
+    }
+}
+
+fn steep() -> Problem<Steep> {
+    Problem {
+        model: Steep,
+        states: 1,
+        parameters: 1,
+        times: vec![0.0, 1.0],
+        at: Vec::new(),
+        options: tolerance(1e-8),
+        mesh: None,
+    }
+}
+
+#[test]
+fn duals_go_through_an_infinite_time_derivative() {
+    let mut problem = steep();
+    let variables = problem.variables(&[2.0], &[1.2]);
+    let mut by_duals = vec![0.0; 4];
+    gradient_by_duals(&mut problem, &variables, &[0, 1], &mut by_duals).unwrap();
+    let grown = f64::exp(0.75 * 1.2);
+    let exact = [weight(0) * grown, weight(0) * 0.75 * 2.0 * grown];
+    assert_close(&by_duals[..2], &exact, 1e-6, 0.0, "gradient");
+    let mut system = Handwritten::new(problem.model, &variables[1..2]);
+    let mut mesh = Mesh::default();
+    Integrator::<f64, Rodas5P<f64>>::new(&system)
+        .run(
+            &mut system,
+            &mut [2.0],
+            &problem.times,
+            &problem.options,
+            &mut mesh,
+        )
+        .unwrap();
+    problem.mesh = Some(mesh);
+    let mut differences = vec![0.0; 4];
+    gradient_by_differences(|v| problem.value(v), &variables, &[0, 1], &mut differences).unwrap();
+    assert_close(&differences, &by_duals, 1e-8, 1.0, "differences");
+}
+
+/// The sweep would need the derivatives of df/dt, and says so.
+#[test]
+fn the_adjoint_refuses_an_infinite_time_derivative() {
+    let problem = steep();
+    let mut system = Handwritten::new(problem.model, &[1.2]);
+    let mut tape = Tape::new();
+    Integrator::<f64, Rodas5P<f64>>::new(&system)
+        .run(
+            &mut system,
+            &mut [2.0],
+            &problem.times,
+            &problem.options,
+            &mut tape,
+        )
+        .unwrap();
+    let seeds = Seeds {
+        final_bar: &[1.0],
+        ..Seeds::default()
+    };
+    let result =
+        Rodas5PAdjoint::new(1).sweep(&mut system, &tape, &seeds, &mut [0.0], &mut [0.0], None);
+    assert_eq!(
+        result,
+        Err(AdjointError::InfiniteTimeDerivative { step: 0 })
+    );
 }
 
 #[test]

@@ -228,8 +228,8 @@ impl<S: Scalar, T: Tableau> Esdirk<S, T> {
 /// Factor on the estimate of the error test: see [`Tableau::CAUTION`].
 ///
 /// Where the estimate is that of the solution itself, of order p, a step that just passes has an error of tol, and the
-/// some tol^(-1/(p+1)) steps of a solve add up to tol^(p/(p+1)) only. Local errors of tol (tol / 1e-2)^(1/p) instead make
-/// the error of a solve follow its tolerance.
+/// some tol^(-1/(p+1)) steps of a solve add up to tol^(p/(p+1)) only. So the estimate is held against tol^((p+1)/p): what a
+/// pair of orders p and p - 1 with C = 1 leaves in a step that just passes.
 fn caution<T: Tableau>(options: &Options) -> f64 {
     if T::ORDER > T::ERROR_ORDER {
         T::CAUTION
@@ -238,13 +238,17 @@ fn caution<T: Tableau>(options: &Options) -> f64 {
     }
 }
 
-/// The error of a step that just passes over the tolerance, but for a constant: tol^((p+1)/(q+1)) / tol, 1 at 1e-4, where
-/// the solution has order p and the estimate q < p. What iterations leave must shrink with it, or it is what adds up.
+/// The error of a step that just passes over the tolerance, but for a constant: tol^((p+1)/p) / tol for a solution of order p
+/// that is estimated itself, tol^((p+1)/(q+1)) / tol where the estimate has order q < p, 1 at 1e-4 there. What iterations leave must
+/// shrink with it, or it is what adds up. (Without a relative tolerance there is no scale: 1.)
 fn share<T: Tableau>(options: &Options) -> f64 {
+    if options.rtol == 0.0 {
+        return 1.0;
+    }
     let (one_at, power) = if T::ORDER > T::ERROR_ORDER {
         (1e-4, 1.0 / f64::from(T::ERROR_ORDER + 1))
     } else {
-        (1e-2, 1.0 / f64::from(T::ORDER))
+        (1.0, 1.0 / f64::from(T::ORDER))
     };
     (options.rtol.clamp(1e-14, one_at) / one_at).powf(power)
 }

@@ -24,8 +24,8 @@
 //! with a stage more that is solved where somebody reads inside a step ([`kvaerno5`]); the others, of lower order, need none.
 //!
 //! Error test: the estimates of Kvaerno5 and KenCarp4 are multiplied by 11 and 13, without which their errors are that many
-//! times those of other pairs at the same tolerance ([`Tableau::CAUTION`]); TR-BDF2's tolerance is made to follow that of a
-//! method without extrapolation. What the iterations leave is kept at 2 % of a step's error.
+//! times those of other pairs at the same tolerance ([`Tableau::CAUTION`]); that of TR-BDF2, which does not extrapolate, is held
+//! against tol^(3/2). What the iterations leave is kept at 2 % of a step's error.
 //!
 //! A matrix kept from earlier steps makes a step depend on what came before to within the iteration's
 //! tolerance: [`crate::Integrator::replay`] repeats a solve to that, not to the last bit.

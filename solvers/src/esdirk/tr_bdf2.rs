@@ -3,7 +3,10 @@
 //! With gamma = 1 - sqrt(2) / 2 both stages share one matrix, and the method is L-stable; c = (0, 2 gamma, 1).
 //! The embedded solution has order 3, so that the estimate, of order 2, is that of the lower-order solution
 //! which is propagated: with local errors of tol the error at the end would follow tol^(2/3) only. Steps are made for local
-//! errors of tol (tol / 1e-2)^(1/2) instead, so that it follows tol. The estimate does not vanish for stiff components and is multiplied by
+//! errors of tol^(3/2) instead, as an extrapolating pair of orders 2 and 1 with C = 1 ([`Tableau::CAUTION`]) would make them, so that it
+//! follows tol. That is a matter of what the tolerance means: work for an error achieved stays the same. (Other programs take tol: their
+//! results at tol are to be had here at tol^(2/3).)
+//! The estimate does not vanish for stiff components and is multiplied by
 //! (I - h gamma J)^-1, as the authors advise.
 //!
 //! Cost of an accepted step: two systems of n equations. Dense output of order 2: the cubic through both

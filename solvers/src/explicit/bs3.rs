@@ -9,6 +9,9 @@
 //! k_4 is the next step's k_1: an accepted step costs three evaluations of f. Dense output is the cubic through
 //! both states with both slopes, of order 3. No two stages share a node, so that stiffness is not estimated.
 //!
+//! The published estimate, that of a formula of order 2, leaves an error of C tol^(4/3) in a step that just passes, with
+//! C = 4.6 where other pairs have 0.5 to 1.3; it is multiplied by C^(3/4) ([`crate::esdirk::Tableau::CAUTION`]).
+//!
 //! Use it for tolerances of 1e-2 to 1e-4 and for right-hand sides that are not smooth; below that `Tsit5` is
 //! cheaper.
 //!
@@ -52,6 +55,7 @@ impl Tableau for Coefficients {
     const A: &'static [&'static [f64]] = &A;
     const END: usize = END;
     const ERROR: &'static [f64] = &ERROR;
+    const CAUTION: f64 = 3.138;
     const DENSE: &'static [f64] = DENSE.as_flattened();
     const DENSE_DEGREE: usize = 3;
 }

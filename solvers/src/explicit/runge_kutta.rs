@@ -48,6 +48,9 @@ pub trait Tableau: Debug + Clone + Copy + Default + Send + Sync + 'static {
     /// Weights e_i of the error estimate, b + e being the embedded solution; empty for methods without one.
     /// It reaches to `END` where the estimate weighs f(t + h, x_new).
     const ERROR: &'static [f64] = &[];
+    /// The error test multiplies the estimate by this, so that a step whose estimate is 1 makes an error of about 1: see
+    /// [`crate::esdirk::Tableau::CAUTION`].
+    const CAUTION: f64 = 1.0;
     /// Weights of a second, coarser estimate E' of low order; the error is then E^2 / sqrt(E^2 + E'^2 / 100).
     const COARSE_ERROR: &'static [f64] = &[];
     /// b_i(theta) = sum_m DENSE[i * DENSE_DEGREE + m] theta^(m + 1), one row of coefficients a row of `A`.
@@ -257,8 +260,9 @@ impl<S: Scalar, T: Tableau> RungeKutta<S, T> {
         }
         let k = weighed::<Fine<T>, S>(n, stages);
         // the tangents of h are no part of the error of a tangent: h is held
-        let fine =
-            |i: usize, part: usize| sum::<Fine<T>, S, f64>(&k, i, |k| k.part(part)) * h.value();
+        let fine = |i: usize, part: usize| {
+            sum::<Fine<T>, S, f64>(&k, i, |k| k.part(part)) * h.value() * T::CAUTION
+        };
         let mut norm = error_norm(options, x, x_new, &fine);
         if const { !T::COARSE_ERROR.is_empty() } {
             let k = weighed::<Coarse<T>, S>(n, stages);

@@ -16,7 +16,8 @@
 //! product from two of those, with random signs.
 //!
 //! shift is always the current one, and J, where the system multiplies by it itself, that of the newest point:
-//! what grows old is the preconditioner. One that meets a pivot 0 makes the matrix count as singular.
+//! what grows old is the preconditioner. One that cannot be factored, as ILU(0) may meet a pivot 0 in a matrix that is
+//! regular, is done without until the next.
 //!
 //! The scaling and the tolerance: P. N. Brown and A. C. Hindmarsh, Reduced storage matrix methods in stiff ODE
 //! systems, Appl. Math. Comput. 31 (1989) 40-91, doi 10.1016/0096-3003(89)90110-0 (as in CVODE); the estimate of
@@ -88,6 +89,8 @@ enum Factors {
 pub struct Krylov<S> {
     gmres: Gmres,
     factors: Factors,
+    /// the factors are there to be used
+    factored: bool,
     /// the preconditioned matrix, empty where there is none
     entries: Vec<f64>,
     /// where the non-zeros of J and M (or of the identity) go in it
@@ -147,6 +150,7 @@ impl<S: Scalar> Krylov<S> {
         let duals = if own_product { n } else { 0 };
         Self {
             gmres: Gmres::new(n, RESTART),
+            factored: false,
             entries: vec![0.0; if preconditioned { union.non_zeros() } else { 0 }],
             jacobian_places: places(&pattern),
             mass_places: places(with_mass),
@@ -181,7 +185,8 @@ impl<S: Scalar> Krylov<S> {
         !matches!(self.factors, Factors::None)
     }
 
-    /// Takes a new J, `jacobian(k)` its k-th non-zero, and the values of M, and factors the preconditioner.
+    /// Takes a new J, `jacobian(k)` its k-th non-zero, and the values of M, and factors the preconditioner. Where that
+    /// fails solves go on without.
     pub fn refresh<F: ImplicitSystem<S> + ?Sized>(
         &mut self,
         system: &mut F,
@@ -211,12 +216,12 @@ impl<S: Scalar> Krylov<S> {
             let m = self.mass.as_ref().map_or(1.0, |(_, values)| values[k]);
             self.entries[place] += self.shift * m;
         }
-        let regular = match &mut self.factors {
-            Factors::None => true,
+        self.factored = match &mut self.factors {
+            Factors::None => false,
             Factors::Ilu(ilu) => ilu.factor(&self.entries),
             Factors::Blocks(blocks) => blocks.factor(&self.entries),
         };
-        regular.then_some(()).ok_or(Trial::Singular)
+        Ok(())
     }
 
     /// Computes or estimates s_i.
@@ -365,6 +370,7 @@ impl<S: Scalar> Krylov<S> {
         let Self {
             gmres,
             factors,
+            factored,
             own_product,
             pattern,
             jacobian,
@@ -407,7 +413,7 @@ impl<S: Scalar> Krylov<S> {
             }
         };
         let precondition = |r: &[f64], out: &mut [f64]| {
-            if let Factors::None = factors {
+            if !*factored {
                 out.copy_from_slice(r);
                 return;
             }

@@ -20,12 +20,16 @@
 //! O(h^4) and the error of the solution O(h^5), hence the estimate is held against 0.3 rtol^(4/5) (and atol in
 //! proportion): then the error follows the tolerance asked for. (RADAU5 takes 0.1 rtol^(2/3).)
 //!
+//! A state that is slaved to others or to the time, an algebraic one above all, comes out right at the end of a step of any
+//! size. So the collocation polynomial is tested between c_2 and 1, too, against the same tolerance as the estimate: by its
+//! defect there through the real matrix (the module `inside` of this crate).
+//!
 //! Step sizes: Gustafsson's predictive controller from two errors, with a safety factor that falls with the
 //! number of corrections; a factor in [1, 1.2] leaves the step as it is. Dense output of order 3: the
 //! collocation polynomial.
 //!
-//! Cost of a step: one real and one complex LU where h changed, and per correction three f and a solve with
-//! each. Use it for the stiffest problems, for tolerances of 1e-4 to 1e-11 and for singular M.
+//! Cost of a step: one real and one complex LU where h changed, per correction three f and a solve with
+//! each, and two f and two real solves to test it. Use it for the stiffest problems, for tolerances of 1e-4 to 1e-11 and for singular M.
 //!
 //! Stages ([`Method::stages`]): z_1, z_2, z_3, each n long.
 //!
@@ -38,6 +42,7 @@ use nalgebra::Complex;
 use crate::consistent::Consistent;
 use crate::control::error_test;
 use crate::error::SolveError;
+use crate::inside::InsideTest;
 use crate::linalg::IterationMatrix;
 use crate::linalg::newton_matrix::needs_factors;
 use crate::method::{Method, Outcome, Trial};
@@ -108,6 +113,19 @@ pub fn dense_weights<S: Scalar>(theta: S) -> [S; 3] {
     })
 }
 
+/// Their derivatives.
+fn dense_slopes(theta: f64) -> [f64; 3] {
+    std::array::from_fn(|i| {
+        let (j, k) = ((i + 1) % 3, (i + 2) % 3);
+        let scale = C[i] * (C[i] - C[j]) * (C[i] - C[k]);
+        ((theta - C[j]) * (theta - C[k]) + theta * (2.0 * theta - C[j] - C[k])) / scale
+    })
+}
+
+/// Where the polynomial is tested inside the step: theta (theta - c_1) (theta - c_2) (theta - 1), which the error of an
+/// interpolant follows, is about largest there.
+const INSIDE: f64 = 0.85;
+
 /// Workspace of the method for one system; see the module.
 #[derive(Debug, Clone)]
 pub struct Radau5<S> {
@@ -144,6 +162,7 @@ pub struct Radau5<S> {
     history: Option<(f64, f64)>,
     /// the last trial did not end in an accepted step
     rejected: bool,
+    inside: InsideTest,
     failure_factor: f64,
 }
 
@@ -367,6 +386,51 @@ impl<S: Scalar> Radau5<S> {
     }
 }
 
+impl<S: Scalar> Radau5<S> {
+    /// Tests a step that passed with `at_end` at its end inside, too.
+    fn test_inside<F: ImplicitSystem<S> + ?Sized>(
+        &mut self,
+        system: &mut F,
+        (t, h): (S, S),
+        (x, x_new): (&[S], &[S]),
+        at_end: (f64, usize),
+        options: &Options,
+        statistics: &mut Statistics,
+    ) -> Trial {
+        let n = self.n;
+        let z = &self.trial;
+        let sum = |weights: [f64; 3], state: usize| {
+            (0..3).fold(S::from(0.0), |sum, i| {
+                sum.mul_add_f64(z[i * n + state], weights[i])
+            })
+        };
+        let (values, slopes) = (dense_weights(INSIDE), dense_slopes(INSIDE));
+        for (state, (y, &x)) in self.argument.iter_mut().zip(x).enumerate() {
+            *y = x + sum(values, state);
+        }
+        let defect = &mut self.correction[..n];
+        system.rhs(t + h * INSIDE, &self.argument, defect);
+        statistics.rhs_evaluations += 1;
+        for (state, slope) in self.argument.iter_mut().enumerate() {
+            *slope = sum(slopes, state) / h;
+        }
+        let momentum = &mut self.momentum[..n];
+        match system.mass() {
+            Some(mass) => mass.multiply(&self.argument, momentum),
+            None => momentum.copy_from_slice(&self.argument),
+        }
+        for (d, &m) in defect.iter_mut().zip(momentum.iter()) {
+            *d -= m;
+        }
+        self.real.solve(defect);
+        let widening = widening(options);
+        let inside = error_test(options, x, x_new, |i, part| {
+            self.correction[i].part(part) / widening
+        });
+        self.inside.judge(h.value(), at_end, inside)
+    }
+}
+
 /// What the estimate is held against, in units of the tolerance asked for; see the module.
 fn widening(options: &Options) -> f64 {
     if options.rtol > 0.0 {
@@ -425,6 +489,7 @@ impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Radau5<S> {
             error: 0.0,
             history: None,
             rejected: false,
+            inside: InsideTest::default(),
             failure_factor: 0.5,
         }
     }
@@ -456,6 +521,7 @@ impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Radau5<S> {
         self.h_accepted = None;
         self.history = None;
         self.rejected = false;
+        self.inside.move_on();
         self.newton.restart();
     }
 
@@ -502,7 +568,13 @@ impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Radau5<S> {
         for ((y, &x), &z) in x_new.iter_mut().zip(x).zip(&self.trial[2 * self.n..]) {
             *y = x + z;
         }
-        let trial = self.estimate(system, (t, h), x, x_new, options, statistics);
+        let mut trial = self.estimate(system, (t, h), x, x_new, options, statistics);
+        if let Trial::Computed { error, state } = trial
+            && error <= 1.0
+        {
+            let (ends, at_end) = ((x, x_new as &[S]), (error, state));
+            trial = self.test_inside(system, (t, h), ends, at_end, options, statistics);
+        }
         if let Trial::Computed { error, .. } = trial {
             self.error = error.max(1e-10);
         }
@@ -514,6 +586,7 @@ impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Radau5<S> {
         system.rhs(t_new, x_new, &mut self.slope);
         statistics.rhs_evaluations += 1;
         self.h_accepted = Some(self.h_trial);
+        self.inside.move_on();
         self.jacobian.moved(self.newton.slowest() <= FAST);
     }
 

@@ -3,7 +3,7 @@
 //! Six stages of the scheme in [`super`], L-stable, of full order on differential-algebraic problems of index 1.
 //! Dense output of order 3 needs no further evaluations.
 //!
-//! Cost of an accepted step: one J and f_t, one LU, six f, six solves.
+//! Cost of an accepted step: one J and f_t, one LU, seven f, seven solves.
 //!
 //! Stages ([`crate::Method::stages`]): u_1, ..., u_6, each n long, in this order.
 //!
@@ -79,4 +79,5 @@ impl Tableau for Coefficients {
         ],
     ];
     const DENSE_STAGE: bool = false;
+    const INSIDE: f64 = 0.2;
 }

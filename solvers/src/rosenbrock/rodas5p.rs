@@ -4,7 +4,7 @@
 //! differential-algebraic problems (the "P" is for Prothero and Robinson's). Dense output of order 4 needs no
 //! further evaluations.
 //!
-//! Cost of an accepted step: one J and f_t, one LU, eight f, eight solves. A rejected step keeps f, J and
+//! Cost of an accepted step: one J and f_t, one LU, nine f, nine solves. A rejected step keeps f, J and
 //! f_t and repeats the LU.
 //!
 //! Stages ([`crate::Method::stages`]): u_1, ..., u_8, each n long, in this order.
@@ -215,4 +215,5 @@ impl Tableau for Coefficients {
     const M: &'static [f64] = &M;
     const H: &'static [&'static [f64]] = &[&H[0], &H[1], &H[2]];
     const DENSE_STAGE: bool = false;
+    const INSIDE: f64 = 0.4;
 }

@@ -2,6 +2,8 @@
 
 use std::marker::PhantomData;
 
+use super::BRIDGED;
+use super::inside::Inside;
 use super::stage_matrix::StageMatrix;
 use super::tableau::{Tableau, dense_weights};
 use crate::consistent::Consistent;
@@ -28,12 +30,18 @@ pub struct Rosenbrock<S, T> {
     time_slope: Vec<S>,
     /// f_t is not 0
     moving: bool,
+    /// f_t is not finite at (t, x): see [`super`] for what stands in for it
+    steep: bool,
     /// J and f_t belong to the current (t, x)
     current: bool,
     matrix: StageMatrix<S>,
     consistent: Option<Consistent<S>>,
     /// M times a sum of stages, where there is an M
     product: Vec<S>,
+    /// f at the end of the step tried, where the dense output takes it, and whether it is that
+    end_slope: Vec<S>,
+    ended: bool,
+    inside: Inside<S>,
     tableau: PhantomData<T>,
 }
 
@@ -67,7 +75,12 @@ impl Argument {
 
 /// out = start + sum_j w_j u_j, summed in the order of the stages.
 #[inline(always)]
-fn combine<S: Scalar>(out: &mut [S], start: Option<&[S]>, stages: &[S], weights: &[f64]) {
+pub(super) fn combine<S: Scalar>(
+    out: &mut [S],
+    start: Option<&[S]>,
+    stages: &[S],
+    weights: &[f64],
+) {
     // With the number of stages a constant the sum over them unrolls, and states go two at a time. Dual numbers
     // have work enough inside each state.
     match if S::WIDTH == 1 { weights.len() } else { 0 } {
@@ -78,6 +91,7 @@ fn combine<S: Scalar>(out: &mut [S], start: Option<&[S]>, stages: &[S], weights:
         5 => combine_sized::<S, 5>(out, start, stages, weights),
         6 => combine_sized::<S, 6>(out, start, stages, weights),
         7 => combine_sized::<S, 7>(out, start, stages, weights),
+        8 => combine_sized::<S, 8>(out, start, stages, weights),
         _ => {
             let n = out.len();
             for (state, o) in out.iter_mut().enumerate() {
@@ -122,6 +136,33 @@ impl<S: Scalar, T: Tableau> Rosenbrock<S, T> {
         (&self.matrix.pattern, &self.matrix.jacobian)
     }
 
+    /// Puts (f(t + h, x) - f(t, x)) / h where f_t is not finite. `ahead` is scratch of length n.
+    fn bridge<F: ImplicitSystem<S> + ?Sized>(
+        &mut self,
+        system: &mut F,
+        (t, h): (S, S),
+        x: &[S],
+        ahead: &mut [S],
+        statistics: &mut Statistics,
+    ) {
+        system.rhs(t + h, x, ahead);
+        statistics.rhs_evaluations += 1;
+        let ends = self.slope.iter().zip(ahead.iter());
+        for (ft, (&start, &end)) in self.time_slope.iter_mut().zip(ends) {
+            if !ft.value().is_finite() {
+                *ft = (end - start) / h;
+            }
+        }
+    }
+
+    /// The dense output's stage, from f at the end of the step.
+    fn solve_dense_stage(&mut self, h: S, shift: S) {
+        let u = &mut self.stages[T::STAGES * self.n..];
+        u.copy_from_slice(&self.end_slope);
+        Self::add_time_slope(self.moving, &self.time_slope, u, h * T::GAMMA);
+        self.matrix.solve(u, shift);
+    }
+
     /// Adds h d f_t to a right-hand side.
     fn add_time_slope(moving: bool, time_slope: &[S], u: &mut [S], weight: S) {
         if moving {
@@ -160,9 +201,17 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Rose
             argument: zeros.clone(),
             time_slope: zeros.clone(),
             moving: false,
+            steep: false,
             current: false,
             matrix: StageMatrix::new(system, mass),
             consistent: mass.map(|mass| Consistent::new(system.pattern(), mass)),
+            end_slope: if T::DENSE_STAGE {
+                zeros.clone()
+            } else {
+                Vec::new()
+            },
+            ended: false,
+            inside: Inside::new::<T>(n, mass.is_some()),
             product: if mass.is_some() { zeros } else { Vec::new() },
             tableau: PhantomData,
         }
@@ -187,6 +236,7 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Rose
         system.rhs(t, x, &mut self.slope);
         statistics.rhs_evaluations += 1;
         self.current = false;
+        self.inside.test.move_on();
     }
 
     fn slope(&self) -> &[S] {
@@ -225,8 +275,16 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Rose
                 .time_slope
                 .iter()
                 .any(|ft| (0..S::WIDTH).any(|part| ft.part(part) != 0.0));
+            self.steep = self.time_slope.iter().any(|ft| !ft.value().is_finite());
             statistics.jacobians += 1;
             self.current = true;
+        } else if self.steep {
+            // what stood in for it belongs to another h
+            system.time_derivative(t, x, &mut self.time_slope);
+        }
+        if self.steep {
+            // x_new is free until the end
+            self.bridge(system, (t, h), x, x_new, statistics);
         }
         let inverse_h = S::from(1.0) / h;
         let shift = inverse_h / T::GAMMA;
@@ -285,13 +343,38 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Rose
         for ((y, &embedded), &u) in x_new.iter_mut().zip(&self.argument).zip(last) {
             *y = embedded + u;
         }
-        error_test(options, x, x_new, |i, part| last[i].part(part))
+        self.ended = false;
+        let at_end = error_test(options, x, x_new, |i, part| last[i].part(part));
+        let (error, state) = match at_end {
+            Trial::Computed { error, state } if error <= 1.0 => (error, state),
+            other => return other,
+        };
+        if T::DENSE_STAGE {
+            system.rhs(t + h, x_new, &mut self.end_slope);
+            statistics.rhs_evaluations += 1;
+            self.ended = true;
+            self.solve_dense_stage(h, shift);
+        }
+        self.inside.estimate::<T, F>(
+            system,
+            &mut self.matrix,
+            (t, h, x, &self.stages),
+            (inverse_h, shift),
+            statistics,
+        );
+        self.inside
+            .judge((options, h.value()), (x, x_new), (error, state))
     }
 
     fn accept(&mut self, system: &mut F, t_new: S, x_new: &[S], statistics: &mut Statistics) {
-        system.rhs(t_new, x_new, &mut self.slope);
-        statistics.rhs_evaluations += 1;
         self.current = false;
+        self.inside.test.move_on();
+        if self.ended {
+            std::mem::swap(&mut self.slope, &mut self.end_slope);
+        } else {
+            system.rhs(t_new, x_new, &mut self.slope);
+            statistics.rhs_evaluations += 1;
+        }
     }
 
     fn densify(
@@ -303,13 +386,15 @@ impl<S: Scalar, T: Tableau, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Rose
         _x_new: &[S],
         _statistics: &mut Statistics,
     ) {
-        if T::DENSE_STAGE {
-            let u = &mut self.stages[T::STAGES * self.n..];
-            u.copy_from_slice(&self.slope);
-            Self::add_time_slope(self.moving, &self.time_slope, u, h * T::GAMMA);
-            // the very expression of the step, so that the factors belong to it
-            self.matrix.solve(u, S::from(1.0) / h / T::GAMMA);
+        if T::DENSE_STAGE && !self.ended {
+            // a step past its error test that is made all the same
+            self.end_slope.copy_from_slice(&self.slope);
+            self.solve_dense_stage(h, S::from(1.0) / h / T::GAMMA);
         }
+    }
+
+    fn mode(&self) -> u8 {
+        if self.steep { BRIDGED } else { 0 }
     }
 
     fn stages(&self) -> &[S] {

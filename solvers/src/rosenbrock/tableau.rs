@@ -30,6 +30,9 @@ pub trait Tableau {
     /// the next step but for its matrix, at the price of one solve.
     const DENSE_STAGE: bool;
 
+    /// theta of the test inside a step (the module `inside`).
+    const INSIDE: f64;
+
     /// Number of stages s.
     const STAGES: usize = Self::M.len();
     /// Stages kept: s, and the dense output's own.
@@ -51,5 +54,21 @@ pub fn dense_weights<T: Tableau, S: Scalar>(theta: S) -> [S; MOST_STAGES] {
         let polynomial = rows.fold(S::from(highest), |sum, row| sum * theta + row[i]);
         let linear = T::M.get(i).map_or(S::from(0.0), |&m| theta * m);
         linear + bubble * polynomial
+    })
+}
+
+/// Derivatives of the weights, b_i'(theta).
+pub fn dense_slopes<T: Tableau>(theta: f64) -> [f64; MOST_STAGES] {
+    std::array::from_fn(|i| {
+        if i >= T::KEPT {
+            return 0.0;
+        }
+        // the polynomial of the rows and its derivative
+        let start = (0.0, 0.0);
+        let (value, slope) = T::H.iter().rev().fold(start, |(value, slope), row| {
+            (value * theta + row[i], slope * theta + value)
+        });
+        let linear = T::M.get(i).copied().unwrap_or(0.0);
+        linear + (1.0 - 2.0 * theta) * value + theta * (1.0 - theta) * slope
     })
 }

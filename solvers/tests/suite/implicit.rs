@@ -155,6 +155,32 @@ fn jacobians_and_factors_are_kept() {
     each!(matrices_are_kept);
 }
 
+/// TR-BDF2 holds its estimate against tol^(3/2) of a relative tolerance; an absolute one alone has no scale for that.
+#[test]
+fn an_absolute_tolerance_alone_is_taken_as_it_is() {
+    let steps = |rtol| {
+        let mut problem = coupled();
+        let mut x = coupled_solution(0.0);
+        Integrator::<f64, TrBdf2<f64>>::new(&problem)
+            .run(
+                &mut problem,
+                &mut x,
+                &[0.0, 2.0],
+                &tolerance(rtol, 1e-6),
+                &mut NoRecord,
+            )
+            .expect("a solve")
+            .steps
+    };
+    // 1e-6 and 1e-9 with states of size 1: a factor of (1e3 / 2)^(1/3) or more
+    assert!(
+        5 * steps(0.0) < steps(1e-6),
+        "{} {}",
+        steps(0.0),
+        steps(1e-6)
+    );
+}
+
 /// Steps, Jacobians, factorizations and corrections on HIRES at 1e-6: some more mean a loss of efficiency.
 #[test]
 fn costs_stay_low() {

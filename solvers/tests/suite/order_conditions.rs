@@ -145,3 +145,30 @@ fn stability_bounds() {
     is_stable_up_to_its_bound::<vern7::Coefficients>();
     is_stable_up_to_its_bound::<vern9::Coefficients>();
 }
+
+/// A step that just passes makes an error of C tol^((p+1)/(q+1)): see `costate_solvers::esdirk::Tableau::CAUTION`.
+#[test]
+fn estimates_are_as_large_as_the_errors() {
+    fn constant<T: Tableau>() -> f64 {
+        let stages = T::A.len();
+        let a = DMatrix::from_fn(stages, stages, |i, j| padded(T::A[i], stages)[j]);
+        let (order, low) = (T::ORDER as usize, T::ERROR_ORDER as usize);
+        let trees = Trees::up_to(order + 1);
+        let phi = trees.weights(&a, &a);
+        let error = trees.principal_error(&phi, order + 1, &padded(T::A[T::END], stages), 1.0);
+        let scaled: Vec<f64> = padded(T::ERROR, stages)
+            .iter()
+            .map(|e| e * T::CAUTION)
+            .collect();
+        let estimate = trees.principal_error(&phi, low + 1, &scaled, 0.0);
+        error / estimate.powf((order + 1) as f64 / (low + 1) as f64)
+    }
+    let bs3 = constant::<bs3::Coefficients>();
+    assert!((bs3 - 1.0).abs() < 0.01, "{bs3}");
+    for as_published in [
+        constant::<dopri5::Coefficients>(),
+        constant::<tsit5::Coefficients>(),
+    ] {
+        assert!(as_published > 0.5 && as_published < 1.31, "{as_published}");
+    }
+}
