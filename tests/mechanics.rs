@@ -254,7 +254,7 @@ forces = { x = "u" }
 "#,
     );
     assert_eq!(
-        derived.equations.model().states,
+        derived.equations.model().states.iter().collect::<Vec<_>>(),
         ["u", "x", "theta", "x_dot", "theta_dot"]
     );
     let (m1, m2, l, g) = (1.0, 0.3, 0.5, 9.81);
