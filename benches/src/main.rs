@@ -5,11 +5,12 @@
 //! ```
 //!
 //! `-- work-precision` draws error against time instead (see `work_precision`), `-- time-events` prints what a time
-//! event costs (see `time_events`).
+//! event costs (see `time_events`), `-- arrays` what models with arrays cost (see `arrays`).
 //!
 //! The work is task T1 (see `task.rs`). The error beside each time is that of the gradient, or of the objective where the row solves
 //! only, relative to a reference at rtol = 3e-14: compare rows at matched error.
 
+mod arrays;
 mod clock;
 mod costate_side;
 mod diffsol_side;
@@ -39,8 +40,16 @@ fn main() -> std::process::ExitCode {
                 return std::process::ExitCode::FAILURE;
             }
         }
+        Some((command, [])) if command == "arrays" => {
+            if let Err(message) = arrays::run() {
+                eprintln!("{message}");
+                return std::process::ExitCode::FAILURE;
+            }
+        }
         Some((other, _)) => {
-            eprintln!("unknown command `{other}`: there are `work-precision` and `time-events`");
+            eprintln!(
+                "unknown command `{other}`: there are `work-precision`, `time-events` and `arrays`"
+            );
             return std::process::ExitCode::FAILURE;
         }
     }

@@ -349,6 +349,10 @@ impl Graph {
 
     /// How many numbers a root stands for.
     pub fn size(&self, root: NodeId) -> usize {
+        // a root that is not there is told of elsewhere
+        if root.0 as usize >= self.len() {
+            return 1;
+        }
         match self.op(root) {
             Op::Array(shape, _) => self.arrays().size(shape),
             _ => 1,
@@ -526,9 +530,15 @@ impl Graph {
         self.intern(Op::Sum(bound, values))
     }
 
-    /// The sum along several axes.
+    /// The sum along several axes, the dimension that goes fastest innermost.
     pub fn sum_over(&mut self, axes: AxisSet, values: NodeId) -> NodeId {
-        axes.iter().fold(values, |sum, axis| self.sum(axis, sum))
+        let mut axes: Vec<Axis> = axes.iter().collect();
+        axes.sort_by_key(|&axis| match self.arrays().axes[usize::from(axis.0)].1 {
+            Use::Dimension(k) => std::cmp::Reverse(k),
+            Use::Sum(_) | Use::Open(_) => std::cmp::Reverse(u8::MAX),
+        });
+        axes.into_iter()
+            .fold(values, |sum, axis| self.sum(axis, sum))
     }
 
     /// A node with another place put in place of that on an axis. A moved place is taken to be inside the old axis;

@@ -155,13 +155,16 @@ impl Unrolling<'_> {
 
     fn sum(&mut self, axis: Axis, values: NodeId) -> NodeId {
         let before = self.place(axis);
-        let mut sum = self.to.constant(0.0);
+        // in four parts, as loops add
+        let mut parts = [self.to.constant(0.0); 4];
         for place in 0..self.from.arrays().extent(axis) {
             self.places[usize::from(axis.0)] = place;
             let term = self.at(values);
-            sum = self.to.add(sum, term);
+            let part = &mut parts[place as usize % 4];
+            *part = self.to.add(*part, term);
         }
         self.places[usize::from(axis.0)] = before;
-        sum
+        let [a, b] = [0, 1].map(|k| self.to.add(parts[k], parts[k + 2]));
+        self.to.add(a, b)
     }
 }

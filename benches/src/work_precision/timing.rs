@@ -1,6 +1,6 @@
 //! CPU time of a thread, medians of blocks in turn.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A block of solves lasts at least this long.
 const BLOCK: Duration = Duration::from_micros(500);
@@ -20,17 +20,27 @@ pub fn thread_cpu() -> Duration {
 
 /// Median CPU seconds of each piece of work, all taken in turn so that a busy machine slows each alike.
 pub fn medians(works: &mut [&mut dyn FnMut()]) -> Vec<f64> {
+    medians_by(thread_cpu, works)
+}
+
+/// The same in seconds that pass.
+pub fn wall_medians(works: &mut [&mut dyn FnMut()]) -> Vec<f64> {
+    let start = Instant::now();
+    medians_by(|| start.elapsed(), works)
+}
+
+fn medians_by(clock: impl Fn() -> Duration, works: &mut [&mut dyn FnMut()]) -> Vec<f64> {
     // The first runs warm caches, allocators and the branch predictor, and say how many runs fill a block.
     let plans: Vec<(u32, usize)> = works
         .iter_mut()
         .map(|work| {
             work();
-            let (start, mut runs) = (thread_cpu(), 0);
-            while runs == 0 || thread_cpu() - start < BLOCK {
+            let (start, mut runs) = (clock(), 0);
+            while runs == 0 || clock() - start < BLOCK {
                 work();
                 runs += 1;
             }
-            let block = (thread_cpu() - start).as_secs_f64();
+            let block = (clock() - start).as_secs_f64();
             let blocks = (BUDGET.as_secs_f64() / block) as usize;
             (runs, blocks.clamp(5, 101))
         })
@@ -43,11 +53,11 @@ pub fn medians(works: &mut [&mut dyn FnMut()]) -> Vec<f64> {
             if round >= blocks {
                 continue;
             }
-            let start = thread_cpu();
+            let start = clock();
             for _ in 0..runs {
                 work();
             }
-            times[i].push((thread_cpu() - start).as_secs_f64() / f64::from(runs));
+            times[i].push((clock() - start).as_secs_f64() / f64::from(runs));
         }
     }
     times

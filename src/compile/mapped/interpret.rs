@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use costate_solvers::Scalar;
 
-use super::nest::{Element, Nest, SHARED, Step};
+use super::nest::{Element, Nest, PARTS, SHARED, Step};
 use crate::compile::interpreter::compute;
 use crate::model::arrays::Edge;
 use crate::model::graph::Op;
@@ -99,15 +99,21 @@ impl<S: Scalar> Run<'_, S> {
                 }
                 Step::Sum(sum) => {
                     for &(to, _) in &sum.terms {
-                        self.registers[to as usize] = S::from(0.0);
+                        let to = to as usize;
+                        self.registers[to..to + PARTS].fill(S::from(0.0));
                     }
                     for place in 0..sum.extent {
                         self.places[sum.slot] = place;
                         self.steps(&sum.steps, shared);
                         for &(to, term) in &sum.terms {
                             let term = self.registers[term as usize];
-                            self.registers[to as usize] += term;
+                            self.registers[to as usize + place as usize % PARTS] += term;
                         }
+                    }
+                    for &(to, _) in &sum.terms {
+                        let to = to as usize;
+                        let part = |k: usize| self.registers[to + k];
+                        self.registers[to] = (part(0) + part(2)) + (part(1) + part(3));
                     }
                 }
             }

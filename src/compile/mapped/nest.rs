@@ -52,9 +52,12 @@ pub(in crate::compile) struct SumLoop {
     pub extent: u32,
     /// what computes the terms
     pub steps: Vec<Step>,
-    /// the sum, and its term
+    /// the sum, and its term; the three registers after the sum's hold parts of it
     pub terms: Vec<(u32, u32)>,
 }
+
+/// Parts of a sum: the place k is added to part k modulo this. Four additions run at a time, and lanes are parts.
+pub(in crate::compile) const PARTS: usize = 4;
 
 /// An element of an input, found from the slots of places.
 #[derive(Debug, Clone)]
@@ -374,6 +377,7 @@ impl Builder<'_> {
         let mut pairs = Vec::new();
         for (&sum, term) in sums.iter().zip(terms) {
             let to = self.new_register();
+            self.registers += PARTS as u32 - 1;
             self.scopes[scope].register_of.insert(sum, to);
             pairs.push((to, term));
         }

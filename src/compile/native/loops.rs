@@ -22,7 +22,7 @@ use super::operations::Operations;
 use super::{CodeMemory, generate, generators};
 use crate::compile::error::CompileError;
 use crate::compile::function::MAX_ARRAYS;
-use crate::compile::mapped::nest::{Element, Follow, Nest, SHARED, Step, SumLoop};
+use crate::compile::mapped::nest::{Element, Follow, Nest, PARTS, SHARED, Step, SumLoop};
 use crate::model::arrays::Edge;
 use crate::model::graph::{Binary, Op};
 
@@ -98,10 +98,16 @@ struct Interior {
 }
 
 impl Interior {
-    /// `None` where there is nothing between the ends.
-    fn of(nest: &Nest) -> Option<Self> {
-        let slot = nest.extents.len().checked_sub(1)?;
-        let places = i64::from(nest.extents[slot]);
+    /// Of a loop in the place of `slot` with these steps, of whose registers `roots` are read; `constants` are steps that
+    /// come before all loops. `None` where there is nothing between the ends.
+    fn of(
+        constants: &[Step],
+        steps: &[Step],
+        roots: impl Iterator<Item = u32>,
+        slot: usize,
+        places: u32,
+    ) -> Option<Self> {
+        let places = i64::from(places);
         let mut facts = Facts {
             slot,
             places,
@@ -110,26 +116,34 @@ impl Interior {
             offsets: HashMap::new(),
             conditions: HashMap::new(),
         };
-        for steps in &nest.levels {
-            facts.note(steps);
-        }
+        facts.note(constants);
+        facts.note(steps);
         let range = facts.range;
         if range[1] - range[0] < 2 {
             return None;
         }
         let mut same_as = HashMap::new();
-        let inner = &nest.levels[slot + 1];
-        facts.decide(inner, &mut same_as);
-        let mut needed = HashSet::new();
+        facts.decide(steps, &mut same_as);
         let resolve = |register: u32| same_as.get(&register).copied().unwrap_or(register);
-        needed.extend(nest.targets.iter().map(|target| resolve(target.value)));
-        need(inner, &same_as, &mut needed);
+        let mut needed: HashSet<u32> = roots.map(resolve).collect();
+        need(steps, &same_as, &mut needed);
         Some(Self {
             range,
             same_as,
             needed,
         })
     }
+}
+
+/// The form of two lanes of a loop.
+struct Lanes {
+    /// the slot of its place
+    slot: usize,
+    /// registers that differ between the lanes
+    varies: Vec<bool>,
+    interior: Interior,
+    /// registers of outer loops in both lanes
+    spread: HashMap<u32, Value>,
 }
 
 /// Adds what needed steps need.
@@ -268,8 +282,8 @@ impl Facts {
     }
 }
 
-/// Registers that vary along the innermost loop.
-fn varying(nest: &Nest) -> Vec<bool> {
+/// Registers of steps that vary along the loop in the place of `slot`.
+fn varying(steps: &[Step], slot: usize, registers: usize) -> Vec<bool> {
     fn note(steps: &[Step], slot: usize, varies: &mut [bool]) {
         for step in steps {
             match step {
@@ -289,12 +303,8 @@ fn varying(nest: &Nest) -> Vec<bool> {
             }
         }
     }
-    let mut varies = vec![false; nest.registers];
-    if let Some(slot) = nest.extents.len().checked_sub(1) {
-        for steps in &nest.levels {
-            note(steps, slot, &mut varies);
-        }
-    }
+    let mut varies = vec![false; registers];
+    note(steps, slot, &mut varies);
     varies
 }
 
@@ -321,16 +331,14 @@ struct Emitter<'a, 'b> {
     /// first and last place of the outermost loop
     range: [Value; 2],
     registers: Vec<Option<Value>>,
-    /// registers of outer loops in both lanes
-    spread: HashMap<u32, Value>,
     places: Vec<Option<Value>>,
     rows: HashMap<RowKey, Row>,
     /// addresses of the present row of each target
     target_rows: Vec<Value>,
-    varies: Vec<bool>,
     /// in the form of two lanes
-    interior: Option<Interior>,
-    lanes: bool,
+    lanes: Option<Lanes>,
+    /// in the innermost loop of the nest
+    innermost: bool,
 }
 
 impl<'a, 'b> Emitter<'a, 'b> {
@@ -362,13 +370,11 @@ impl<'a, 'b> Emitter<'a, 'b> {
             outputs: [None; MAX_ARRAYS + 1],
             range: [first, end],
             registers: vec![None; nest.registers],
-            spread: HashMap::new(),
             places: vec![None; nest.slots],
             rows: HashMap::new(),
             target_rows: Vec::new(),
-            varies: varying(nest),
-            interior: None,
-            lanes: false,
+            lanes: None,
+            innermost: false,
         };
         emitter.find_arrays(inputs, outputs, shared);
         emitter.steps(&nest.levels[0]);
@@ -593,7 +599,11 @@ impl<'a, 'b> Emitter<'a, 'b> {
     /// again.
     fn innermost(&mut self, level: usize, first: Value, end: Value) {
         self.find_target_rows();
-        let interior = Interior::of(self.nest);
+        let steps = &self.nest.levels[level];
+        let roots = self.nest.targets.iter().map(|target| target.value);
+        let slot = level - 1;
+        let extent = self.nest.extents[slot];
+        let interior = Interior::of(&self.nest.levels[0], steps, roots, slot, extent);
         let Some(interior) = interior else {
             let stop = [end, end];
             let exit = self.singly(level, first, stop);
@@ -689,7 +699,7 @@ impl<'a, 'b> Emitter<'a, 'b> {
         builder.append_block_param(head, types::I64);
         builder.append_block_param(head, types::I64);
         builder.append_block_param(pairs, types::I64);
-        self.spread_registers(level, &interior);
+        let lanes = self.lanes_of(&self.nest.levels[level], level - 1, interior);
         let builder = &mut self.ops.builder;
         builder.ins().jump(head, &[first.into(), from.into()]);
 
@@ -731,11 +741,9 @@ impl<'a, 'b> Emitter<'a, 'b> {
         let goes_on = builder.ins().icmp(IntCC::SignedLessThan, pair, to);
         builder.ins().brif(goes_on, pair_body, &[], pair_exit, &[]);
         self.enter(pair_body);
-        self.lanes = true;
-        self.interior = Some(interior);
+        self.lanes = Some(lanes);
         self.body(level, pair);
-        self.lanes = false;
-        self.interior = None;
+        self.lanes = None;
         self.close_loop(pairs, pair, 2);
         let builder = &mut self.ops.builder;
         builder.seal_block(pair_exit);
@@ -752,7 +760,9 @@ impl<'a, 'b> Emitter<'a, 'b> {
         let nest = self.nest;
         let before = self.registers.clone();
         let rows = self.rows.clone();
+        self.innermost = true;
         self.steps(&nest.levels[level]);
+        self.innermost = false;
         for (k, target) in nest.targets.iter().enumerate() {
             let value = self.value(target.value);
             let row = self.target_rows[k];
@@ -760,7 +770,7 @@ impl<'a, 'b> Emitter<'a, 'b> {
             let write = |emitter: &mut Self, value: Value, offset: i32| {
                 emitter.write(value, address, offset, target.accumulate);
             };
-            if !self.lanes {
+            if self.lanes.is_none() {
                 write(self, value, 0);
                 continue;
             }
@@ -790,20 +800,36 @@ impl<'a, 'b> Emitter<'a, 'b> {
         self.ops.builder.ins().store(flags, value, address, offset);
     }
 
-    /// Puts registers of outer loops that the form of two lanes reads into both lanes, before it begins.
-    fn spread_registers(&mut self, level: usize, interior: &Interior) {
-        let nest = self.nest;
+    /// The form of two lanes; registers of outer loops that it reads are put into both lanes here, before it begins.
+    fn lanes_of(&mut self, steps: &[Step], slot: usize, interior: Interior) -> Lanes {
         let mut own = HashSet::new();
-        registers_of(&nest.levels[level], &mut own);
+        registers_of(steps, &mut own);
         let mut outer: Vec<u32> = interior.needed.difference(&own).copied().collect();
         outer.sort_unstable();
-        self.spread.clear();
+        let mut spread = HashMap::new();
         for register in outer {
             if let Some(value) = self.registers[register as usize] {
-                let both = self.ops.spread(value);
-                self.spread.insert(register, both);
+                spread.insert(register, self.ops.spread(value));
             }
         }
+        Lanes {
+            slot,
+            varies: varying(steps, slot, self.nest.registers),
+            interior,
+            spread,
+        }
+    }
+
+    /// Whether a register differs between lanes.
+    fn is_wide(&self, register: u32) -> bool {
+        let lanes = self.lanes.as_ref();
+        lanes.is_some_and(|lanes| lanes.varies[register as usize])
+    }
+
+    /// Whether a register need not be computed.
+    fn is_idle(&self, register: u32) -> bool {
+        let lanes = self.lanes.as_ref();
+        lanes.is_some_and(|lanes| !lanes.interior.needed.contains(&register))
     }
 
     fn steps(&mut self, steps: &[Step]) {
@@ -815,11 +841,7 @@ impl<'a, 'b> Emitter<'a, 'b> {
                     continue;
                 }
             };
-            if self
-                .interior
-                .as_ref()
-                .is_some_and(|i| !i.needed.contains(&to))
-            {
+            if self.is_idle(to) {
                 continue;
             }
             let value = match step {
@@ -842,17 +864,16 @@ impl<'a, 'b> Emitter<'a, 'b> {
     }
 
     fn resolve(&self, register: u32) -> u32 {
-        let same = self
-            .interior
-            .as_ref()
-            .and_then(|i| i.same_as.get(&register));
+        let lanes = self.lanes.as_ref();
+        let same = lanes.and_then(|lanes| lanes.interior.same_as.get(&register));
         same.copied().unwrap_or(register)
     }
 
     /// The value in both lanes.
     fn both(&mut self, register: u32) -> Value {
         let register = self.resolve(register);
-        match self.spread.get(&register) {
+        let lanes = self.lanes.as_ref();
+        match lanes.and_then(|lanes| lanes.spread.get(&register)) {
             Some(&value) => value,
             None => {
                 let value = self.value(register);
@@ -873,17 +894,13 @@ impl<'a, 'b> Emitter<'a, 'b> {
             Op::Binary(Binary::Pow, _, exponent) => self.half_exponent(exponent.0),
             _ => None,
         };
-        let varies = self.lanes && self.varies[to as usize];
+        let varies = self.is_wide(to);
         let sides = if matches!(op, Op::Select { .. }) {
             2
         } else {
             0
         };
-        let side_varies = self.lanes
-            && op
-                .operands()
-                .take(sides)
-                .any(|id| self.varies[id.0 as usize]);
+        let side_varies = op.operands().take(sides).any(|id| self.is_wide(id.0));
         let mut values = [Value::from_u32(0); 4];
         for (k, (value, operand)) in values.iter_mut().zip(op.operands()).enumerate() {
             let wide = if k < sides { side_varies } else { varies };
@@ -914,7 +931,7 @@ impl<'a, 'b> Emitter<'a, 'b> {
         };
         let number = self.ops.builder.ins().iadd_imm_s(place, 1);
         let number = self.ops.builder.ins().fcvt_from_sint(types::F64, number);
-        if self.lanes && slot + 1 == self.nest.extents.len() {
+        if self.lanes.as_ref().is_some_and(|lanes| lanes.slot == slot) {
             let one = self.ops.constant(1.0);
             let next = self.ops.builder.ins().fadd(number, one);
             return self.ops.join(number, next);
@@ -923,7 +940,7 @@ impl<'a, 'b> Emitter<'a, 'b> {
     }
 
     fn load(&mut self, from: &Element) -> Value {
-        let inner = self.nest.extents.len().wrapping_sub(1);
+        let inner = self.lanes.as_ref().map(|lanes| lanes.slot);
         // the part of its place that outer loops have found
         let mut row = self.base(from);
         let mut rest = from.follows.iter().collect::<Vec<_>>();
@@ -942,9 +959,9 @@ impl<'a, 'b> Emitter<'a, 'b> {
         let mut offset = i64::from(from.base) * 8;
         let mut stride = 0;
         for follow in rest {
-            if self.lanes && follow.slot == inner {
+            if inner == Some(follow.slot) {
                 // between the ends: the place plus a constant
-                let place = self.places[inner].unwrap_or(row.address);
+                let place = self.places[follow.slot].unwrap_or(row.address);
                 row.address = self.offset(row.address, place, follow.stride);
                 offset += i64::from(follow.shift) * i64::from(follow.stride) * 8;
                 stride += follow.stride;
@@ -952,7 +969,7 @@ impl<'a, 'b> Emitter<'a, 'b> {
                 row = self.follow(row, follow);
             }
         }
-        let wide = self.lanes && from.follows.iter().any(|f| f.slot == inner);
+        let wide = from.follows.iter().any(|f| inner == Some(f.slot));
         let flags = MemFlagsData::new().with_notrap();
         let Ok(small) = i32::try_from(offset) else {
             return self.ops.constant(f64::NAN);
@@ -978,75 +995,159 @@ impl<'a, 'b> Emitter<'a, 'b> {
         }
     }
 
-    /// Sums along one axis.
+    /// Sums along one axis, in four parts each: the place k is added to part k modulo 4.
+    ///
+    /// A loop hands its parts on turned by one place, so that the part whose turn it is comes first. Where nothing else
+    /// runs in lanes, the places between the ends go two at a time, and a vector holds two parts.
     fn sum(&mut self, sum: &SumLoop) {
         let wanted: Vec<(u32, u32)> = sum
             .terms
             .iter()
             .copied()
-            .filter(|(to, _)| self.interior.as_ref().is_none_or(|i| i.needed.contains(to)))
+            .filter(|&(to, _)| !self.is_idle(to))
             .collect();
         if wanted.is_empty() {
             return;
         }
         let zero = self.ops.constant(0.0);
-        let both = if self.lanes {
-            Some(self.ops.spread(zero))
-        } else {
-            None
-        };
-        let is_wide = |emitter: &Self, to: u32| emitter.lanes && emitter.varies[to as usize];
-        let starts: Vec<Value> = wanted
-            .iter()
-            .map(|&(to, _)| match both {
-                Some(both) if is_wide(self, to) => both,
-                _ => zero,
+        let mut parts: Vec<Value> = Vec::with_capacity(PARTS * wanted.len());
+        for &(to, _) in &wanted {
+            let start = match self.is_wide(to) {
+                true => self.ops.spread(zero),
+                false => zero,
+            };
+            parts.extend([start; PARTS]);
+        }
+        let nested = sum.steps.iter().any(|step| matches!(step, Step::Sum(_)));
+        let interior = (self.lanes.is_none() && !self.innermost && !nested)
+            .then(|| {
+                let roots = wanted.iter().map(|&(_, term)| term);
+                let constants = &self.nest.levels[0];
+                Interior::of(constants, &sum.steps, roots, sum.slot, sum.extent)
             })
-            .collect();
-        let first = self.integer(0);
-        let extent = self.integer(i64::from(sum.extent));
+            .flatten();
+        let end = i64::from(sum.extent);
+        match interior {
+            None => parts = self.add_singly(sum, &wanted, [0, end], parts),
+            Some(interior) => {
+                let [from, to] = interior.range;
+                let to = from + (to - from) / 2 * 2;
+                parts = self.add_singly(sum, &wanted, [0, from], parts);
+                parts = self.add_pairs(sum, &wanted, [from, to], parts, interior);
+                parts = self.add_singly(sum, &wanted, [to, end], parts);
+            }
+        }
+        for (&(to, _), part) in wanted.iter().zip(parts.chunks_exact(PARTS)) {
+            let builder = &mut self.ops.builder;
+            let even = builder.ins().fadd(part[0], part[2]);
+            let odd = builder.ins().fadd(part[1], part[3]);
+            let total = builder.ins().fadd(even, odd);
+            self.registers[to as usize] = Some(total);
+        }
+    }
+
+    /// A loop from one place to another that carries values along; `body` gives those of the next turn.
+    fn carry(
+        &mut self,
+        [from, to]: [i64; 2],
+        step: i64,
+        carried: &[Value],
+        body: impl FnOnce(&mut Self, Value, &[Value]) -> Vec<Value>,
+    ) -> Vec<Value> {
+        let [first, end] = [self.integer(from), self.integer(to)];
         let builder = &mut self.ops.builder;
-        let (head, body, exit) = (
+        let (head, inside, exit) = (
             builder.create_block(),
             builder.create_block(),
             builder.create_block(),
         );
         builder.append_block_param(head, types::I64);
         let mut arguments: Vec<ir::BlockArg> = vec![first.into()];
-        for &start in &starts {
-            let kind = builder.func.dfg.value_type(start);
+        for &value in carried {
+            let kind = builder.func.dfg.value_type(value);
             builder.append_block_param(head, kind);
-            arguments.push(start.into());
+            arguments.push(value.into());
         }
         builder.ins().jump(head, &arguments);
         builder.switch_to_block(head);
         let parameters = builder.block_params(head).to_vec();
         let place = parameters[0];
-        let goes_on = builder.ins().icmp(IntCC::SignedLessThan, place, extent);
-        builder.ins().brif(goes_on, body, &[], exit, &[]);
-        self.enter(body);
+        let goes_on = builder.ins().icmp(IntCC::SignedLessThan, place, end);
+        builder.ins().brif(goes_on, inside, &[], exit, &[]);
+        self.enter(inside);
         let before = self.registers.clone();
-        self.places[sum.slot] = Some(place);
-        self.steps(&sum.steps);
-        let next = self.ops.builder.ins().iadd_imm_s(place, 1);
-        let mut arguments: Vec<ir::BlockArg> = vec![next.into()];
-        for (&(to, term), &so_far) in wanted.iter().zip(&parameters[1..]) {
-            let term = if is_wide(self, to) {
-                self.both(term)
-            } else {
-                self.value(term)
-            };
-            let added = self.ops.builder.ins().fadd(so_far, term);
-            arguments.push(added.into());
-        }
+        let next = body(self, place, &parameters[1..]);
+        self.registers = before;
+        let further = self.ops.builder.ins().iadd_imm_s(place, step);
+        let mut arguments: Vec<ir::BlockArg> = vec![further.into()];
+        arguments.extend(next.into_iter().map(ir::BlockArg::from));
         self.ops.builder.ins().jump(head, &arguments);
         self.ops.builder.seal_block(head);
         self.ops.builder.seal_block(exit);
         self.ops.builder.switch_to_block(exit);
-        self.registers = before;
-        for (&(to, _), &value) in wanted.iter().zip(&parameters[1..]) {
-            self.registers[to as usize] = Some(value);
+        parameters[1..].to_vec()
+    }
+
+    fn add_singly(
+        &mut self,
+        sum: &SumLoop,
+        wanted: &[(u32, u32)],
+        range: [i64; 2],
+        parts: Vec<Value>,
+    ) -> Vec<Value> {
+        if range[0] == range[1] {
+            return parts;
         }
+        self.carry(range, 1, &parts, |emitter, place, parts| {
+            emitter.places[sum.slot] = Some(place);
+            emitter.steps(&sum.steps);
+            let mut next = Vec::with_capacity(parts.len());
+            for (&(to, term), part) in wanted.iter().zip(parts.chunks_exact(PARTS)) {
+                let term = match emitter.is_wide(to) {
+                    true => emitter.both(term),
+                    false => emitter.value(term),
+                };
+                next.extend_from_slice(&part[1..]);
+                next.push(emitter.ops.builder.ins().fadd(part[0], term));
+            }
+            next
+        })
+    }
+
+    fn add_pairs(
+        &mut self,
+        sum: &SumLoop,
+        wanted: &[(u32, u32)],
+        range: [i64; 2],
+        parts: Vec<Value>,
+        interior: Interior,
+    ) -> Vec<Value> {
+        let lanes = self.lanes_of(&sum.steps, sum.slot, interior);
+        let pairs: Vec<Value> = parts
+            .chunks_exact(2)
+            .map(|pair| self.ops.join(pair[0], pair[1]))
+            .collect();
+        self.lanes = Some(lanes);
+        let pairs = self.carry(range, 2, &pairs, |emitter, place, pairs| {
+            emitter.places[sum.slot] = Some(place);
+            emitter.steps(&sum.steps);
+            let mut next = Vec::with_capacity(pairs.len());
+            for (&(_, term), pair) in wanted.iter().zip(pairs.chunks_exact(2)) {
+                let term = emitter.both(term);
+                let added = emitter.ops.builder.ins().fadd(pair[0], term);
+                next.extend([pair[1], added]);
+            }
+            next
+        });
+        self.lanes = None;
+        let lane = |emitter: &mut Self, pair: Value, lane: u8| {
+            emitter.ops.builder.ins().extractlane(pair, lane)
+        };
+        let mut parts = Vec::with_capacity(2 * pairs.len());
+        for pair in pairs {
+            parts.extend([lane(self, pair, 0), lane(self, pair, 1)]);
+        }
+        parts
     }
 }
 

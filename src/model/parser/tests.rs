@@ -131,7 +131,7 @@ fn slips_are_named_with_the_right_word() {
         ("a < b < c", "chain", "a < b and b < c"),
         ("1e999", "too large", "1.8e308"),
         ("a, b", "`,` outside", "decimal"),
-        ("u[1]", "`[`", "parentheses"),
+        ("2[1]", "`[`", "parentheses"),
         ("a ? b : c", "`?`", "if("),
         ("a + not b", "`not` needs", "(not a)"),
     ] {

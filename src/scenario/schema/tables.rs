@@ -240,7 +240,7 @@ pub const TABLES: &[Table] = &[
             OVER,
             key(
                 "value",
-                Kind::Expression,
+                Kind::Number,
                 "",
                 "its value, or the first guess of a fit: a number; of an array also an expression of its indices",
             ),

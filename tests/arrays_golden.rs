@@ -1,0 +1,219 @@
+//! Models with arrays against reference answers: the files of `tests/data/ode`, and the Brusselator of the benchmarks of
+//! `SciML` (SciMLBenchmarks.jl, `AutomaticDifferentiation`, "P4"), whose answers were computed with Radau IIA and DOP853
+//! of `scipy` at rtol 1e-11, gradients cross-checked by finite differences to 1e-8.
+
+use std::path::Path;
+
+use costate::compile::Backend;
+use costate::scenario::GradientMethod;
+use costate::study::{FunctionalStudy, Solving, Study, Variable, simulate};
+use serde_json::Value;
+
+fn study(text: &str) -> Study {
+    let (study, findings) = Study::from_text(text, Path::new("."), Backend::Auto);
+    assert!(findings.is_empty(), "{findings:#?}");
+    study.expect("a study")
+}
+
+fn reference(file: &str) -> Value {
+    let text = std::fs::read_to_string(format!("tests/data/ode/{file}.json")).expect("the file");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+fn number(value: &Value) -> f64 {
+    value
+        .as_str()
+        .and_then(|s| s.parse().ok())
+        .expect("a number")
+}
+
+fn gradient(study: &Study, of: &str, method: GradientMethod) -> (f64, Vec<f64>) {
+    let functional = FunctionalStudy::parse(study, of).expect("a functional");
+    let solving = Solving::choose(study).expect("a method");
+    let p = study.values();
+    let variables: Vec<Variable> = (0..p.len()).map(Variable::Parameter).collect();
+    let mut gradient = vec![0.0; p.len()];
+    let value = functional
+        .gradient(study, &solving, method, &p, &variables, &mut gradient)
+        .expect("a gradient");
+    (value, gradient)
+}
+
+/// Every state, and its derivatives in all parameters, at every output of a file, to 1e-9 of the largest.
+fn check(file: &str, text: &str, parameters: &[&str]) {
+    let file = reference(file);
+    let study = study(text);
+    let outputs = file["outputs"].as_array().expect("outputs");
+    let times: Vec<f64> = outputs.iter().map(|o| number(&o["t"])).collect();
+    let run = simulate(&study, 0, &study.values(), &times).expect("a run");
+    for (row, output) in outputs.iter().enumerate() {
+        let states = output["y"].as_object().expect("states");
+        let largest = states.values().map(|y| number(y).abs()).fold(0.0, f64::max);
+        for (k, y) in states.values().enumerate() {
+            let found = run.states[k][row];
+            assert!(
+                (found - number(y)).abs() <= 1e-9 * largest,
+                "{k}: {found} {y}"
+            );
+        }
+        for k in [0, 4, states.len() - 1] {
+            let of = format!("at(u[{}], {})", k + 1, times[row]);
+            let (_, found) = gradient(&study, &of, GradientMethod::Adjoint);
+            for (parameter, found) in parameters.iter().zip(&found) {
+                let slopes = output["dydp"][parameter].as_object().expect("derivatives");
+                let largest = slopes.values().map(|y| number(y).abs()).fold(0.0, f64::max);
+                let expected = number(slopes.values().nth(k).expect("a state"));
+                assert!(
+                    (found - expected).abs() <= 1e-8 * largest,
+                    "d{of}/d{parameter}: {found} {expected}"
+                );
+            }
+        }
+    }
+}
+
+const TIGHT: &str = "[solver]\nmethod = \"rodas5p\"\nrtol = 1e-12\natol = 1e-13\n";
+
+/// 50 cells between walls at 0.
+#[test]
+fn heat_equation() {
+    let text = r#"
+[scenario]
+time = { start = 0.0, end = 2.0 }
+[indices]
+i = { size = 50, boundary = "zero" }
+[parameters]
+D = 0.02
+[definitions]
+x = { over = ["i"], expression = "i/51" }
+[states]
+u = { over = ["i"], initial = "sin(pi*x) + 0.3*sin(4*pi*x) + x*(1-x)" }
+[equations]
+u = "D*2601*(u[i-1] - 2*u + u[i+1])"
+"#;
+    check("heat1d_50", &format!("{text}{TIGHT}"), &["D"]);
+}
+
+/// Advection and diffusion, 10 cells between walls at 0, which a boundary of any kind must give: here as a value.
+#[test]
+fn advection_and_diffusion() {
+    let text = r#"
+[scenario]
+time = { start = 0.0, end = 5.0 }
+[indices]
+i = { size = 10, boundary = { first = "wall", last = "zero" } }
+[parameters]
+q1 = 1.0
+q2 = 0.5
+[definitions]
+dx = "2/11"
+wall = "0*q1"
+x = { over = ["i"], expression = "i*dx" }
+[states]
+u = { over = ["i"], initial = "x*(2-x)*exp(2*x)" }
+[equations]
+u = "q1/dx^2*(u[i-1] - 2*u + u[i+1]) + q2/(2*dx)*(u[i+1] - u[i-1])"
+"#;
+    check("advdiff1d", &format!("{text}{TIGHT}"), &["q1", "q2"]);
+}
+
+fn brusselator(end: f64) -> String {
+    // dimensions are (j, i): in the references the place along x goes fastest
+    let text = r#"
+[indices]
+i = { size = 5, boundary = "periodic" }
+j = { size = 5, boundary = "periodic" }
+[parameters]
+A = { over = ["j", "i"], value = 3.4 }
+B = { over = ["j", "i"], value = 1.0 }
+a1 = { over = ["j", "i"], value = 10.0 }
+a2 = { over = ["j", "i"], value = 10.0 }
+[definitions]
+x = { over = ["i"], expression = "(i-1)/4" }
+y = { over = ["j"], expression = "(j-1)/4" }
+h = "1/4"
+f = { over = ["j", "i"], expression = "if((x-0.3)^2 + (y-0.6)^2 <= 0.01 and t >= 1.1, 5, 0)" }
+[states]
+u = { over = ["j", "i"], initial = "22*(y*(1-y))^1.5" }
+v = { over = ["j", "i"], initial = "27*(x*(1-x))^1.5" }
+[equations]
+u = "a1*(u[j-1,i] + u[j+1,i] + u[j,i-1] + u[j,i+1] - 4*u)/h^2 + B + u^2*v - (A+1)*u + f"
+v = "a2*(v[j-1,i] + v[j+1,i] + v[j,i-1] + v[j,i+1] - 4*v)/h^2 + A*u - u^2*v"
+[observables]
+loss = "(sum((1-u)^2) + sum((1-v)^2))/2"
+"#;
+    format!("[scenario]\ntime = {{ start = 0.0, end = {end:.1} }}\n{text}{TIGHT}")
+}
+
+fn loss(end: f64) -> String {
+    let count = (end * 10.0).round() as usize;
+    let samples: Vec<String> = (0..=count)
+        .map(|k| format!("at(loss, {:.1})", k as f64 / 10.0))
+        .collect();
+    samples.join(" + ")
+}
+
+/// Sums of the gradient over the cells of each array.
+fn blocks(gradient: &[f64]) -> Vec<f64> {
+    gradient
+        .chunks(25)
+        .map(|block| block.iter().sum())
+        .collect()
+}
+
+fn norm(x: &[f64]) -> f64 {
+    x.iter().map(|x| x * x).sum::<f64>().sqrt()
+}
+
+#[test]
+fn brusselator_to_1() {
+    let study = study(&brusselator(1.0));
+    let (value, g) = gradient(&study, &loss(1.0), GradientMethod::Adjoint);
+    assert!((value - 296.8236539199).abs() < 1e-9 * value, "{value}");
+    let expected = [
+        134.808512256938,
+        -6.107720849213,
+        0.096926039615,
+        0.001679979740,
+    ];
+    for (found, expected) in blocks(&g).iter().zip(expected) {
+        // twelve decimals are given
+        assert!(
+            (found - expected).abs() < 1e-9 * f64::abs(expected) + 1e-10,
+            "{found} {expected}"
+        );
+    }
+    assert!((norm(&g) - 27.60889013486).abs() < 1e-8, "{}", norm(&g));
+    // to the 1e-8 of the finite differences that these were checked by
+    let single = [
+        (12, 5.4580357211750545),
+        (36, -0.24494200774912),
+        (59, 0.0222534090646504),
+        (89, 1.33217972359977),
+    ];
+    for (k, expected) in single {
+        assert!((g[k] - expected).abs() < 1e-8, "{k}: {} {expected}", g[k]);
+    }
+}
+
+/// The sum of 101 losses to t = 10; the source switches on at t = 1.1 in each cell of the disc.
+#[test]
+fn brusselator_to_10() {
+    let study = study(&brusselator(10.0));
+    let (value, g) = gradient(&study, &loss(10.0), GradientMethod::Adjoint);
+    assert!((value - 11887.517403952).abs() < 1e-9 * value, "{value}");
+    // as many digits as are given, but for the last
+    let expected = [
+        (11668.0707906, 2e-7),
+        (-25210.7986763, 2e-7),
+        (0.231173682980, 2e-10),
+        (0.004004726671, 2e-10),
+    ];
+    for (found, (expected, allowed)) in blocks(&g).iter().zip(expected) {
+        assert!(
+            (found - expected).abs() < f64::max(allowed, 1e-9 * f64::abs(expected)),
+            "{found} {expected}"
+        );
+    }
+    assert!((norm(&g) - 5556.0337906).abs() < 1e-5, "{}", norm(&g));
+}
