@@ -2,14 +2,18 @@
 
 mod random_arrays;
 
+use std::path::Path;
 use std::sync::Arc;
 
-use costate::compile::{Backend, Function, ModelSystem, Output, RightHandSide, Scratch, Sizes};
+use costate::compile::{
+    Backend, Function, ModelSystem, Output, RightHandSide, Scratch, Sizes, Workspace,
+};
 use costate::model::graph::{FIRST_EXTRA, Graph, NodeId, PARAMETERS, STATES};
 use costate::model::unroll::unroll;
 use costate::model::{evaluate, vjp};
+use costate::study::Study;
 use costate_adjoint::{AdjointImplicitSystem, AdjointSystem, Dual};
-use costate_solvers::{ImplicitSystem, System};
+use costate_solvers::{Bs3, Dop853, ImplicitSystem, Integrator, NoRecord, Options, System, Tsit5};
 use random_arrays::{Numbers, RandomModel, random_model, random_model_of};
 
 fn check(what: &str, graph: &Graph, roots: &[NodeId], groups: &[&[f64]], accumulate: bool) {
@@ -167,4 +171,73 @@ fn everything(rhs: &Arc<RightHandSide>, n: usize, p: usize, seed: u64) -> Vec<Ve
             .collect(),
     );
     results
+}
+
+/// A model called stage by stage, as any system is.
+struct Plain(ModelSystem<f64>);
+
+impl System<f64> for Plain {
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
+    fn rhs(&mut self, t: f64, x: &[f64], dx: &mut [f64]) {
+        self.0.rhs(t, x, dx);
+    }
+}
+
+/// Waves on a ring of 20,000 places, u'' = c^2 u_xx - u^3, driven at one of them.
+const WAVES: &str = r#"
+[scenario]
+time = { start = 0.0, end = 1.0 }
+[indices]
+i = { size = 20000, boundary = "periodic" }
+[states]
+u = { over = ["i"], initial = "exp(-((i-9000)/300)^2)" }
+v = { over = ["i"], initial = "0" }
+[equations]
+u = "v"
+v = "4*(u[i-1] - 2*u + u[i+1]) - u^3 + if(i == 70, sin(t), 0) + mean(v)"
+"#;
+
+/// Large steps are made block by block and by threads, with the bits of steps made stage by stage by one.
+#[test]
+fn large_steps_have_the_same_bits_at_any_number_of_threads() {
+    let (study, findings) = Study::from_text(WAVES, Path::new("."), Backend::Auto);
+    let study = study.unwrap_or_else(|| panic!("{findings:?}"));
+    let n = study.equations.states();
+    let mut start = vec![0.0; n];
+    let initial = &study.equations.initial[0];
+    initial
+        .evaluate(&[0.0; 2], &[], &[], &mut start, &mut Workspace::default())
+        .expect("initial values");
+    let options = Options::default();
+    macro_rules! solve {
+        ($method:ident, $system:expr) => {{
+            let mut system = $system;
+            let mut x = start.clone();
+            let mut integrator = Integrator::<f64, $method<f64>>::new(&system);
+            let statistics = integrator
+                .run(&mut system, &mut x, &[0.0, 1.0], &options, &mut NoRecord)
+                .expect("a solution");
+            (x, statistics)
+        }};
+    }
+    let model = || ModelSystem::<f64>::explicit(Arc::clone(&study.equations.rhs));
+    let pool = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.build().expect("threads")
+    };
+    macro_rules! check {
+        ($($method:ident),*) => {
+            $(
+                let one = pool(1).install(|| solve!($method, Plain(model())));
+                assert!(one.1.steps > 3, "{:?}", one.1);
+                for threads in [1, 3] {
+                    let many = pool(threads).install(|| solve!($method, model()));
+                    assert!(many == one, "{} on {threads} threads", stringify!($method));
+                }
+            )*
+        };
+    }
+    check!(Tsit5, Dop853, Bs3);
 }

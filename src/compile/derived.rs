@@ -21,10 +21,11 @@
 use std::sync::{Arc, OnceLock};
 
 use costate_adjoint::Dual;
-use costate_solvers::Scalar;
+use costate_solvers::{ExplicitStages, Scalar};
 
 use super::error::{CallError, CompileError};
 use super::function::{Backend, Function, Output, Scratch};
+use super::large_step;
 use super::reinterpret::{numbers, numbers_mut};
 use super::rename::Copy;
 use crate::model::graph::{
@@ -95,6 +96,19 @@ pub trait ModelScalar: Scalar {
         workspace: &mut Workspace<Self>,
     ) -> Result<(), CallError>;
 
+    /// Computes the stages of a step of a large system (`large_step.rs`), where that is done for this scalar.
+    fn large_stages(
+        _method: &ExplicitStages,
+        _t: Self,
+        _h: Self,
+        _x: &[Self],
+        _stages: &mut [Self],
+        _x_new: &mut [Self],
+        _f: impl FnMut(Self, &[Self], &mut [Self]) -> bool,
+    ) -> bool {
+        false
+    }
+
     /// Runs the code of a step (`explicit_step.rs`), where there is any for this scalar.
     fn call_step(
         _code: &Function,
@@ -108,6 +122,18 @@ pub trait ModelScalar: Scalar {
 
 impl ModelScalar for f64 {
     const STEPS: bool = true;
+
+    fn large_stages(
+        method: &ExplicitStages,
+        t: f64,
+        h: f64,
+        x: &[f64],
+        stages: &mut [f64],
+        x_new: &mut [f64],
+        f: impl FnMut(f64, &[f64], &mut [f64]) -> bool,
+    ) -> bool {
+        large_step::stages(method, t, h, x, stages, x_new, f)
+    }
 
     #[inline]
     fn call_step(

@@ -17,6 +17,7 @@ pub mod error;
 mod explicit_step;
 pub mod function;
 mod interpreter;
+mod large_step;
 mod mapped;
 mod native;
 mod program;

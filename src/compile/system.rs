@@ -11,6 +11,7 @@ use costate_solvers::{ExplicitStages, ImplicitSystem, LinearSolver, Mass, Patter
 use super::derived::{Derived, ModelScalar, Workspace};
 use super::error::{CallError, CompileError};
 use super::explicit_step::StepCode;
+use super::large_step;
 use super::rhs::RightHandSide;
 
 /// A right-hand side at parameters p, over the scalar `S`: `f64` or dual numbers.
@@ -159,6 +160,15 @@ impl<S: ModelScalar> System<S> for ModelSystem<S> {
     ) -> bool {
         if !S::STEPS {
             return false;
+        }
+        if x.len() >= large_step::FEWEST {
+            let (rhs, p) = (&self.rhs, &self.parameters);
+            let (middle, workspace) = (S::from(self.middle), &mut self.workspace);
+            let f = |t: S, y: &[S], dx: &mut [S]| {
+                let done = rhs.f().evaluate(&[t, middle], y, p, dx, workspace);
+                done.is_ok()
+            };
+            return S::large_stages(method, t, h, x, stages, x_new, f);
         }
         let time = self.time(t);
         let Some(code) = self.step_code.of(method, || self.rhs.explicit_step(method)) else {

@@ -218,7 +218,7 @@ impl<'a> Lowering<'a> {
         arguments: &Arguments,
         context: Context,
     ) -> Option<NodeId> {
-        if let Some(&(_, node)) = arguments.iter().find(|(argument, _)| *argument == name) {
+        if let Some(&(_, node)) = arguments.iter().rfind(|(argument, _)| *argument == name) {
             return Some(node);
         }
         if self.functional.is_some() {

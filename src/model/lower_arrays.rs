@@ -124,7 +124,8 @@ impl Lowering<'_> {
             .map(|&k| self.scope.indices[k].name.clone())
             .collect();
         let bound = |index: &String| {
-            let argument = arguments.iter().find(|(own, _)| own == index);
+            // the innermost sum's
+            let argument = arguments.iter().rfind(|(own, _)| own == index);
             argument.map(|&(_, node)| node)
         };
         let Some(nodes) = index_names.iter().map(bound).collect::<Option<Vec<_>>>() else {
@@ -495,7 +496,7 @@ impl Lowering<'_> {
         matches!(name, "sum" | "mean") && !self.scope.functions.contains_key(name)
     }
 
-    /// `sum(k, e)`, `sum(k, l, e)`, `sum(u)`, and `mean` likewise.
+    /// `sum(k, e)`, `sum(k, l, e)`, and `sum(u)`, which goes over the whole array wherever it stands; `mean` likewise.
     pub(super) fn reduction(
         &mut self,
         name: &str,
@@ -519,7 +520,7 @@ impl Lowering<'_> {
             return None;
         };
         let indices = if named.is_empty() {
-            self.indices_of(name, body, arguments, span)?
+            self.indices_of(name, body, span)?
         } else {
             let found: Vec<Option<usize>> = named
                 .iter()
@@ -610,12 +611,11 @@ impl Lowering<'_> {
         Some(index)
     }
 
-    /// The indices that the arrays in an expression need and that are not bound.
+    /// The indices of the arrays that stand whole in an expression.
     fn indices_of(
         &mut self,
         reduction: &str,
         body: &Expression,
-        arguments: &Arguments,
         span: &Span,
     ) -> Option<Vec<usize>> {
         let mut found = Vec::new();
@@ -626,9 +626,7 @@ impl Lowering<'_> {
                 ExpressionKind::Name(name) => {
                     let array = self.scope.arrays.get(name);
                     for &index in array.iter().flat_map(|array| &array.over) {
-                        let own = &self.scope.indices[index].name;
-                        let bound = arguments.iter().any(|(name, _)| name == own);
-                        if !bound && !found.contains(&index) {
+                        if !found.contains(&index) {
                             found.push(index);
                         }
                     }
