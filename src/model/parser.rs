@@ -490,12 +490,12 @@ impl Parser<'_> {
                     self.next += 1;
                     break;
                 }
-                Some(_) => {
+                Some(kind) if *kind != TokenKind::Close => {
                     let diagnostic = self.missing_operator(self.next);
                     self.give_up(diagnostic);
                     return None;
                 }
-                None => {
+                _ => {
                     let span = self.token_span(open);
                     self.give_up(
                         Diagnostic::error("expression::bracket", "`[` is never closed", Some(span))
