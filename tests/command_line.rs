@@ -104,6 +104,56 @@ fn show_prints_equations_of_motion_as_a_textbook_does() {
     );
 }
 
+/// A field: what it is, before it runs, and how it went.
+#[test]
+fn arrays_are_told_by_their_names_and_ranges() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let scenario = r#"
+[scenario]
+title = "A rod that cools"
+time = { start = 0.0, end = 0.1 }
+[indices]
+i = { size = 50, boundary = { first = 1.0, last = "clamp" } }
+[parameters]
+D = { over = ["i"], value = "0.1 + 0.001*i" }
+[states]
+u = { over = ["i"], initial = "i/50" }
+[equations]
+u = "D*2500*(u[i-1] - 2*u + u[i+1])"
+[observables]
+middle = "u[25]"
+average = "mean(u)"
+"#;
+    fs::write(here.join("rod.toml"), scenario).expect("written");
+    let told = costate(here, &["check", "rod.toml"], 0);
+    for line in [
+        "states        50\n",
+        "Jacobian      148 of 2500 entries\n",
+        "array         u of 50\n",
+        "bandwidth     1 below the diagonal, 1 above; 3 colors\n",
+        "memory        about ",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+    let told = costate(here, &["simulate", "rod.toml", "--csv", "rod.csv"], 0);
+    assert!(
+        told.contains("0.0200000 to 1.00000") || told.contains("0.02 to 1"),
+        "{told}"
+    );
+    let csv = fs::read_to_string(here.join("rod.csv")).expect("the file");
+    let header = csv.lines().next().expect("a header");
+    assert!(header.starts_with("t,u[1],u[2],"), "{header}");
+    assert!(header.ends_with(",u[50],middle,average"), "{header}");
+    let told = costate(here, &["show", "rod.toml"], 0);
+    for line in [
+        "  d(u[i])/dt = D*2500*(u[i - 1] - 2*u + u[i + 1]),  u[i](0) = i/50\n",
+        "  D[i] = 0.101 to 0.15000000000000002  (50 values)\n",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+}
+
 #[test]
 fn new_writes_a_folder_that_every_command_takes() {
     let folder = tempfile::tempdir().expect("a folder");

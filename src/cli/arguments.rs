@@ -149,9 +149,9 @@ pub struct SimulateArguments {
     /// Write the trajectories as CSV
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub csv: Option<PathBuf>,
-    /// Number of equidistant output times
-    #[arg(long, value_name = "N", default_value_t = 201, value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
-    pub points: u32,
+    /// Number of equidistant output times; 201 where absent, fewer where arrays have millions of elements
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
+    pub points: Option<u32>,
     /// Experiment to simulate; the first where absent
     #[arg(long, value_name = "NAME")]
     pub experiment: Option<String>,

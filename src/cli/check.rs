@@ -5,7 +5,7 @@ use costate::study::{ExpectationResult, Solving, Study, check_expectations};
 use serde_json::{Value, json};
 
 use super::arguments::Common;
-use super::{Failure, load, print_json, print_text};
+use super::{Failure, load, memory, print_json, print_text};
 
 /// Runs the command.
 pub fn run(common: &Common) -> Result<(), Failure> {
@@ -51,6 +51,7 @@ fn report(study: &Study, solving: Option<&Solving>, expectations: &[ExpectationR
         scenario.parameters.len()
     );
     text += &format!("Jacobian      {entries} of {} entries\n", n * n);
+    text += &memory::report(study, solving);
     text += &format!("experiments   {}\n", scenario.experiments.len());
     text += &format!("measurements  {}\n", study.measurements());
     if let Some(solving) = solving {

@@ -15,6 +15,7 @@ mod gradient;
 mod interrupt;
 mod list;
 mod load;
+mod memory;
 mod new;
 mod show;
 mod simulate;

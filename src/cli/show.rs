@@ -63,6 +63,18 @@ fn event_line(event: &Event) -> String {
 }
 
 /// The left-hand side of a state's equation.
+/// An array as its element at its indices, `u[i,j]`; else the name.
+fn element(scenario: &Scenario, name: &str, over: &[usize]) -> String {
+    if over.is_empty() {
+        return name.to_owned();
+    }
+    let indices: Vec<&str> = over
+        .iter()
+        .map(|&k| scenario.indices[k].name.text.as_str())
+        .collect();
+    format!("{name}[{}]", indices.join(","))
+}
+
 fn left_hand_side(scenario: &Scenario, state: &str) -> String {
     let row = scenario
         .mass
@@ -150,7 +162,8 @@ fn text(scenario: &Scenario, model: &Model) -> String {
     );
     text += "\nequations\n";
     for (k, (state, equation)) in scenario.states.iter().zip(&scenario.equations).enumerate() {
-        let (name, initial) = (&state.name.text, source(&state.initial));
+        let name = &element(scenario, &state.name.text, &state.over);
+        let initial = source(&state.initial);
         let equation = if state.discrete {
             format!("{name} changes in events alone")
         } else if let Some((left, right)) = equation_of_motion(model, k) {
@@ -203,7 +216,7 @@ fn text(scenario: &Scenario, model: &Model) -> String {
         for definition in &scenario.definitions {
             text += &format!(
                 "  {} = {}\n",
-                definition.name.text,
+                element(scenario, &definition.name.text, &definition.over),
                 source(&definition.expression)
             );
         }
@@ -221,13 +234,35 @@ fn text(scenario: &Scenario, model: &Model) -> String {
         }
     }
     text += "\nparameters\n";
-    let width = scenario
-        .parameters
-        .iter()
-        .map(|p| p.name.text.len())
-        .max()
-        .unwrap_or(0);
-    for p in &scenario.parameters {
+    // elements of arrays are told together
+    let single = || {
+        scenario
+            .parameters
+            .iter()
+            .filter(|p| !p.name.text.contains('['))
+    };
+    let width = single().map(|p| p.name.text.len()).max().unwrap_or(0);
+    for array in &scenario.parameter_arrays {
+        let size: usize = scenario
+            .extents(&array.over)
+            .iter()
+            .map(|&e| e as usize)
+            .product();
+        let own = &scenario.parameters[array.first..array.first + size];
+        let of = |pick: fn(f64, f64) -> f64| own.iter().map(|p| p.value).fold(f64::NAN, pick);
+        let fit = if own.iter().any(|p| p.fit) {
+            ", fitted"
+        } else {
+            ""
+        };
+        text += &format!(
+            "  {} = {} to {}  ({size} values{fit})\n",
+            element(scenario, &array.name.text, &array.over),
+            of(f64::min),
+            of(f64::max)
+        );
+    }
+    for p in single() {
         let [low, high] = p.bounds;
         let bounds = if low.is_finite() || high.is_finite() {
             format!("  in {low} to {high}")

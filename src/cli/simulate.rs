@@ -9,7 +9,7 @@ use costate::study::{Simulation, Solving, Study, StudyError, Verification, simul
 use serde_json::{Map, Value, json};
 
 use super::arguments::SimulateArguments;
-use super::{Failure, figures, load, print_json, print_text};
+use super::{Failure, figures, load, memory, print_json, print_text};
 
 /// Significant digits of the states in the summary.
 const DIGITS: u8 = 10;
@@ -25,12 +25,18 @@ pub fn run(arguments: &SimulateArguments) -> Result<(), Failure> {
     let experiment = study
         .experiment(arguments.experiment.as_deref())
         .map_err(|e| Failure::Usage(Some(e.to_string())))?;
-    let times = equidistant(study.scenario.start, study.scenario.end, arguments.points);
+    let points = arguments.points.unwrap_or_else(|| default_points(&study));
+    let times = equidistant(study.scenario.start, study.scenario.end, points);
     let fail = |error| match error {
         StudyError::Unsupported(_) => Failure::Usage(Some(error.to_string())),
         other => Failure::Work(other.to_string()),
     };
     let solving = Solving::for_simulation(&study).map_err(fail)?;
+    if let Some(warning) = memory::warning(&study, &solving, points as usize)
+        && !arguments.common.quiet
+    {
+        eprintln!("warning: {warning}");
+    }
     let p = study.values();
     let result = simulate_by(&study, &solving, experiment, &p, &times).map_err(fail)?;
     let verification = if arguments.verify {
@@ -54,6 +60,12 @@ pub fn run(arguments: &SimulateArguments) -> Result<(), Failure> {
     } else {
         print_text(&summary(&study, &result, verification.as_ref(), arguments))
     }
+}
+
+/// Output times where their number is not given: 201, but no more than 25 million numbers in all.
+pub fn default_points(study: &Study) -> u32 {
+    let most = 25_000_000 / study.equations.states().max(1);
+    most.clamp(2, 201) as u32
 }
 
 /// `count` times from start to end, both exactly.
