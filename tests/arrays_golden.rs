@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use costate::compile::Backend;
+use costate::compile::{Backend, Workspace};
 use costate::scenario::GradientMethod;
 use costate::study::{FunctionalStudy, Solving, Study, Variable, simulate};
 use serde_json::Value;
@@ -216,4 +216,51 @@ fn brusselator_to_10() {
         );
     }
     assert!((norm(&g) - 5556.0337906).abs() < 1e-5, "{}", norm(&g));
+}
+
+/// The README's field is a scenario, and one evaluation of it the sum that a loop by hand gives.
+#[test]
+fn the_field_of_the_readme() {
+    let readme = std::fs::read_to_string("README.md").expect("the file");
+    let blocks = readme.split("```toml\n").skip(1);
+    let block = blocks
+        .filter_map(|block| block.split("\n```").next())
+        .find(|block| block.contains("[indices]"))
+        .expect("a field");
+    let study = study(block);
+    let n = 128;
+    let x: Vec<f64> = (0..2 * n * n)
+        .map(|k| 1.0 + (k % 17) as f64 / 20.0)
+        .collect();
+    let mut dx = vec![0.0; x.len()];
+    let f = study.equations.rhs.f();
+    f.evaluate(
+        &[0.5; 2],
+        &x,
+        &study.values(),
+        &mut dx,
+        &mut Workspace::default(),
+    )
+    .expect("a value");
+    let (u, v) = x.split_at(n * n);
+    let at = |f: &[f64], i: usize, j: usize| f[i % n * n + j % n];
+    let around = |f: &[f64], i: usize, j: usize| {
+        at(f, i + n - 1, j) + at(f, i + 1, j) + at(f, i, j + n - 1) + at(f, i, j + 1)
+            - 4.0 * at(f, i, j)
+    };
+    for (i, j) in [(0, 0), (0, 127), (127, 0), (64, 64), (127, 127), (5, 100)] {
+        let (a, b) = (at(u, i, j), at(v, i, j));
+        let expected = [
+            1.0 + a * a * b - 4.4 * a + 0.1 * 16384.0 * around(u, i, j),
+            3.4 * a - a * a * b + 0.1 * 16384.0 * around(v, i, j),
+        ];
+        for (field, expected) in expected.into_iter().enumerate() {
+            let found = dx[field * n * n + i * n + j];
+            // terms of 1e4, a dozen roundings
+            assert!(
+                (found - expected).abs() < 1e-10,
+                "{field} {i} {j}: {found} {expected}"
+            );
+        }
+    }
 }
