@@ -7,7 +7,7 @@
 //!                                                  \----(Cranelift)----> native code   f64
 //! ```
 //!
-//! Outputs that hold arrays are loops ([`mod@mapped`]), interpreted or compiled likewise.
+//! Outputs that hold arrays are loops (`mapped`), interpreted or compiled likewise.
 //!
 //! Both ends carry out the same operations in the same order of association, without fused multiply-adds,
 //! and call the very same functions of the mathematical library, so that they agree to the last bit.

@@ -6,8 +6,8 @@ use super::reader::Names;
 use super::types::{Boundary, Index, Name};
 use super::values::{Reader, Section, Value, did_you_mean, list, shorten};
 
-/// Largest index set: four billion bytes of one state each.
-const LARGEST: u64 = 1 << 29;
+/// Largest index set, and most states of a scenario: four billion bytes.
+pub(super) const LARGEST: u64 = 1 << 29;
 /// Most elements of an array.
 const MOST_ELEMENTS: u64 = 1 << 29;
 /// Most dimensions of an array.

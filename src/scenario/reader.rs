@@ -312,6 +312,19 @@ impl Reader<'_> {
                 sizes.product::<usize>()
             })
             .sum();
+        if count > read_indices::LARGEST as usize
+            && let Some(table) = top.get("states")
+        {
+            let diagnostic = self.error(
+                "scenario::index",
+                format!(
+                    "{count} states are more than the {} there may be",
+                    read_indices::LARGEST
+                ),
+                table.span(),
+            );
+            diagnostic.help = Some("make index sets smaller".to_owned());
+        }
         let solver = read_settings::solver(self, &top, &states, count);
         let gradient = read_settings::gradient(self, &top);
         let fit = read_settings::fit(self, &top);
