@@ -264,3 +264,68 @@ fn the_field_of_the_readme() {
         }
     }
 }
+
+/// The network of 2, 4 and 2 units with its 22 weights from a file: states and derivatives in the weights.
+#[test]
+fn neural_network() {
+    let golden = reference("neural_ode_small");
+    let mut weights = String::from("name,value\n");
+    for (name, value) in golden["parameters"].as_object().expect("weights") {
+        let (letter, at) = name.split_once('_').expect("a name such as w1_23");
+        let at: Vec<String> = at.chars().map(String::from).collect();
+        weights += &format!("\"f_{letter}[{}]\",{}\n", at.join(","), number(value));
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("weights.csv"), weights).expect("a file");
+    let text = r#"
+        [scenario]
+        time = { start = 0.0, end = 4.0 }
+        [networks.f]
+        inputs = 2
+        layers = [4, 2]
+        file = "weights.csv"
+        [states]
+        u = 1.0
+        v = -0.5
+        [equations]
+        u = "f(u, v)[1]"
+        v = "f(u, v)[2]"
+        [solver]
+        method = "vern9"
+        rtol = 1e-13
+        atol = 1e-13
+    "#;
+    let (study, findings) = Study::from_text(text, folder.path(), Backend::Auto);
+    assert!(findings.is_empty(), "{findings:#?}");
+    let study = study.expect("a study");
+    for output in golden["outputs"].as_array().expect("outputs") {
+        let t = number(&output["t"]);
+        let run = simulate(&study, 0, &study.values(), &[t]).expect("a run");
+        for (k, state) in ["u", "v"].into_iter().enumerate() {
+            let expected = number(&output["y"][state]);
+            // a hundred roundings of the run
+            let found = run.states[k][0];
+            assert!(
+                (found - expected).abs() <= 2e-14 * 100.0,
+                "{state}({t}): {found} {expected}"
+            );
+            let of = format!("at({state}, {t})");
+            let (_, slopes) = gradient(&study, &of, GradientMethod::Dual);
+            let slope = |name: &str| number(&output["dydp"][name][state]);
+            let largest = golden["parameters"].as_object().expect("weights").keys();
+            let largest = largest.map(|name| slope(name).abs()).fold(0.0, f64::max);
+            for (parameter, found) in study.scenario.parameters.iter().zip(&slopes) {
+                let digits: String = parameter.name.text[5..]
+                    .chars()
+                    .filter(char::is_ascii_digit)
+                    .collect();
+                let expected = slope(&format!("{}_{digits}", &parameter.name.text[2..4]));
+                assert!(
+                    (found - expected).abs() <= 1e-11 * largest,
+                    "d{of}/d{}: {found} {expected}",
+                    parameter.name.text
+                );
+            }
+        }
+    }
+}

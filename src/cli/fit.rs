@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::time::{Instant, SystemTime};
 
 use costate::report::RunFolder;
+use costate::report::csv::Column;
 use costate::scenario::{FitAlgorithm, Override, resolved_text};
 use costate::study::{
     Fit, FitProgress, Objective, Prediction, Simulation, Study, StudyError, fit, simulate,
@@ -130,6 +131,17 @@ fn write_run(
         .map_err(|e| fail(&e))?;
     folder
         .write_text("resolved.toml", &resolved(study, overrides)?)
+        .map_err(|e| fail(&e))?;
+    let names = study.scenario.parameters.iter();
+    let values = [
+        Column::words(
+            "name",
+            names.map(|p| p.name.text.clone()).collect::<Vec<_>>(),
+        ),
+        Column::numbers("value", result.parameters.clone()),
+    ];
+    folder
+        .write_csv("parameters.csv", &values)
         .map_err(|e| fail(&e))?;
     if result.interrupted {
         return Ok(shown);

@@ -233,6 +233,22 @@ fn text(scenario: &Scenario, model: &Model) -> String {
             );
         }
     }
+    if !scenario.networks.is_empty() {
+        text += "\nnetworks\n";
+        for network in &scenario.networks {
+            let hidden = network.layers.len() - 1;
+            let mut layers = format!("{}", network.inputs);
+            for (k, &units) in network.layers.iter().enumerate() {
+                let follows = if k < hidden {
+                    network.activation
+                } else {
+                    network.output
+                };
+                layers += &format!(" -> {units} {}", follows.word());
+            }
+            text += &format!("  {}: {layers}\n", network.name.text);
+        }
+    }
     text += "\nparameters\n";
     // elements of arrays are told together
     let single = || {
@@ -255,11 +271,16 @@ fn text(scenario: &Scenario, model: &Model) -> String {
         } else {
             ""
         };
+        let (least, most) = (of(f64::min), of(f64::max));
+        let range = if least == most {
+            format!("{least}")
+        } else {
+            format!("{least} to {most}")
+        };
+        let plural = if size == 1 { "" } else { "s" };
         text += &format!(
-            "  {} = {} to {}  ({size} values{fit})\n",
+            "  {} = {range}  ({size} value{plural}{fit})\n",
             element(scenario, &array.name.text, &array.over),
-            of(f64::min),
-            of(f64::max)
         );
     }
     for p in single() {

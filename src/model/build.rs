@@ -8,6 +8,7 @@ use super::event::EventModel;
 use super::functional::Functional;
 use super::graph::{Graph, NodeId, PARAMETERS, STATES};
 use super::lower::{Context, Lowering};
+use super::lower_networks::NetworkBinding;
 use super::mass::MassEntry;
 use super::mechanics::MechanicsModel;
 use super::names::Names;
@@ -156,6 +157,22 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
         scope
             .functions
             .insert(name.clone(), Arc::new(function.clone()));
+    }
+
+    for network in &scenario.networks {
+        let arrays = &scenario.parameter_arrays[network.first_array..];
+        let blocks: Vec<Block> = arrays
+            .iter()
+            .take(2 * network.layers.len())
+            .map(|array| Block {
+                group: PARAMETERS,
+                base: array.first as u32,
+                extents: scenario.extents(&array.over),
+            })
+            .collect();
+        let binding = NetworkBinding::new(network, &blocks);
+        let name = network.name.text.clone();
+        scope.networks.insert(name, Arc::new(binding));
     }
 
     let mut lowering = Lowering::new(&mut graph, scope);

@@ -36,6 +36,8 @@ pub enum ExpressionKind {
     Element(String, Span, Vec<Expression>),
     /// `f(a, b, ...)`, `if(c, a, b)` among them; the function's own place
     Call(String, Span, Vec<Expression>),
+    /// `f(a, b)[k]`, one output of a call
+    Output(Box<Expression>, Box<Expression>),
 }
 
 /// The arithmetic operators.

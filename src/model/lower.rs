@@ -192,9 +192,22 @@ impl<'a> Lowering<'a> {
             ExpressionKind::Call(name, span, inner) if self.is_reduction(name) => {
                 self.reduction(name, span, inner, expression, arguments, context)
             }
+            ExpressionKind::Call(name, _, inner) if self.scope.networks.contains_key(name) => {
+                self.network(name, inner, None, expression, arguments, context)
+            }
             ExpressionKind::Call(name, span, inner) => {
                 self.call(name, span, inner, expression, arguments, context)
             }
+            ExpressionKind::Output(call, which) => match &call.kind {
+                ExpressionKind::Call(name, _, inner) if self.scope.networks.contains_key(name) => {
+                    self.network(name, inner, Some(which), call, arguments, context)
+                }
+                ExpressionKind::Call(name, ..) => {
+                    self.no_outputs(name, &expression.span);
+                    None
+                }
+                _ => None,
+            },
         }
     }
 
@@ -428,6 +441,7 @@ impl<'a> Lowering<'a> {
     fn unknown_function(&mut self, name: &str, span: &Span) {
         let mut candidates: Vec<&str> = functions::FUNCTIONS.iter().map(|f| f.name).collect();
         candidates.extend(self.scope.functions.keys().map(String::as_str));
+        candidates.extend(self.scope.networks.keys().map(String::as_str));
         candidates.sort_unstable();
         let help = match (self.scope.names.get(name), alias(name)) {
             (Some(binding), _) => format!(

@@ -97,7 +97,7 @@ impl Lowering<'_> {
         axes
     }
 
-    fn too_many_axes(&mut self, span: &Span) {
+    pub(super) fn too_many_axes(&mut self, span: &Span) {
         let most = super::arrays::MOST_AXES;
         self.report(
             Diagnostic::error(
@@ -278,6 +278,43 @@ impl Lowering<'_> {
             }
         }?;
         self.allowed(name, span, array.role, node, context)
+    }
+
+    /// A place among the outputs of a network.
+    pub(super) fn place_among(
+        &mut self,
+        name: &str,
+        outputs: u32,
+        output: &Expression,
+        arguments: &Arguments,
+    ) -> Option<At> {
+        let samples = self.functional.take();
+        let node = self.node(output, arguments, PLACE);
+        self.functional = samples;
+        let place = self.place(node?);
+        let count = i64::from(outputs);
+        match place {
+            Some(Place::Fixed(at)) if (0..count).contains(&at) => Some(At::Fixed(at as u32)),
+            Some(Place::Along(axis, shift))
+                if shift >= 0 && i64::from(self.graph.arrays().extent(axis)) + shift <= count =>
+            {
+                Some(along(axis, shift as i32))
+            }
+            _ => {
+                self.report(
+                    Diagnostic::error(
+                        "model::network",
+                        format!("`{name}` has the outputs 1 to {outputs}"),
+                        Some(output.span.clone()),
+                    )
+                    .with_label("no output")
+                    .with_help(format!(
+                        "write `{name}(...)[1]`, or an index as long as there are outputs"
+                    )),
+                );
+                None
+            }
+        }
     }
 
     /// What a node says of a place.
@@ -638,7 +675,8 @@ impl Lowering<'_> {
                 ExpressionKind::Arithmetic(_, a, b)
                 | ExpressionKind::Compare(_, a, b)
                 | ExpressionKind::And(a, b)
-                | ExpressionKind::Or(a, b) => stack.extend([&**b, &**a]),
+                | ExpressionKind::Or(a, b)
+                | ExpressionKind::Output(a, b) => stack.extend([&**b, &**a]),
             }
         }
         if found.is_empty() {
@@ -658,7 +696,7 @@ impl Lowering<'_> {
     }
 }
 
-fn along(axis: Axis, shift: i32) -> At {
+pub(super) fn along(axis: Axis, shift: i32) -> At {
     At::Along {
         axis,
         shift,

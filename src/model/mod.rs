@@ -17,6 +17,7 @@ pub mod graph;
 mod lexer;
 mod lower;
 mod lower_arrays;
+mod lower_networks;
 pub mod mass;
 pub mod mechanics;
 pub mod names;

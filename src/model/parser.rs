@@ -538,11 +538,38 @@ impl Parser<'_> {
             start: name_span.start,
             ..self.span(0, self.tokens[self.next - 1].end)
         };
-        self.tree(
+        let call = self.tree(
             ExpressionKind::Call(name, name_span, arguments),
             span,
             height + 1,
-        )
+        )?;
+        if self.peek() == Some(&TokenKind::OpenBracket) {
+            return self.output(call);
+        }
+        Some(call)
+    }
+
+    /// Which output of a call; its `[` is next.
+    fn output(&mut self, call: Tree) -> Option<Tree> {
+        let open = self.next;
+        self.next += 1;
+        let which = self.expression(0)?;
+        if self.peek() != Some(&TokenKind::CloseBracket) {
+            let span = self.token_span(open);
+            self.give_up(
+                Diagnostic::error("expression::bracket", "`[` is never closed", Some(span))
+                    .with_help("one output of a call is written `f(x)[1]`"),
+            );
+            return None;
+        }
+        self.next += 1;
+        let span = Span {
+            start: call.expression.span.start,
+            ..self.span(0, self.tokens[self.next - 1].end)
+        };
+        let height = call.height.max(which.height) + 1;
+        let kind = ExpressionKind::Output(Box::new(call.expression), Box::new(which.expression));
+        self.tree(kind, span, height)
     }
 }
 

@@ -20,7 +20,8 @@ fn binding(kind: &ExpressionKind) -> u8 {
         ExpressionKind::Number(_)
         | ExpressionKind::Name(_)
         | ExpressionKind::Element(..)
-        | ExpressionKind::Call(..) => 9,
+        | ExpressionKind::Call(..)
+        | ExpressionKind::Output(..) => 9,
     }
 }
 
@@ -112,6 +113,7 @@ impl fmt::Display for Expression {
                 list(f, arguments)?;
                 write!(f, ")")
             }
+            ExpressionKind::Output(call, which) => write!(f, "{call}[{which}]"),
         }
     }
 }

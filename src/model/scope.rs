@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::arrays::Block;
 use super::expression::{Expression, ExpressionKind};
 use super::graph::{Graph, Op, PARAMETERS, STATES, TIME};
+use super::lower_networks::NetworkBinding;
 use super::{NodeId, functions};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::scenario::{Boundary, Name, Scenario, SignalKind, UserFunction};
@@ -90,6 +91,7 @@ pub(super) struct Scope {
     /// names of the events, in order
     pub(super) events: Vec<String>,
     pub(super) functions: HashMap<String, Arc<UserFunction>>,
+    pub(super) networks: HashMap<String, Arc<NetworkBinding>>,
     /// functions that call themselves: reported, never expanded
     pub(super) recursive: HashSet<String>,
 }
@@ -205,8 +207,8 @@ pub(super) fn check_names(scenario: &Scenario, diagnostics: &mut Vec<Diagnostic>
             }
         }
     }
-    for function in &scenario.functions {
-        let name = &function.name;
+    let networks = scenario.networks.iter().map(|network| &network.name);
+    for name in scenario.functions.iter().map(|f| &f.name).chain(networks) {
         if functions::function(&name.text).is_some() || super::functional::is_functional(&name.text)
         {
             diagnostics.push(
@@ -220,6 +222,8 @@ pub(super) fn check_names(scenario: &Scenario, diagnostics: &mut Vec<Diagnostic>
         } else {
             check_reserved(name, diagnostics);
         }
+    }
+    for function in &scenario.functions {
         let mut arguments = HashSet::new();
         for argument in &function.arguments {
             check_reserved(argument, diagnostics);
@@ -229,7 +233,7 @@ pub(super) fn check_names(scenario: &Scenario, diagnostics: &mut Vec<Diagnostic>
                         "model::duplicate-name",
                         format!(
                             "`{}` is an argument of `{}` twice",
-                            argument.text, name.text
+                            argument.text, function.name.text
                         ),
                         Some(argument.span.clone()),
                     )
@@ -375,7 +379,8 @@ pub(super) fn order(scenario: &Scenario, diagnostics: &mut Vec<Diagnostic>) -> O
                     ExpressionKind::Arithmetic(_, a, b)
                     | ExpressionKind::Compare(_, a, b)
                     | ExpressionKind::And(a, b)
-                    | ExpressionKind::Or(a, b) => stack.extend([&**a, &**b]),
+                    | ExpressionKind::Or(a, b)
+                    | ExpressionKind::Output(a, b) => stack.extend([&**a, &**b]),
                 }
             }
             found.sort_by_key(|(_, span)| span.start);
@@ -440,7 +445,8 @@ fn reads_elements(expression: &Expression) -> bool {
         ExpressionKind::Arithmetic(_, a, b)
         | ExpressionKind::Compare(_, a, b)
         | ExpressionKind::And(a, b)
-        | ExpressionKind::Or(a, b) => reads_elements(a) || reads_elements(b),
+        | ExpressionKind::Or(a, b)
+        | ExpressionKind::Output(a, b) => reads_elements(a) || reads_elements(b),
     }
 }
 

@@ -226,6 +226,19 @@ impl Csv {
         rows
     }
 
+    /// The texts of a column, of the rows that [`Csv::rows`] gives without a filter.
+    pub fn texts(&self, column: usize) -> Vec<String> {
+        let text = &self.source.text[self.base..];
+        let reader = builder().from_reader(text.as_bytes());
+        reader
+            .into_byte_records()
+            .skip(1)
+            .filter_map(Result::ok)
+            .filter(|record| record.len() == self.header.len())
+            .map(|record| cell_text(&record, column).to_owned())
+            .collect()
+    }
+
     /// Where the line of a row starts, past comments and empty lines.
     fn skip_comments(&self, mut at: usize) -> usize {
         let text = &self.source.text;

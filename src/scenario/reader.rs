@@ -17,7 +17,8 @@ use super::types::{Name, Scenario};
 use super::values::{Reader, Section, Value, shorten};
 use super::{
     read_events, read_expectations, read_experiments, read_indices, read_mass, read_mechanics,
-    read_model, read_observables, read_parameters, read_settings, read_signals, schema,
+    read_model, read_networks, read_observables, read_parameters, read_settings, read_signals,
+    schema,
 };
 use crate::diagnostic::{Diagnostic, Severity, SourceFile};
 
@@ -288,14 +289,20 @@ impl Reader<'_> {
         }
         let mut names = Names::default();
         let header = read_settings::header(self, &top);
-        let indices = read_indices::read(self, &top, &mut names);
-        let (parameters, parameter_arrays) =
+        let mut indices = read_indices::read(self, &top, &mut names);
+        let (mut parameters, mut parameter_arrays) =
             read_parameters::read(self, &top, &indices, &mut names);
         let mut states = read_model::states(self, &top, &indices, &mut names);
         let mechanics = read_mechanics::read(self, &top, &mut names);
         let definitions = read_model::definitions(self, &top, &indices, &mut names);
         let signals = read_signals::read(self, &top, &mut names);
         let functions = read_model::functions(self, &top, &mut names);
+        let brought = read_networks::Brought {
+            indices: &mut indices,
+            parameters: &mut parameters,
+            arrays: &mut parameter_arrays,
+        };
+        let networks = read_networks::read(self, &top, &mut names, brought);
         let (mechanics, moving) = mechanics.unzip();
         let moving = moving.unwrap_or_default();
         let mut equations = read_model::equations(self, &top, &states, &moving);
@@ -347,6 +354,7 @@ impl Reader<'_> {
             definitions,
             equations,
             functions,
+            networks,
             signals,
             events,
             mass,

@@ -40,6 +40,8 @@ pub enum Kind {
     Pair,
     /// several texts
     Texts,
+    /// several whole numbers
+    Wholes,
     /// a number, or a table of numbers by state
     NumberByState,
     /// a table with the keys of the schema's table of this path
@@ -81,6 +83,7 @@ impl Kind {
             }
             Self::Pair => "two numbers, such as `[0, 1]`".into(),
             Self::Texts => "an array of strings".into(),
+            Self::Wholes => "an array of whole numbers".into(),
             Self::NumberByState => "a number, or a table of numbers by state".into(),
             Self::Table(_) => "a table".into(),
             Self::Named(..) => "a table of names".into(),

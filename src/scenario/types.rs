@@ -57,6 +57,8 @@ pub struct Scenario {
     pub equations: Vec<Expression>,
     /// `[functions]`
     pub functions: Vec<UserFunction>,
+    /// `[networks]`
+    pub networks: Vec<Network>,
     /// `[signals]`
     pub signals: Vec<Signal>,
     /// `[[events]]` in file order
@@ -434,4 +436,56 @@ pub enum ExpectedTolerance {
     Relative(f64),
     /// absolute
     Absolute(f64),
+}
+
+/// A neural network: layers of units, each a function of sums of the layer before with weights.
+///
+/// Layer k computes h_k = a(W_k h_(k-1) + b_k), h_0 being the arguments and a the activation. W_k and b_k are parameters,
+/// arrays named after the network: `growth_w1` over `growth_1` (the units) and `growth_inputs`, `growth_b1` over
+/// `growth_1`, `growth_w2` over `growth_2` and `growth_1`, ...
+#[derive(Debug, Clone, PartialEq)]
+pub struct Network {
+    /// its name, used like a function's
+    pub name: Name,
+    /// number of arguments
+    pub inputs: u32,
+    /// units of each layer; those of the last are the outputs
+    pub layers: Vec<u32>,
+    /// what follows each layer but the last
+    pub activation: Activation,
+    /// what follows the last
+    pub output: Activation,
+    /// where its weights and biases stand among the arrays of parameters: W_1, b_1, W_2, ...
+    pub first_array: usize,
+}
+
+/// What follows a layer of a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// tanh x
+    Tanh,
+    /// ln(1 + e^x)
+    Softplus,
+    /// max(x, 0)
+    Relu,
+    /// 1/(1 + e^-x)
+    Sigmoid,
+    /// x/(1 + e^-x)
+    Swish,
+    /// x
+    Identity,
+}
+
+impl Activation {
+    /// As it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Tanh => "tanh",
+            Self::Softplus => "softplus",
+            Self::Relu => "relu",
+            Self::Sigmoid => "sigmoid",
+            Self::Swish => "swish",
+            Self::Identity => "identity",
+        }
+    }
 }

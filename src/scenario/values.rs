@@ -623,7 +623,8 @@ fn place_all(expression: &mut Expression, span: &Span) {
         ExpressionKind::Arithmetic(_, a, b)
         | ExpressionKind::Compare(_, a, b)
         | ExpressionKind::And(a, b)
-        | ExpressionKind::Or(a, b) => {
+        | ExpressionKind::Or(a, b)
+        | ExpressionKind::Output(a, b) => {
             place_all(a, span);
             place_all(b, span);
         }

@@ -93,6 +93,7 @@ impl<S: Scalar> Run<'_, S> {
                 }
                 Step::Load { to, from } => {
                     self.registers[*to as usize] = match self.place(from) {
+                        Some(place) if from.group == SHARED => shared[place],
                         Some(place) => self.inputs[usize::from(from.group)][place],
                         None => S::from(0.0),
                     };

@@ -2,11 +2,12 @@
 //!
 //! The work is cut into stages. What varies along no axis is straight-line code like any other function's, and leaves
 //! the numbers that loops need in an array that all stages share; sums over whole arrays are loops that leave theirs
-//! there; last come the loops that write arrays. Loops over the same axes are one loop. Large ones are cut into blocks
+//! there, and so do loops for values that other loops would compute again and again; last come the loops that write arrays. Loops over the same axes are one loop. Large ones are cut into blocks
 //! of whole rows that threads share: each element is computed by one thread in one way, so the bits are the same for
 //! any number of threads.
 
 mod interpret;
+mod kept;
 pub(super) mod nest;
 mod run;
 
@@ -18,6 +19,7 @@ use self::nest::{Nest, SHARED, Write};
 use super::error::CompileError;
 use super::function::{Backend, Function, Lengths, Output, Scratch, grow};
 use super::native::loops::LoopCode;
+use crate::model::arrays::Axis;
 use crate::model::graph::{Graph, InputId, NodeId, Op};
 
 /// A function whose outputs hold arrays.
@@ -66,8 +68,10 @@ impl Mapped {
             if rank > 0 {
                 let sums = stages.sums(rank);
                 if !sums.is_empty() {
-                    let nest = Nest::new(graph, &[], &sums, |id| stages.input(id));
-                    made.push(loops(nest, backend)?);
+                    made.push(loops(stages.nest(&[], &sums, rank), backend)?);
+                }
+                for (axes, writes) in stages.kept(rank) {
+                    made.push(loops(stages.nest(&axes, &writes, rank), backend)?);
                 }
             }
             if let Some(stage) = stages.scalars(rank, &placed, outputs, backend)? {
@@ -76,8 +80,7 @@ impl Mapped {
         }
         for (shape, writes) in arrays(graph, &placed) {
             let axes = graph.arrays().shape(shape).to_vec();
-            let nest = Nest::new(graph, &axes, &writes, |id| stages.input(id));
-            made.push(loops(nest, backend)?);
+            made.push(loops(stages.nest(&axes, &writes, usize::MAX), backend)?);
         }
         for stage in &made {
             operations += match stage {
@@ -88,7 +91,7 @@ impl Mapped {
         let lengths = lengths(graph, &live, outputs)?;
         let mapped = Self {
             stages: made,
-            shared: stages.shared.len(),
+            shared: stages.length,
             operations,
         };
         Ok((mapped, lengths))
@@ -307,11 +310,18 @@ struct Staging<'a> {
     wanted: Vec<NodeId>,
     /// their places among the shared numbers
     shared: HashMap<NodeId, u32>,
+    /// values over axes that stages leave for others, with the axes of their loops and their first places
+    kept: Vec<(NodeId, Vec<Axis>, u32)>,
+    kept_at: HashMap<NodeId, usize>,
+    /// how many numbers stages leave
+    length: usize,
     last: usize,
 }
 
 impl<'a> Staging<'a> {
     fn new(graph: &'a Graph, live: &[NodeId], placed: &[Placed]) -> Self {
+        let roots: Vec<NodeId> = placed.iter().map(|p| p.root).collect();
+        let keep = kept::values(graph, &roots);
         let mut rank: HashMap<NodeId, usize> = HashMap::with_capacity(live.len());
         let alone = |id: NodeId| graph.axes(id).is_empty();
         let computed = |id: NodeId| {
@@ -324,7 +334,8 @@ impl<'a> Staging<'a> {
         for &id in live {
             let before = graph.op(id).operands().map(|operand| rank[&operand]).max();
             let sum = alone(id) && matches!(graph.op(id), Op::Sum(..));
-            rank.insert(id, before.unwrap_or(0) + usize::from(sum));
+            let later = sum || keep.contains_key(&id);
+            rank.insert(id, before.unwrap_or(0) + usize::from(later));
         }
         let mut wanted: Vec<NodeId> = Vec::new();
         for &id in live {
@@ -338,14 +349,25 @@ impl<'a> Staging<'a> {
             }
         }
         // a sum that is itself an output
-        let roots = placed.iter().map(|p| p.root);
-        wanted
-            .extend(roots.filter(|&root| computed(root) && matches!(graph.op(root), Op::Sum(..))));
+        let sums = roots.into_iter();
+        wanted.extend(sums.filter(|&root| computed(root) && matches!(graph.op(root), Op::Sum(..))));
         wanted.sort_unstable_by_key(|&id| (rank[&id], !matches!(graph.op(id), Op::Sum(..)), id));
         wanted.dedup();
         let shared = wanted.iter().copied().zip(0..).collect();
+        let mut length = wanted.len();
+        let mut kept: Vec<(NodeId, Vec<Axis>, u32)> = Vec::new();
+        for &id in live {
+            if let Some(axes) = keep.get(&id) {
+                kept.push((id, axes.clone(), length as u32));
+                let size = axes.iter().map(|&a| graph.arrays().extent(a) as usize);
+                length += size.product::<usize>();
+            }
+        }
         Self {
             graph,
+            kept_at: kept.iter().map(|&(id, ..)| id).zip(0..).collect(),
+            kept,
+            length,
             last: rank.values().copied().max().unwrap_or(0),
             rank,
             wanted,
@@ -373,6 +395,37 @@ impl<'a> Staging<'a> {
             // what is neither is a constant, and no number to be read
             _ => InputId { group: 0, index: 0 },
         }
+    }
+
+    /// Loops of a rank: they read what is kept of lower ones.
+    fn nest(&self, axes: &[Axis], writes: &[Write], rank: usize) -> Nest {
+        let kept = |id: NodeId| {
+            let (_, axes, base) = &self.kept[*self.kept_at.get(&id)?];
+            (self.rank[&id] < rank).then(|| kept::element(self.graph, axes, *base))
+        };
+        Nest::new(self.graph, axes, writes, |id| self.input(id), kept)
+    }
+
+    /// The values over axes that stages of a rank leave, those along the same axes together.
+    fn kept(&self, rank: usize) -> Vec<(Vec<Axis>, Vec<Write>)> {
+        let mut nests: Vec<(Vec<Axis>, Vec<Write>)> = Vec::new();
+        for (value, axes, base) in &self.kept {
+            if self.rank[value] != rank {
+                continue;
+            }
+            let write = Write {
+                value: *value,
+                array: u32::from(SHARED),
+                base: *base,
+                stride: 1,
+                accumulate: false,
+            };
+            match nests.iter_mut().find(|(known, _)| known == axes) {
+                Some((_, writes)) => writes.push(write),
+                None => nests.push((axes.clone(), vec![write])),
+            }
+        }
+        nests
     }
 
     fn is_sum(&self, id: NodeId) -> bool {

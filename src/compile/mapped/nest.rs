@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::compile::program::with_operands;
-use crate::model::arrays::{At, Axis, Dimension, Edge};
+use crate::model::arrays::{At, Axis, Dimension, Edge, Gather};
 use crate::model::graph::{Graph, InputId, NodeId, Op};
 use crate::model::table::PiecewisePolynomial;
 
@@ -134,16 +134,18 @@ pub(in crate::compile) struct Write {
 
 impl Nest {
     /// The loops along `axes` that compute and write values. `input` says where a number is read that varies along no
-    /// axis and is no constant.
+    /// axis and is no constant; `kept` where one is that varies along some and was computed before.
     pub fn new(
         graph: &Graph,
         axes: &[Axis],
         writes: &[Write],
         input: impl Fn(NodeId) -> InputId,
+        kept: impl Fn(NodeId) -> Option<Gather>,
     ) -> Self {
         let mut builder = Builder {
             graph,
             input: &input,
+            kept: &kept,
             scopes: vec![Scope::default()],
             own: match axes {
                 [] => writes.iter().map(|write| write.value).collect(),
@@ -213,6 +215,7 @@ struct Scope {
 struct Builder<'a> {
     graph: &'a Graph,
     input: &'a dyn Fn(NodeId) -> InputId,
+    kept: &'a dyn Fn(NodeId) -> Option<Gather>,
     scopes: Vec<Scope>,
     /// what varies along no axis and is yet computed here
     own: HashSet<NodeId>,
@@ -231,7 +234,8 @@ impl Builder<'_> {
     }
 
     fn is_leaf(&self, id: NodeId) -> bool {
-        self.graph.axes(id).is_empty() && !self.own.contains(&id)
+        let alone = self.graph.axes(id).is_empty() && !self.own.contains(&id);
+        alone || (self.kept)(id).is_some()
     }
 
     fn register(&self, id: NodeId) -> u32 {
@@ -332,6 +336,9 @@ impl Builder<'_> {
                 out.push(id);
                 continue;
             }
+            if (self.kept)(id).is_some() {
+                continue;
+            }
             match self.graph.op(id) {
                 // what a sum inside needs from outside this one: its own terms tell
                 Op::Sum(inner, values) => {
@@ -390,7 +397,32 @@ impl Builder<'_> {
         })));
     }
 
+    fn load(&self, gather: &Gather, to: u32) -> Step {
+        let mut from = Element {
+            group: gather.group,
+            base: gather.base,
+            follows: Vec::new(),
+        };
+        for d in &gather.dimensions {
+            match d.at {
+                At::Fixed(place) => from.base += place * d.stride,
+                At::Along { axis, shift, edge } => from.follows.push(Follow {
+                    slot: self.slot(axis),
+                    shift,
+                    extent: d.extent,
+                    places: self.graph.arrays().extent(axis),
+                    stride: d.stride,
+                    edge,
+                }),
+            }
+        }
+        Step::Load { to, from }
+    }
+
     fn step(&self, id: NodeId, op: Op, to: u32) -> Step {
+        if let Some(gather) = (self.kept)(id) {
+            return self.load(&gather, to);
+        }
         if self.is_leaf(id) {
             let op = match op {
                 Op::Constant(_) => op,
@@ -403,28 +435,7 @@ impl Builder<'_> {
                 to,
                 slot: self.slot(axis),
             },
-            Op::Gather(gather) => {
-                let gather = self.graph.arrays().gather(gather);
-                let mut from = Element {
-                    group: gather.group,
-                    base: gather.base,
-                    follows: Vec::new(),
-                };
-                for d in &gather.dimensions {
-                    match d.at {
-                        At::Fixed(place) => from.base += place * d.stride,
-                        At::Along { axis, shift, edge } => from.follows.push(Follow {
-                            slot: self.slot(axis),
-                            shift,
-                            extent: d.extent,
-                            places: self.graph.arrays().extent(axis),
-                            stride: d.stride,
-                            edge,
-                        }),
-                    }
-                }
-                Step::Load { to, from }
-            }
+            Op::Gather(gather) => self.load(self.graph.arrays().gather(gather), to),
             op => Step::Compute {
                 to,
                 op: with_operands(&op, |operand| NodeId(self.register(operand))),

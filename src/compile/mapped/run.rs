@@ -5,7 +5,7 @@ use std::ptr;
 
 use rayon::prelude::*;
 
-use super::nest::{Nest, SHARED};
+use super::nest::Nest;
 use crate::compile::function::MAX_ARRAYS;
 use crate::compile::native::loops::LoopCode;
 
@@ -34,7 +34,7 @@ impl Addresses {
 }
 
 // SAFETY: the arrays are borrowed for the call that hands these out; threads read inputs and shared numbers, and each
-// writes the places of its own rows alone.
+// writes the places of its own rows alone, be it in outputs or among the shared numbers, where no one reads them yet.
 unsafe impl Sync for Addresses {}
 
 /// Runs the loops of a nest. The caller has checked the arrays' lengths.
@@ -65,8 +65,7 @@ pub(super) fn call(
         unsafe { addresses.run(code, rows) };
     };
     let work = nest.places().saturating_mul(nest.weight);
-    let writes_shared = nest.targets.iter().any(|t| t.array == u32::from(SHARED));
-    if work < SHARED_WORK || rows < 2 || writes_shared || rayon::current_num_threads() < 2 {
+    if work < SHARED_WORK || rows < 2 || rayon::current_num_threads() < 2 {
         return run(0..rows);
     }
     let shares = (work / LEAST_SHARE).min(4 * rayon::current_num_threads());

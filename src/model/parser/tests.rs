@@ -52,6 +52,7 @@ fn grouped(e: &Expression) -> String {
             "{name}[{}]",
             arguments.iter().map(grouped).collect::<Vec<_>>().join(",")
         ),
+        ExpressionKind::Output(call, which) => format!("{}<{}>", grouped(call), grouped(which)),
     }
 }
 

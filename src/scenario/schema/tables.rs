@@ -32,6 +32,11 @@ const OVER: Key = key(
     "of an array: the indices it is over, such as `[\"i\", \"j\"]`",
 );
 
+const ACTIVATIONS: Kind = Kind::Choice {
+    now: &["tanh", "softplus", "relu", "sigmoid", "swish", "identity"],
+    later: &[],
+};
+
 /// Every table, each before those inside it.
 pub const TABLES: &[Table] = &[
     Table {
@@ -79,6 +84,12 @@ pub const TABLES: &[Table] = &[
                 Kind::Named("functions.*", ""),
                 "",
                 "functions for use in expressions",
+            ),
+            key(
+                "networks",
+                Kind::Named("networks.*", ""),
+                "",
+                "neural networks, used like functions; their weights are parameters",
             ),
             key(
                 "signals",
@@ -157,7 +168,6 @@ pub const TABLES: &[Table] = &[
             later("tune", "control tuning"),
             later("path", "bounds at all times"),
             later("terminal", "conditions at the end"),
-            later("networks", "neural networks"),
         ],
     },
     Table {
@@ -230,6 +240,44 @@ pub const TABLES: &[Table] = &[
                 Kind::Expression,
                 REQUIRED,
                 "after the last place: `clamp`, `zero`, or a value",
+            ),
+        ],
+    },
+    Table {
+        path: "networks.*",
+        words: "a network",
+        keys: &[
+            key("inputs", Kind::Whole, REQUIRED, "number of its arguments"),
+            key(
+                "layers",
+                Kind::Wholes,
+                REQUIRED,
+                "units of each layer, the last of which is the output: `[16, 16, 1]`",
+            ),
+            key(
+                "activation",
+                ACTIVATIONS,
+                "tanh",
+                "what follows each layer but the last",
+            ),
+            key(
+                "output_activation",
+                ACTIVATIONS,
+                "identity",
+                "what follows the last layer",
+            ),
+            key("seed", Kind::Whole, "0", "of the random first weights"),
+            key(
+                "fit",
+                Kind::Boolean,
+                "true",
+                "whether a fit estimates the weights",
+            ),
+            key(
+                "file",
+                Kind::Text,
+                "",
+                "CSV file with the weights in columns `name` and `value`, as a fit's `parameters.csv`",
             ),
         ],
     },

@@ -44,6 +44,7 @@ pub(super) fn scenario(text: &str) -> Scenario {
     let mut result = Scenario {
         indices: Vec::new(),
         parameter_arrays: Vec::new(),
+        networks: Vec::new(),
         source: Arc::clone(&source),
         name: "test".into(),
         title: "test".into(),
