@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use costate::compile::{Backend, Function, ModelSystem, Output, RightHandSide, Scratch, Sizes};
-use costate::model::evaluate;
 use costate::model::unroll::unroll;
+use costate::model::{Model, build, evaluate};
 use costate::study::Study;
 use costate_adjoint::AdjointSystem;
-use costate_solvers::System;
+use costate_solvers::{ImplicitSystem, System};
 
 fn study(text: &str) -> Study {
     let (study, findings) = Study::from_text(text, Path::new("."), Backend::Auto);
@@ -19,6 +19,10 @@ fn study(text: &str) -> Study {
         .collect();
     assert!(errors.is_empty(), "{errors:#?}");
     study.expect("a study")
+}
+
+fn model(study: &Study) -> Model {
+    build(&study.scenario).0.expect("a model")
 }
 
 fn errors(text: &str) -> Vec<String> {
@@ -95,8 +99,9 @@ fn layers_are_what_the_formulas_say() {
             expected[i] = x[(i + 1) % 12] - x[i] + rates[0];
             expected[12 + i] = rates[1] * x[12 + (i + 11) % 12];
         }
-        let graph = &study.model.graph;
-        let output = Output::store(study.model.rhs.clone());
+        let model = model(&study);
+        let graph = &model.graph;
+        let output = Output::store(model.rhs.clone());
         let t = [0.0, 0.0];
         let mut results = Vec::new();
         for backend in [Backend::Interpreter, Backend::Native] {
@@ -109,7 +114,7 @@ fn layers_are_what_the_formulas_say() {
                 .expect("runs");
             results.push(y);
         }
-        let (plain, roots) = unroll(graph, &study.model.rhs);
+        let (plain, roots) = unroll(graph, &model.rhs);
         results.push(evaluate(&plain, &roots, &[&t, &x, &p]));
         for result in &results {
             assert_eq!(result, &results[0], "{activation}: the same bits");
@@ -134,7 +139,8 @@ fn derivatives_agree() {
             states: 24,
             parameters: p.len(),
         };
-        let rhs = RightHandSide::new(&study.model.graph, &study.model.rhs, sizes, Backend::Auto);
+        let model = model(&study);
+        let rhs = RightHandSide::new(&model.graph, &model.rhs, sizes, Backend::Auto);
         let mut system = ModelSystem::<f64>::implicit(Arc::new(rhs.expect("compiles")))
             .and_then(ModelSystem::with_products)
             .expect("compiles");
@@ -192,7 +198,7 @@ fn slips_are_told() {
         (net, "f(z)[1]", "`f` takes 2 arguments, not 3"),
         (net, "sin(x)[1]", "`sin(...)` is one number"),
         (net, "f(x, x)[1", "`[` is never closed"),
-        ("[networks.f]\ninputs = 2", "x", "`f` has no `layers`"),
+        ("[networks.f]\ninputs = 2", "x", "a network needs `layers`"),
         (
             "[networks.f]\ninputs = 2\nlayers = []",
             "x",
@@ -211,7 +217,7 @@ fn slips_are_told() {
         (
             "[networks.f]\ninputs = 2\nlayers = [1]\nactivation = \"tan\"",
             "x",
-            "`activation` is `tan`",
+            "`tan` is no `activation` of a network",
         ),
         (
             "[networks.sin]\ninputs = 1\nlayers = [1]",
@@ -221,7 +227,7 @@ fn slips_are_told() {
         (
             "[networks.f]\ninputs = 2\nlayers = [1]\nfile = \"none.csv\"",
             "x",
-            "cannot read `none.csv`",
+            "no such data file",
         ),
         (
             "[parameters]\nf_w1 = 2.0\n[networks.f]\ninputs = 1\nlayers = [1]",
@@ -238,6 +244,6 @@ fn slips_are_told() {
     }
     // a vector fills several inputs, and outputs follow an index
     let text = with("[networks.g]\ninputs = 4\nlayers = [5, 3]", "g(x, z)[2]")
-        .replace("\"-z\"", "\"g(z, x)[i]\"");
+        .replace("\"-z\"", "\"g(x, x, x, z)[i]\"");
     assert_eq!(errors(&text), Vec::<String>::new());
 }
