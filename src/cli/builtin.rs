@@ -43,6 +43,7 @@ pub const ALL: &[Builtin] = builtin! {
     "pinene": ["scenario.toml", "README.md", "pinene.csv", "fit.svg"],
     "driven-pendulum": ["scenario.toml", "README.md", "plot.svg"],
     "double-pendulum": ["scenario.toml", "README.md", "plot.svg"],
+    "learned-appetite": ["scenario.toml", "README.md", "counts.csv", "make_data.py", "fit.svg"],
     "robertson": ["scenario.toml", "README.md", "plot.svg"],
     "bouncing-ball": ["scenario.toml", "README.md", "plot.svg"],
     "kepler": ["scenario.toml", "README.md", "plot.svg"],

@@ -12,8 +12,9 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use toml::de::DeValue;
 
 use super::data::Csv;
+use super::read_parameters::prior_of;
 use super::reader::Names;
-use super::types::{Activation, Index, Name, Network, Parameter, ParameterArray, Scale};
+use super::types::{Activation, Index, Name, Network, Parameter, ParameterArray, Prior, Scale};
 use super::values::{Reader, Section, shorten};
 use crate::model::Slot;
 
@@ -69,6 +70,7 @@ fn network(
         .map_or(Activation::Identity, self::activation);
     let seed = reader.whole(section, "seed", 0).unwrap_or(0);
     let fit = reader.boolean(section, "fit").unwrap_or(true);
+    let prior = prior_of(reader, section);
     let (inputs, layers) = (inputs?, layers?);
     let mut size = 0_u64;
     let mut before = inputs;
@@ -97,7 +99,7 @@ fn network(
         name,
     };
     let first = brought.parameters.len();
-    arrays(&network, seed, fit, names, brought, reader)?;
+    arrays(&network, seed, (fit, prior), names, brought, reader)?;
     if section.get("file").is_some() {
         from_file(reader, section, &mut brought.parameters[first..]);
     }
@@ -152,7 +154,7 @@ fn layers(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<Vec<u32>
 fn arrays(
     network: &Network,
     seed: u64,
-    fit: bool,
+    (fit, prior): (bool, Option<Prior>),
     names: &mut Names,
     brought: &mut Brought<'_>,
     reader: &mut Reader<'_>,
@@ -237,7 +239,7 @@ fn arrays(
                     scale: Scale::Linear,
                     fit,
                     unit: None,
-                    prior: None,
+                    prior: prior.clone(),
                 });
             }
         }

@@ -246,11 +246,15 @@ fn settings(reader: &mut Reader<'_>, name: Name, section: &Section<'_, '_>) -> P
     if let Some(bounds) = section.get("bounds") {
         bounds_of(reader, &mut parameter, bounds);
     }
-    parameter.prior = section
-        .get("prior")
-        .and_then(|value| reader.section("parameters.*.prior", "prior", value))
-        .and_then(|section| prior(reader, &section));
+    parameter.prior = prior_of(reader, section);
     parameter
+}
+
+/// The table `prior` of a section.
+pub(super) fn prior_of(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<Prior> {
+    let value = section.get("prior")?;
+    let section = reader.section("parameters.*.prior", "prior", value)?;
+    prior(reader, &section)
 }
 
 /// Two numbers in order; `-inf` and `inf` are no bound.

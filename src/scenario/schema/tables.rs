@@ -274,6 +274,12 @@ pub const TABLES: &[Table] = &[
                 "whether a fit estimates the weights",
             ),
             key(
+                "prior",
+                Kind::Table("parameters.*.prior"),
+                "",
+                "prior distribution of each weight: what keeps a fit from large ones",
+            ),
+            key(
                 "file",
                 Kind::Text,
                 "",
