@@ -114,7 +114,7 @@ pub fn run() -> Result<(), String> {
             .map_err(|e| e.to_string())?;
         pool.install(|| evaluations(threads))?;
     }
-    Ok(())
+    network()
 }
 
 fn evaluations(threads: usize) -> Result<(), String> {
@@ -164,6 +164,80 @@ fn evaluations(threads: usize) -> Result<(), String> {
         let largest = difference.fold(0.0, f64::max);
         if largest > 1e-9 {
             return Err(format!("f differs by {largest}"));
+        }
+    }
+    Ok(())
+}
+
+/// A network of 2, `units` and 2 units as a person would write it: x' = W2 tanh(W1 x + b1) + b2.
+#[inline(never)]
+fn network_by_hand(units: usize, x: &[f64], p: &[f64], dx: &mut [f64]) {
+    let (w1, rest) = p.split_at(2 * units);
+    let (b1, rest) = rest.split_at(units);
+    let (w2, b2) = rest.split_at(2 * units);
+    let (mut u, mut v) = (b2[0], b2[1]);
+    for k in 0..units {
+        let h = (w1[2 * k] * x[0] + w1[2 * k + 1] * x[1] + b1[k]).tanh();
+        u += w2[k] * h;
+        v += w2[units + k] * h;
+    }
+    dx[0] = u;
+    dx[1] = v;
+}
+
+fn network() -> Result<(), String> {
+    println!("\nx' = a network of 2, units and 2; medians of the time that passes, nanoseconds");
+    println!(
+        "{:>6} {:>10} {:>10} {:>8} {:>10} {:>8}",
+        "units", "by hand", "f", "ratio", "vjp", "of f"
+    );
+    for units in [16, 50, 200, 1000] {
+        let text = format!(
+            "[scenario]\ntime = {{ start = 0.0, end = 1.0 }}\n[networks.g]\ninputs = 2\nlayers = [{units}, 2]\n[states]\nu = 1.0\nv = 0.5\n[equations]\nu = \"g(u, v)[1]\"\nv = \"g(u, v)[2]\"\n"
+        );
+        let (study, findings) = Study::from_text(&text, Path::new("."), Backend::Auto);
+        let study = study.ok_or(format!("{findings:?}"))?;
+        let (f, p) = (study.equations.rhs.f(), study.values());
+        let (x, w) = ([1.0, 0.5], [0.3, 0.7]);
+        let (mut hand, mut ours) = ([0.0; 2], [0.0; 2]);
+        let (mut x_bar, mut p_bar) = ([0.0; 2], vec![0.0; p.len()]);
+        let (mut one, mut two) = (Workspace::default(), Workspace::default());
+        // a thousand calls at a time: a clock is read in a tenth of a call
+        const CALLS: usize = 1000;
+        let mut first =
+            || (0..CALLS).for_each(|_| network_by_hand(units, black_box(&x), &p, &mut hand));
+        let mut second = || {
+            for _ in 0..CALLS {
+                let done = f.evaluate(&[0.0; 2], black_box(&x), &p, &mut ours, &mut one);
+                black_box(done).unwrap_or(());
+            }
+        };
+        let mut third = || {
+            for _ in 0..CALLS {
+                let done = f.vjp(
+                    &[0.0; 2],
+                    black_box(&x),
+                    &p,
+                    &w,
+                    &mut x_bar,
+                    &mut p_bar,
+                    &mut two,
+                );
+                black_box(done).unwrap_or(());
+            }
+        };
+        let times = wall_medians(&mut [&mut first, &mut second, &mut third]);
+        let each = |k: usize| times[k] * 1e9 / CALLS as f64;
+        println!(
+            "{units:6} {:10.1} {:10.1} {:8.2} {:10.1} {:8.2}",
+            each(0),
+            each(1),
+            times[1] / times[0],
+            each(2),
+            times[2] / times[1]
+        );
+        if hand.iter().zip(&ours).any(|(a, b)| (a - b).abs() > 1e-12) {
+            return Err(format!("f differs: {hand:?} {ours:?}"));
         }
     }
     Ok(())
