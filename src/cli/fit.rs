@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::arguments::{AlgorithmChoice, FitArguments};
 use super::{
-    Failure, figures, interrupt, load, print_json, print_text, simulate as simulate_command,
+    Failure, figures, interrupt, load, look, print_json, print_text, simulate as simulate_command,
 };
 
 /// Output times of the fitted trajectories.
@@ -154,7 +154,7 @@ fn write_run(
             format!("trajectory-{}.csv", k + 1)
         };
         folder
-            .write_text(&name, &simulate_command::csv_text(study, trajectory))
+            .write_text(&name, &look::csv_text(study, trajectory))
             .map_err(|e| fail(&e))?;
     }
     if !arguments.no_plots {

@@ -1,25 +1,36 @@
-//! Figures: trajectories, residuals, the waterfall of starts and convergence, as SVG and PNG.
+//! Figures: trajectories, heat maps, residuals, the waterfall of starts and convergence, as SVG and PNG.
 //!
 //! There is one drawing path: a figure is laid out and drawn to an SVG string, and a PNG is that string rasterized. The font is embedded,
 //! so no figure depends on what is installed.
 
+mod axes;
 mod canvas;
 mod chart;
+mod colormap;
 mod convergence;
 mod font;
+mod heat;
+mod layout;
 mod legend;
 mod palette;
+mod panel;
 mod png;
+mod raster;
 mod residuals;
+mod sheet;
 mod ticks;
 mod trajectories;
 mod waterfall;
 
+pub use self::png::rasterize;
 pub use chart::{Axis, Ink, Layer, Panel, Plot};
+pub use colormap::{ColorMap, ColorScale};
 pub use convergence::{Convergence, History};
+pub use heat::{HeatMap, HeatMaps};
 pub use legend::LegendEntry;
-pub use png::rasterize;
+pub use raster::Raster;
 pub use residuals::{ResidualPanel, ResidualSeries, Residuals};
+pub use sheet::{Block, Sheet};
 pub use ticks::Scale;
 pub use trajectories::{Curve, Observations, Trajectories, TrajectoryPanel};
 pub use waterfall::Waterfall;

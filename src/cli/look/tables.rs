@@ -1,0 +1,93 @@
+//! Trajectories as CSV and as NPY.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use costate::report::{RunFolder, WriteError, npy};
+use costate::study::{Simulation, Study};
+
+use super::quantity::{self, Quantity};
+
+/// Most columns of a CSV file that nobody asked for by name.
+const MOST_COLUMNS: usize = 2000;
+
+/// Refuses to write so much as CSV that hardly a program reads it, and says what does instead.
+pub fn refuse_wide(all: &[Quantity]) -> Result<(), String> {
+    let columns: usize = 1 + all.iter().map(Quantity::len).sum::<usize>();
+    if columns <= MOST_COLUMNS {
+        return Ok(());
+    }
+    let largest = all.iter().max_by_key(|q| q.len());
+    let name = largest.map_or("", |q| &q.name);
+    let first = largest.and_then(|q| q.columns().next()).unwrap_or_default();
+    Err(format!(
+        "a CSV file of {columns} columns serves no one: `--npy DIR` writes arrays as NumPy reads them; \
+         `--states {first}` chooses elements, and `--states {name}` asks for all of `{name}` as CSV nonetheless"
+    ))
+}
+
+/// A name in CSV: in quotes where it holds a comma.
+fn quoted(name: String) -> String {
+    if name.contains(',') {
+        format!("\"{name}\"")
+    } else {
+        name
+    }
+}
+
+/// Quantities over time as CSV, numbers in the shortest form that reads back the same.
+pub fn csv(quantities: &[Quantity], result: &Simulation) -> String {
+    let mut text = String::from("t");
+    for name in quantities.iter().flat_map(Quantity::columns) {
+        text.push(',');
+        text.push_str(&quoted(name));
+    }
+    text.push('\n');
+    let columns: Vec<&[f64]> = quantities
+        .iter()
+        .flat_map(|q| q.all_series(result))
+        .collect();
+    for (k, t) in result.t.iter().enumerate() {
+        let _ = write!(text, "{t:?}");
+        for values in &columns {
+            let _ = write!(text, ",{:?}", values.get(k).copied().unwrap_or(f64::NAN));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// All states, and the observables that are not called as a state is, as CSV.
+pub fn csv_text(study: &Study, result: &Simulation) -> String {
+    csv(&quantity::all(&study.scenario), result)
+}
+
+/// Writes `t.npy` and each quantity as `NAME.npy`, times first, then its indices.
+///
+/// # Errors
+/// [`WriteError`], also where a file of such a name lies in the folder that no run has written.
+pub fn write_npy(
+    folder: &Path,
+    quantities: &[Quantity],
+    result: &Simulation,
+) -> Result<(), WriteError> {
+    let mut folder = RunFolder::at(folder)?;
+    let times = result.t.len();
+    folder.write_with("t.npy", |target| {
+        npy::write(target, &[times], result.t.iter().copied())
+    })?;
+    for q in quantities {
+        let mut shape = vec![times];
+        shape.extend(q.indices.iter().map(|(_, size)| *size));
+        let columns: Vec<&[f64]> = q.all_series(result).collect();
+        let values = (0..times).flat_map(|k| {
+            columns
+                .iter()
+                .map(move |values| values.get(k).copied().unwrap_or(f64::NAN))
+        });
+        folder.write_with(&format!("{}.npy", q.name), |target| {
+            npy::write(target, &shape, values)
+        })?;
+    }
+    Ok(())
+}
