@@ -40,6 +40,12 @@ impl<'a> Look<'a> {
         }
         if let Some(path) = &arguments.animate {
             ending(path, &["gif"], "animations")?;
+            if !(0.1..=50.0).contains(&arguments.fps) {
+                return Err(usage(format!(
+                    "`--fps {}`: between 0.1 and 50 frames a second can be shown",
+                    arguments.fps
+                )));
+            }
         }
         let pictures = arguments.plot.is_some() || arguments.animate.is_some();
         if !pictures && !arguments.phase.is_empty() {

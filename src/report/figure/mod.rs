@@ -1,4 +1,4 @@
-//! Figures: trajectories, heat maps, residuals, the waterfall of starts and convergence, as SVG and PNG.
+//! Figures: trajectories, heat maps, residuals, the waterfall of starts and convergence, as SVG and PNG, and animations as GIF.
 //!
 //! There is one drawing path: a figure is laid out and drawn to an SVG string, and a PNG is that string rasterized. The font is embedded,
 //! so no figure depends on what is installed.
@@ -9,6 +9,7 @@ mod chart;
 mod colormap;
 mod convergence;
 mod font;
+mod gif;
 mod heat;
 mod layout;
 mod legend;
@@ -22,6 +23,7 @@ mod ticks;
 mod trajectories;
 mod waterfall;
 
+pub use self::gif::animation;
 pub use self::png::rasterize;
 pub use chart::{Axis, Ink, Layer, Panel, Plot};
 pub use colormap::{ColorMap, ColorScale};
@@ -90,6 +92,12 @@ pub enum FigureError {
     UnknownFormat {
         /// The file.
         path: PathBuf,
+    },
+    /// An animation could not be written.
+    #[error("cannot make the animation: {message}")]
+    Encode {
+        /// What the encoder said.
+        message: String,
     },
     /// The SVG could not be turned into pixels.
     #[error("cannot rasterize the figure: {message}")]

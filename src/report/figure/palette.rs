@@ -48,6 +48,9 @@ pub(super) enum Shape {
     DownTriangle,
 }
 
+/// Number of series colors.
+pub(super) const COUNT: usize = COLORS.len();
+
 /// Color of series `index`.
 pub(super) fn color(index: usize) -> RGBColor {
     COLORS[index % COLORS.len()]
