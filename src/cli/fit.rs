@@ -148,14 +148,12 @@ fn write_run(
         .collect::<Result<_, _>>()
         .map_err(|e| fail(&e))?;
     for (k, trajectory) in trajectories.iter().enumerate() {
-        let name = if trajectories.len() == 1 {
-            "trajectory.csv".to_owned()
+        let stem = if trajectories.len() == 1 {
+            "trajectory".to_owned()
         } else {
-            format!("trajectory-{}.csv", k + 1)
+            format!("trajectory-{}", k + 1)
         };
-        folder
-            .write_text(&name, &look::csv_text(study, trajectory))
-            .map_err(|e| fail(&e))?;
+        look::write_trajectory(&mut folder, &stem, study, trajectory).map_err(|e| fail(&e))?;
     }
     if !arguments.no_plots {
         write_plots(study, result, &trajectories, &predictions, &mut folder)?;

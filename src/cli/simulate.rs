@@ -23,7 +23,14 @@ pub fn run(arguments: &SimulateArguments) -> Result<(), Failure> {
         .experiment(arguments.experiment.as_deref())
         .map_err(|e| Failure::Usage(Some(e.to_string())))?;
     let look = Look::new(&study, &arguments.look)?;
-    let points = arguments.points.unwrap_or_else(|| default_points(&study));
+    let points = arguments.points.unwrap_or_else(|| {
+        let usual = default_points(&study);
+        if arguments.common.json {
+            usual
+        } else {
+            look.points(usual)
+        }
+    });
     let times = equidistant(study.scenario.start, study.scenario.end, points);
     let fail = |error| match error {
         StudyError::Unsupported(_) => Failure::Usage(Some(error.to_string())),

@@ -1,6 +1,7 @@
 //! The views of a simulation as frames of an animation, axes and color scales the same in all of them.
 //!
-//! Fields are heat maps, arrays of one index lines over it, points leave trails, and single numbers are drawn up to now.
+//! Fields are heat maps, arrays of one index lines over it, points leave trails, and single numbers are drawn up to now. Where there are
+//! points in a plane, other arrays over their index are left out, unless `--states` names what is to be seen.
 
 use costate::report::figure::{
     Axis, Block, ColorScale, Figure, FigureError, HeatMap, Ink, Layer, Panel, Plot, Sheet,
@@ -53,9 +54,21 @@ fn limits<'a>(series: impl Iterator<Item = &'a [f64]>) -> (f64, f64) {
     }
 }
 
-fn scenes<'a>(views: &'a [View], result: &Simulation) -> Vec<Scene<'a>> {
+fn scenes<'a>(views: &'a [View], result: &Simulation, named: bool) -> Vec<Scene<'a>> {
+    let of_points = |q: &Quantity| {
+        let over = &q.indices[0];
+        views.iter().any(|view| {
+            matches!(view, View::Paths(paths) if paths.plane && paths.x.indices.first() == Some(over))
+        })
+    };
     let mut scenes = Vec::new();
     for view in views {
+        if let View::SpaceTime(q) | View::Elements(q) | View::Snapshots(q) = view
+            && !named
+            && of_points(q)
+        {
+            continue;
+        }
         match view {
             View::Snapshots(q) => {
                 let values = q.all_series(result).flatten().copied();
@@ -242,7 +255,7 @@ pub fn gif(
     result: &Simulation,
     arguments: &LookArguments,
 ) -> Result<Vec<u8>, FigureError> {
-    let scenes = scenes(views, result);
+    let scenes = scenes(views, result, !arguments.states.is_empty());
     let time = time_label(scenario);
     let shown = frames(result.t.len(), arguments.frames as usize);
     let span = match (result.t.first(), result.t.last()) {
@@ -252,12 +265,21 @@ pub fn gif(
     let step = span / shown.len().saturating_sub(1).max(1) as f64;
     let draw = |frame: usize| -> Result<Figure, FigureError> {
         let k = shown[frame];
-        let blocks: Vec<Block> = scenes.iter().map(|s| s.block(result, k, &time)).collect();
+        let block = |scene: &Scene<'_>| scene.block(result, k, &time);
+        let (paths, others): (Vec<&Scene<'_>>, Vec<&Scene<'_>>) = scenes
+            .iter()
+            .partition(|scene| matches!(scene, Scene::Paths(..)));
+        let mut rows = in_rows(paths.into_iter().map(block).collect());
+        rows.extend(in_rows(others.into_iter().map(block).collect()));
         Sheet {
             title: scenario.title.clone(),
             note: clock(scenario, result.t[k], step),
-            width: if blocks.len() > 1 { WIDTHS.1 } else { WIDTHS.0 },
-            rows: in_rows(blocks),
+            width: if rows.iter().any(|row| row.len() > 1) {
+                WIDTHS.1
+            } else {
+                WIDTHS.0
+            },
+            rows,
         }
         .draw()
     };

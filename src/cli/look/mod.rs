@@ -16,7 +16,7 @@ use super::arguments::LookArguments;
 use choose::View;
 
 pub use quantity::Quantity;
-pub use tables::csv_text;
+pub use tables::write_trajectory;
 
 /// What was asked for, understood: made before the solve, so that a slip costs no time.
 pub struct Look<'a> {
@@ -92,6 +92,18 @@ impl<'a> Look<'a> {
             written,
             views,
         })
+    }
+
+    /// Output times where their number is not given: more than `usual` where only paths are drawn, whose corners would show. What is
+    /// written has as many rows whatever is drawn beside.
+    pub fn points(&self, usual: u32) -> u32 {
+        let paths = self.views.iter().any(|v| matches!(v, View::Paths(_)));
+        let pictures_alone = self.arguments.csv.is_none() && self.arguments.npy.is_none();
+        if self.arguments.plot.is_some() && paths && pictures_alone {
+            usual * 5 - 4 // the usual times and four between
+        } else {
+            usual
+        }
     }
 
     /// Draws and writes it; the files and folders written.

@@ -64,7 +64,7 @@ pub fn sheet(scenario: &Scenario, views: &[View], result: &Simulation, note: &st
         && let Some(end) = result.t.last()
     {
         let separator = if note.is_empty() { "" } else { "; " };
-        note += &format!("{separator}dots: {}", at_time(scenario, *end));
+        note += &format!("{separator}dots mark {}", at_time(scenario, *end));
     }
     Sheet {
         title: scenario.title.clone(),

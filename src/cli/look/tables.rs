@@ -57,9 +57,26 @@ pub fn csv(quantities: &[Quantity], result: &Simulation) -> String {
     text
 }
 
-/// All states, and the observables that are not called as a state is, as CSV.
-pub fn csv_text(study: &Study, result: &Simulation) -> String {
-    csv(&quantity::all(&study.scenario), result)
+/// Writes a fitted trajectory into its run folder: `STEM.csv` with all states, and the observables that are not called as a state is. Where
+/// that would have too many columns, it has the single numbers, and each array is in `STEM-NAME.npy`.
+///
+/// # Errors
+/// [`WriteError`]
+pub fn write_trajectory(
+    folder: &mut RunFolder,
+    stem: &str,
+    study: &Study,
+    result: &Simulation,
+) -> Result<(), WriteError> {
+    let mut columns = quantity::all(&study.scenario);
+    if refuse_wide(&columns).is_err() {
+        for array in columns.iter().filter(|q| !q.is_single()) {
+            write_array(folder, &format!("{stem}-"), array, result)?;
+        }
+        columns.retain(Quantity::is_single);
+    }
+    folder.write_text(&format!("{stem}.csv"), &csv(&columns, result))?;
+    Ok(())
 }
 
 /// Writes `t.npy` and each quantity as `NAME.npy`, times first, then its indices.
@@ -72,22 +89,31 @@ pub fn write_npy(
     result: &Simulation,
 ) -> Result<(), WriteError> {
     let mut folder = RunFolder::at(folder)?;
-    let times = result.t.len();
     folder.write_with("t.npy", |target| {
-        npy::write(target, &[times], result.t.iter().copied())
+        npy::write(target, &[result.t.len()], result.t.iter().copied())
     })?;
-    for q in quantities {
-        let mut shape = vec![times];
-        shape.extend(q.indices.iter().map(|(_, size)| *size));
-        let columns: Vec<&[f64]> = q.all_series(result).collect();
-        let values = (0..times).flat_map(|k| {
-            columns
-                .iter()
-                .map(move |values| values.get(k).copied().unwrap_or(f64::NAN))
-        });
-        folder.write_with(&format!("{}.npy", q.name), |target| {
-            npy::write(target, &shape, values)
-        })?;
-    }
+    quantities
+        .iter()
+        .try_for_each(|q| write_array(&mut folder, "", q, result))
+}
+
+fn write_array(
+    folder: &mut RunFolder,
+    prefix: &str,
+    q: &Quantity,
+    result: &Simulation,
+) -> Result<(), WriteError> {
+    let times = result.t.len();
+    let mut shape = vec![times];
+    shape.extend(q.indices.iter().map(|(_, size)| *size));
+    let columns: Vec<&[f64]> = q.all_series(result).collect();
+    let values = (0..times).flat_map(|k| {
+        columns
+            .iter()
+            .map(move |values| values.get(k).copied().unwrap_or(f64::NAN))
+    });
+    folder.write_with(&format!("{prefix}{}.npy", q.name), |target| {
+        npy::write(target, &shape, values)
+    })?;
     Ok(())
 }
