@@ -11,8 +11,9 @@ use costate::scenario::Scenario;
 use costate::study::Simulation;
 
 use super::choose::{FEW, Paths, View};
+use super::fields::{index_axis, plane, plane_maps};
 use super::quantity::Quantity;
-use super::still::{in_rows, index_axis, key, path_ink, plane, plane_maps, profile, zip};
+use super::still::{in_rows, key, path_ink, profile, zip};
 use crate::cli::arguments::LookArguments;
 use crate::cli::figures::time_label;
 

@@ -2,6 +2,7 @@
 
 mod animate;
 mod choose;
+mod fields;
 mod quantity;
 mod still;
 mod tables;
