@@ -143,12 +143,8 @@ pub struct SimulateArguments {
     /// Solver: auto, tsit5, rodas5p, ode_solvers.dopri5, ode_solvers.dop853
     #[arg(long, value_name = "NAME")]
     pub method: Option<String>,
-    /// Draw the trajectories (.svg or .png)
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub plot: Option<PathBuf>,
-    /// Write the trajectories as CSV
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub csv: Option<PathBuf>,
+    #[command(flatten)]
+    pub look: LookArguments,
     /// Number of equidistant output times; 201 where absent, fewer where arrays have millions of elements
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
     pub points: Option<u32>,
@@ -158,6 +154,53 @@ pub struct SimulateArguments {
     /// Solve again by an independent method at a tighter tolerance, and say how many digits agree
     #[arg(long)]
     pub verify: bool,
+}
+
+/// `simulate --plot-as`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+
+pub enum PlotKind {
+    /// A line for each element, over time
+    Lines,
+    /// Index across, time up, values as colors; for one index
+    Heatmap,
+    /// The array at several times: as heat maps; for one index as lines over it
+    Snapshots,
+    /// Paths of the positions that two arrays tell
+    Orbits,
+}
+
+/// What of a simulation is drawn and written.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Pictures and files")]
+pub struct LookArguments {
+    /// Draw (.svg or .png): numbers as lines; arrays of one index as heat maps over index and time, small ones as lines; of two as snapshots; arrays `x` and `y` (or `q1` and `q2`) as orbits
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub plot: Option<PathBuf>,
+    /// Draw an animation (.gif): fields as they change, points with their trails
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub animate: Option<PathBuf>,
+    /// Write the trajectories as CSV
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub csv: Option<PathBuf>,
+    /// Write the trajectories for NumPy: t.npy and one file a state, times first, then its indices
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub npy: Option<PathBuf>,
+    /// Draw and write these alone: states, elements such as `u[3,4]`, observables, comma separated; all where absent
+    #[arg(long, value_name = "NAMES")]
+    pub states: Vec<String>,
+    /// Draw the second against the first, a pair of numbers or of arrays of one size, such as `theta,omega`
+    #[arg(long, value_name = "ACROSS,UP")]
+    pub phase: Vec<String>,
+    /// Draw arrays so, those that can be
+    #[arg(long, value_enum, value_name = "KIND", requires = "plot")]
+    pub plot_as: Option<PlotKind>,
+    /// Frames of the animation at most, at output times
+    #[arg(long, value_name = "N", default_value_t = 100, requires = "animate", value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub frames: u32,
+    /// Frames a second
+    #[arg(long, value_name = "N", default_value_t = 15.0, requires = "animate")]
+    pub fps: f64,
 }
 
 /// Arguments of `gradient`.

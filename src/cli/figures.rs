@@ -7,6 +7,8 @@ use costate::report::figure::{
 use costate::scenario::Scenario;
 use costate::study::{Fit, Prediction, Simulation};
 
+use super::look::Quantity;
+
 /// Most curves in one panel: more could not be told apart.
 const CURVES_A_PANEL: usize = 6;
 
@@ -19,7 +21,7 @@ pub fn time_label(scenario: &Scenario) -> String {
 }
 
 /// A quantity to draw.
-struct Quantity<'a> {
+struct Drawn<'a> {
     name: &'a str,
     unit: Option<&'a str>,
     values: &'a [f64],
@@ -28,12 +30,12 @@ struct Quantity<'a> {
 
 /// Panels of one experiment: quantities of one unit share a panel.
 fn panels(
-    quantities: &[Quantity<'_>],
+    quantities: &[Drawn<'_>],
     t: &[f64],
     data: &[Prediction],
     prefix: &str,
 ) -> Vec<TrajectoryPanel> {
-    let mut groups: Vec<Vec<&Quantity<'_>>> = Vec::new();
+    let mut groups: Vec<Vec<&Drawn<'_>>> = Vec::new();
     for quantity in quantities {
         match groups
             .iter_mut()
@@ -88,39 +90,25 @@ fn observations(name: &str, observable: usize, data: &[Prediction]) -> Observati
     }
 }
 
-/// Trajectories of one simulation: the states, and the observables that are not states.
-pub fn simulation(scenario: &Scenario, result: &Simulation, note: String) -> Trajectories {
-    let names = scenario.state_names();
-    let mut quantities: Vec<Quantity<'_>> = scenario
-        .states
+/// Curves of one simulation over time.
+pub fn trajectories(
+    scenario: &Scenario,
+    quantities: &[Quantity],
+    result: &Simulation,
+) -> Trajectories {
+    let drawn: Vec<Drawn<'_>> = quantities
         .iter()
-        .zip(names.slots())
-        .filter(|(s, _)| s.over.is_empty())
-        .filter_map(|(s, slot)| Some((s, result.states.get(slot.first)?)))
-        .map(|(s, values)| Quantity {
-            name: &s.name.text,
-            unit: s.unit.as_deref(),
-            values,
+        .map(|q| Drawn {
+            name: &q.name,
+            unit: q.unit.as_deref(),
+            values: q.series(result, 0),
             observable: None,
         })
         .collect();
-    for (o, values) in scenario.observables.iter().zip(&result.observables) {
-        if !result.states.contains(values) {
-            quantities.push(Quantity {
-                name: &o.name.text,
-                unit: o.unit.as_deref(),
-                values,
-                observable: None,
-            });
-        }
-    }
     Trajectories {
-        title: scenario.title.clone(),
-        note,
         time_label: time_label(scenario),
-        curve_label: "simulation".into(),
-        data_label: String::new(),
-        panels: panels(&quantities, &result.t, &[], ""),
+        panels: panels(&drawn, &result.t, &[], ""),
+        ..Trajectories::default()
     }
 }
 
@@ -143,7 +131,7 @@ pub fn fits(
                 .find(|s| s.name.text == name)
                 .and_then(|s| s.unit.as_deref())
         };
-        let quantities: Vec<Quantity<'_>> = scenario
+        let quantities: Vec<Drawn<'_>> = scenario
             .observables
             .iter()
             .zip(&result.observables)
@@ -152,7 +140,7 @@ pub fn fits(
             .map(|(o, (observable, values))| {
                 let plain = observable.expression.span.text().trim_matches(['"', '\'']);
                 let unit = observable.unit.as_deref().or_else(|| unit_of(plain));
-                Quantity {
+                Drawn {
                     name: &observable.name.text,
                     unit,
                     values,

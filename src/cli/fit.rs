@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::arguments::{AlgorithmChoice, FitArguments};
 use super::{
-    Failure, figures, interrupt, load, print_json, print_text, simulate as simulate_command,
+    Failure, figures, interrupt, load, look, print_json, print_text, simulate as simulate_command,
 };
 
 /// Output times of the fitted trajectories.
@@ -160,14 +160,12 @@ fn write_run(
         .collect::<Result<_, _>>()
         .map_err(|e| fail(&e))?;
     for (k, trajectory) in trajectories.iter().enumerate() {
-        let name = if trajectories.len() == 1 {
-            "trajectory.csv".to_owned()
+        let stem = if trajectories.len() == 1 {
+            "trajectory".to_owned()
         } else {
-            format!("trajectory-{}.csv", k + 1)
+            format!("trajectory-{}", k + 1)
         };
-        folder
-            .write_text(&name, &simulate_command::csv_text(study, trajectory))
-            .map_err(|e| fail(&e))?;
+        look::write_trajectory(&mut folder, &stem, study, trajectory).map_err(|e| fail(&e))?;
     }
     if !arguments.no_plots {
         write_plots(study, result, &trajectories, &predictions, &mut folder)?;

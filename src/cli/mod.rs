@@ -15,6 +15,7 @@ mod gradient;
 mod interrupt;
 mod list;
 mod load;
+mod look;
 mod memory;
 mod new;
 mod show;

@@ -1,15 +1,12 @@
 //! `simulate`: solve, then write what was asked for.
 
-use std::path::Path;
-
-use costate::report::figure::Figure;
 use costate::report::table::significant;
-use costate::report::write_atomically;
 use costate::study::{Simulation, Solving, Study, StudyError, Verification, simulate_by, verify};
 use serde_json::{Map, Value, json};
 
 use super::arguments::SimulateArguments;
-use super::{Failure, figures, load, memory, print_json, print_text};
+use super::look::Look;
+use super::{Failure, load, memory, print_json, print_text};
 
 /// Significant digits of the states in the summary.
 const DIGITS: u8 = 10;
@@ -25,7 +22,15 @@ pub fn run(arguments: &SimulateArguments) -> Result<(), Failure> {
     let experiment = study
         .experiment(arguments.experiment.as_deref())
         .map_err(|e| Failure::Usage(Some(e.to_string())))?;
-    let points = arguments.points.unwrap_or_else(|| default_points(&study));
+    let look = Look::new(&study, &arguments.look)?;
+    let points = arguments.points.unwrap_or_else(|| {
+        let usual = default_points(&study);
+        if arguments.common.json {
+            usual
+        } else {
+            look.points(usual)
+        }
+    });
     let times = equidistant(study.scenario.start, study.scenario.end, points);
     let fail = |error| match error {
         StudyError::Unsupported(_) => Failure::Usage(Some(error.to_string())),
@@ -44,21 +49,16 @@ pub fn run(arguments: &SimulateArguments) -> Result<(), Failure> {
     } else {
         None
     };
-    if let Some(path) = &arguments.csv {
-        write_atomically(path, csv_text(&study, &result).as_bytes())
-            .map_err(|e| Failure::Work(e.to_string()))?;
-    }
-    if let Some(path) = &arguments.plot {
-        let note = study.scenario.experiments[experiment].name.clone();
-        let figure = figures::simulation(&study.scenario, &result, note)
-            .draw()
-            .map_err(|e| Failure::Work(e.to_string()))?;
-        write_figure(&figure, path)?;
-    }
+    let note = &study.scenario.experiments[experiment].name;
+    let written = look.write(&study, &result, note)?;
     if arguments.common.json {
         print_json(&document(&study, &result, verification.as_ref()))
     } else {
-        print_text(&summary(&study, &result, verification.as_ref(), arguments))
+        let mut text = summary(&study, &result, verification.as_ref());
+        for path in written {
+            text += &format!("wrote {}\n", path.display());
+        }
+        print_text(&text)
     }
 }
 
@@ -80,76 +80,6 @@ pub fn equidistant(start: f64, end: f64, count: u32) -> Vec<f64> {
             }
         })
         .collect()
-}
-
-/// Writes a figure as what the file's extension says.
-pub fn write_figure(figure: &Figure, path: &Path) -> Result<(), Failure> {
-    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-    let bytes = match extension.as_deref() {
-        Some("svg") => figure.svg.clone().into_bytes(),
-        Some("png") => figure.png().map_err(|e| Failure::Work(e.to_string()))?,
-        _ => {
-            return Err(Failure::Usage(Some(format!(
-                "`{}`: plots are written as .svg or .png",
-                path.display()
-            ))));
-        }
-    };
-    write_atomically(path, &bytes).map_err(|e| Failure::Work(e.to_string()))
-}
-
-/// Names of the columns after the time: states, then observables that are not called as a state is.
-fn columns<'a>(study: &'a Study, result: &'a Simulation) -> Vec<(String, &'a [f64])> {
-    let states = study
-        .equations
-        .model()
-        .states
-        .iter()
-        .zip(&result.states)
-        .map(|(name, v)| (name, v.as_slice()));
-    let observables = study
-        .scenario
-        .observables
-        .iter()
-        .zip(&result.observables)
-        .filter(|(o, _)| {
-            study
-                .scenario
-                .states
-                .iter()
-                .all(|s| s.name.text != o.name.text)
-        })
-        .map(|(o, v)| (o.name.text.clone(), v.as_slice()));
-    states.chain(observables).collect()
-}
-
-/// A name in CSV: in quotes where it holds a comma.
-fn quoted(name: &str) -> String {
-    if name.contains(',') {
-        format!("\"{name}\"")
-    } else {
-        name.to_owned()
-    }
-}
-
-/// The trajectory as CSV, numbers in the shortest form that reads back the same.
-pub fn csv_text(study: &Study, result: &Simulation) -> String {
-    use std::fmt::Write as _;
-    let columns = columns(study, result);
-    let mut text = String::from("t");
-    for (name, _) in &columns {
-        text.push(',');
-        text.push_str(&quoted(name));
-    }
-    text.push('\n');
-    for (k, t) in result.t.iter().enumerate() {
-        let _ = write!(text, "{t:?}");
-        for (_, values) in &columns {
-            let _ = write!(text, ",{:?}", values[k]);
-        }
-        text.push('\n');
-    }
-    text
 }
 
 /// The statistics of a solve as JSON.
@@ -336,12 +266,7 @@ fn verification_text(study: &Study, v: &Verification) -> String {
     text
 }
 
-fn summary(
-    study: &Study,
-    result: &Simulation,
-    verification: Option<&Verification>,
-    arguments: &SimulateArguments,
-) -> String {
+fn summary(study: &Study, result: &Simulation, verification: Option<&Verification>) -> String {
     let scenario = &study.scenario;
     let s = result.statistics;
     let mut text = format!("{}\n\n", scenario.title);
@@ -412,9 +337,6 @@ fn summary(
     }
     if let Some(verification) = verification {
         text += &verification_text(study, verification);
-    }
-    for path in [&arguments.csv, &arguments.plot].into_iter().flatten() {
-        text += &format!("wrote {}\n", path.display());
     }
     text
 }

@@ -1,4 +1,4 @@
-//! What a user is shown: figures, tables, CSV and JSON, and the folder a run leaves behind.
+//! What a user is shown: figures, tables, CSV, NPY and JSON, and the folder a run leaves behind.
 //!
 //! Everything here is a function of plain data defined here. This module knows no scenario, no solver and no fit; `study` and `cli` fill
 //! its structs.
@@ -7,6 +7,7 @@ pub mod csv;
 pub mod figure;
 pub mod file;
 pub mod json;
+pub mod npy;
 pub mod run_folder;
 pub mod table;
 

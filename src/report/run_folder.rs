@@ -168,8 +168,20 @@ impl RunFolder {
     /// # Errors
     /// As [`Self::write_bytes`].
     pub fn write_csv(&mut self, name: &str, columns: &[Column]) -> Result<PathBuf, WriteError> {
+        self.write_with(name, |target| write_columns(target, columns))
+    }
+
+    /// Writes what `write` writes as file `name`.
+    ///
+    /// # Errors
+    /// As [`Self::write_bytes`].
+    pub fn write_with(
+        &mut self,
+        name: &str,
+        write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+    ) -> Result<PathBuf, WriteError> {
         let path = self.claim(name)?;
-        write_atomically_with(&path, |target| write_columns(target, columns))?;
+        write_atomically_with(&path, write)?;
         Ok(path)
     }
 

@@ -5,6 +5,8 @@
 
 use super::font::{self, FAMILY};
 use super::palette::Shape;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use plotters::coord::Shift;
 use plotters::prelude::{
     Circle, DrawingArea, DrawingAreaErrorKind, IntoDrawingArea, PathElement, Polygon, Rectangle,
@@ -15,6 +17,8 @@ use plotters::style::{
     Color, FontFamily, FontStyle, FontTransform, IntoFont, IntoTextStyle, RGBColor, ShapeStyle,
     TextStyle, WHITE,
 };
+
+use std::cell::RefCell;
 
 /// Backend units to the pixel.
 const OVERSIZE: f64 = 10.0;
@@ -76,7 +80,10 @@ impl Area {
 /// The surface; the first failure is kept and returned by [`draw_svg`].
 pub(super) struct Canvas<'a> {
     area: DrawingArea<SVGBackend<'a>, Shift>,
-    failure: std::cell::RefCell<Option<String>>,
+    failure: RefCell<Option<String>>,
+    /// SVG elements of pictures, which lie under everything else
+    images: RefCell<String>,
+    width: f64,
 }
 
 /// Runs `draw` on a white canvas of `width` by `height` pixels and returns the SVG document.
@@ -88,7 +95,7 @@ pub(super) fn draw_svg(
     font::register();
     let (oversize_width, oversize_height) = (unit(width).max(1), unit(height).max(1));
     let mut svg = String::new();
-    let failure = {
+    let (failure, images) = {
         let area = SVGBackend::with_string(
             &mut svg,
             (
@@ -99,12 +106,14 @@ pub(super) fn draw_svg(
         .into_drawing_area();
         let canvas = Canvas {
             area,
-            failure: std::cell::RefCell::new(None),
+            failure: RefCell::new(None),
+            images: RefCell::new(String::new()),
+            width,
         };
         canvas.note(canvas.area.fill(&WHITE));
         draw(&canvas);
         canvas.note(canvas.area.present());
-        canvas.failure.take()
+        (canvas.failure.take(), canvas.images.take())
     };
     if let Some(message) = failure {
         return Err(message);
@@ -112,7 +121,12 @@ pub(super) fn draw_svg(
     // The view box keeps the oversize units; the outer size says how large a pixel is meant to be.
     let head = format!("<svg width=\"{oversize_width}\" height=\"{oversize_height}\"");
     let scaled = format!("<svg width=\"{width}\" height=\"{height}\" stroke-linejoin=\"round\"");
-    Ok(svg.replacen(&head, &scaled, 1))
+    let mut svg = svg.replacen(&head, &scaled, 1);
+    // Pictures go right over the white ground, which is the first element.
+    if let Some(ground) = svg.find("/>\n") {
+        svg.insert_str(ground + 3, &images);
+    }
+    Ok(svg)
 }
 
 /// Pixels to backend units, kept well inside the range of `i32` and zero for NaN.
@@ -129,6 +143,32 @@ fn stroke(color: RGBColor, width: f64) -> ShapeStyle {
 }
 
 impl Canvas<'_> {
+    /// Width of the whole picture in pixels.
+    pub(super) fn width(&self) -> f64 {
+        self.width
+    }
+
+    /// A picture, given as a PNG, stretched over `area` with its pixels sharp, under all that is drawn otherwise.
+    pub(super) fn image(&self, area: Area, png: Result<Vec<u8>, impl std::fmt::Display>) {
+        let png = match png {
+            Ok(png) => BASE64_STANDARD.encode(png),
+            Err(error) => {
+                self.failure
+                    .borrow_mut()
+                    .get_or_insert_with(|| error.to_string());
+                return;
+            }
+        };
+        let (x, y) = units((area.left, area.top));
+        let (right, bottom) = units((area.right, area.bottom));
+        self.images.borrow_mut().push_str(&format!(
+            "<image x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{}\" preserveAspectRatio=\"none\" \
+             style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{png}\"/>\n",
+            right - x,
+            bottom - y
+        ));
+    }
+
     fn note<E: std::error::Error + Send + Sync>(
         &self,
         result: Result<(), DrawingAreaErrorKind<E>>,

@@ -114,6 +114,7 @@ impl Convergence {
                     ..Axis::default()
                 },
                 layers,
+                ..Panel::default()
             }],
         }
     }

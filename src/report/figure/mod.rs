@@ -1,25 +1,38 @@
-//! Figures: trajectories, residuals, the waterfall of starts and convergence, as SVG and PNG.
+//! Figures: trajectories, heat maps, residuals, the waterfall of starts and convergence, as SVG and PNG, and animations as GIF.
 //!
 //! There is one drawing path: a figure is laid out and drawn to an SVG string, and a PNG is that string rasterized. The font is embedded,
 //! so no figure depends on what is installed.
 
+mod axes;
 mod canvas;
 mod chart;
+mod colormap;
 mod convergence;
 mod font;
+mod gif;
+mod heat;
+mod layout;
 mod legend;
 mod palette;
+mod panel;
 mod png;
+mod raster;
 mod residuals;
+mod sheet;
 mod ticks;
 mod trajectories;
 mod waterfall;
 
+pub use self::gif::animation;
+pub use self::png::rasterize;
 pub use chart::{Axis, Ink, Layer, Panel, Plot};
+pub use colormap::{ColorMap, ColorScale};
 pub use convergence::{Convergence, History};
+pub use heat::{HeatMap, HeatMaps};
 pub use legend::LegendEntry;
-pub use png::rasterize;
+pub use raster::Raster;
 pub use residuals::{ResidualPanel, ResidualSeries, Residuals};
+pub use sheet::{Block, Sheet};
 pub use ticks::Scale;
 pub use trajectories::{Curve, Observations, Trajectories, TrajectoryPanel};
 pub use waterfall::Waterfall;
@@ -79,6 +92,12 @@ pub enum FigureError {
     UnknownFormat {
         /// The file.
         path: PathBuf,
+    },
+    /// An animation could not be written.
+    #[error("cannot make the animation: {message}")]
+    Encode {
+        /// What the encoder said.
+        message: String,
     },
     /// The SVG could not be turned into pixels.
     #[error("cannot rasterize the figure: {message}")]

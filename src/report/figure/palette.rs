@@ -28,6 +28,8 @@ pub(super) const FAINT: RGBColor = RGBColor(176, 176, 176);
 pub(super) const FRAME: RGBColor = RGBColor(120, 120, 120);
 /// Grid lines.
 pub(super) const GRID: RGBColor = RGBColor(228, 228, 228);
+/// Cells of a heat map without a finite value.
+pub(super) const MISSING: RGBColor = RGBColor(190, 190, 190);
 /// Shaded bands.
 pub(super) const BAND: RGBColor = RGBColor(240, 243, 247);
 
@@ -45,6 +47,9 @@ pub(super) enum Shape {
     /// A triangle pointing down.
     DownTriangle,
 }
+
+/// Number of series colors.
+pub(super) const COUNT: usize = COLORS.len();
 
 /// Color of series `index`.
 pub(super) fn color(index: usize) -> RGBColor {

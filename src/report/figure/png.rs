@@ -15,6 +15,18 @@ const LARGEST_SIDE: f64 = 16_000.0;
 /// # Errors
 /// [`FigureError::Rasterize`] when the document is not valid SVG or the picture would be empty or too large.
 pub fn rasterize(svg: &str, scale: f64) -> Result<Vec<u8>, FigureError> {
+    pixels(svg, scale)?
+        .encode_png()
+        .map_err(|error| FigureError::Rasterize {
+            message: error.to_string(),
+        })
+}
+
+/// The pixels of an SVG document on white ground.
+///
+/// # Errors
+/// As [`rasterize`].
+pub(super) fn pixels(svg: &str, scale: f64) -> Result<tiny_skia::Pixmap, FigureError> {
     let fail = |message: String| FigureError::Rasterize { message };
     let mut fonts = usvg::fontdb::Database::new();
     for face in [REGULAR, BOLD] {
@@ -42,5 +54,5 @@ pub fn rasterize(svg: &str, scale: f64) -> Result<Vec<u8>, FigureError> {
         tiny_skia::Transform::from_scale(scale as f32, scale as f32),
         &mut pixels.as_mut(),
     );
-    pixels.encode_png().map_err(|error| fail(error.to_string()))
+    Ok(pixels)
 }

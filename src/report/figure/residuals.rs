@@ -96,6 +96,7 @@ impl Residuals {
                     ..Axis::default()
                 },
                 layers: ground.into_iter().chain(dots).collect(),
+                ..Panel::default()
             }
         });
         Plot {

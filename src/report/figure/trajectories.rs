@@ -143,6 +143,7 @@ impl Trajectories {
                         ..Axis::default()
                     },
                     layers: lines.chain(dots).collect(),
+                    ..Panel::default()
                 }
             })
             .collect();

@@ -98,6 +98,7 @@ impl Waterfall {
                         label: "best".to_owned(),
                     },
                 ],
+                ..Panel::default()
             }],
         }
     }
