@@ -64,7 +64,9 @@ pub enum Command {
         common: Common,
     },
     /// Solve and write the trajectory
-    #[command(after_help = "Example:\n  costate simulate lynx-hare --plot lynx.svg --csv lynx.csv")]
+    #[command(
+        after_help = "Examples:\n  costate simulate lynx-hare --plot lynx.svg --csv lynx.csv\n  costate simulate double-pendulum --phase theta1,theta2 --animate pendulum.gif"
+    )]
     Simulate(SimulateArguments),
     /// The objective and its gradient, by any method or all of them
     #[command(after_help = "Example:\n  costate gradient lynx-hare --method all")]
@@ -143,9 +145,7 @@ pub struct SimulateArguments {
     /// Solver: auto, tsit5, rodas5p, ode_solvers.dopri5, ode_solvers.dop853
     #[arg(long, value_name = "NAME")]
     pub method: Option<String>,
-    #[command(flatten)]
-    pub look: LookArguments,
-    /// Number of equidistant output times; 201 where absent, fewer where arrays have millions of elements
+    /// Number of equidistant output times; 201 where absent, fewer where arrays have millions of elements, 1001 where paths are drawn and nothing is written beside
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
     pub points: Option<u32>,
     /// Experiment to simulate; the first where absent
@@ -154,6 +154,9 @@ pub struct SimulateArguments {
     /// Solve again by an independent method at a tighter tolerance, and say how many digits agree
     #[arg(long)]
     pub verify: bool,
+    // last, since its heading holds for all options that follow
+    #[command(flatten)]
+    pub look: LookArguments,
 }
 
 /// `simulate --plot-as`.
@@ -180,7 +183,7 @@ pub struct LookArguments {
     /// Draw an animation (.gif): fields as they change, points with their trails
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub animate: Option<PathBuf>,
-    /// Write the trajectories as CSV
+    /// Write the trajectories as CSV; more than 2000 columns only where `--states` names them
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub csv: Option<PathBuf>,
     /// Write the trajectories for NumPy: t.npy and one file a state, times first, then its indices
