@@ -239,7 +239,7 @@ fn arrays(
                     scale: Scale::Linear,
                     fit,
                     unit: None,
-                    prior: prior.clone(),
+                    prior,
                 });
             }
         }
