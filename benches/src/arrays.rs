@@ -48,7 +48,7 @@ fn study(n: usize) -> Result<Study, String> {
 
 /// The same right-hand side as a person would write it.
 #[inline(never)]
-fn by_hand(n: usize, t: f64, x: &[f64], p: [f64; 3], dx: &mut [f64]) {
+pub fn by_hand(n: usize, t: f64, x: &[f64], p: [f64; 3], dx: &mut [f64]) {
     let [b, a, alpha] = p;
     let (u, v) = x.split_at(n * n);
     let (du, dv) = dx.split_at_mut(n * n);

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! `-- work-precision` draws error against time instead (see `work_precision`), `-- time-events` prints what a time
-//! event costs (see `time_events`), `-- arrays` what models with arrays cost (see `arrays`).
+//! event costs (see `time_events`), `-- arrays` what models with arrays cost (see `arrays`), `-- fields` what whole solves
+//! of a field cost (see `fields`).
 //!
 //! The work is task T1 (see `task.rs`). The error beside each time is that of the gradient, or of the objective where the row solves
 //! only, relative to a reference at rtol = 3e-14: compare rows at matched error.
@@ -14,6 +15,7 @@ mod arrays;
 mod clock;
 mod costate_side;
 mod diffsol_side;
+mod fields;
 #[path = "../../tests/golden/mod.rs"]
 mod golden;
 mod ode_solvers_side;
@@ -46,9 +48,15 @@ fn main() -> std::process::ExitCode {
                 return std::process::ExitCode::FAILURE;
             }
         }
+        Some((command, [])) if command == "fields" => {
+            if let Err(message) = fields::run() {
+                eprintln!("{message}");
+                return std::process::ExitCode::FAILURE;
+            }
+        }
         Some((other, _)) => {
             eprintln!(
-                "unknown command `{other}`: there are `work-precision`, `time-events` and `arrays`"
+                "unknown command `{other}`: there are `work-precision`, `time-events`, `arrays` and `fields`"
             );
             return std::process::ExitCode::FAILURE;
         }
