@@ -140,7 +140,9 @@ fn beside_diffsol() -> Result<(), String> {
 }
 
 fn growth() -> Result<(), String> {
-    println!("\nThe same by stiff methods, first solve, one thread; the power of the number of states");
+    println!(
+        "\nThe same by stiff methods, first solve, one thread; the power of the number of states"
+    );
     for solver in [
         "method = \"bdf\"",
         "method = \"bdf\"\nlinear_solver = \"gmres\"\npreconditioner = \"ilu\"",
@@ -154,7 +156,9 @@ fn growth() -> Result<(), String> {
             let (_, steps) = ours.solve(1e-6)?;
             let time = start.elapsed().as_secs_f64();
             // twice the grid is four times the states
-            let power = before.map_or(String::new(), |b| format!("{:5.2}", (time / b).log2() / 2.0));
+            let power = before.map_or(String::new(), |b| {
+                format!("{:5.2}", (time / b).log2() / 2.0)
+            });
             println!(
                 "N = {n:3} {:9.1} ms, {steps:5} steps, power {power:5}, peak memory so far {} MiB",
                 time * 1e3,
