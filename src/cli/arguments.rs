@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use costate::scenario::SolverMethod;
 
 /// Differentiable dynamical systems from one TOML file: simulate, fit, differentiate.
 #[derive(Debug, Parser)]
@@ -135,6 +136,15 @@ pub enum AlgorithmChoice {
     GradientDescent,
 }
 
+/// What `--help` says of solvers: their names, those that cannot be differentiated where asked for.
+fn solvers(all: bool) -> String {
+    let names = SolverMethod::NAMES.iter().copied();
+    let names: Vec<&str> = names
+        .filter(|name| all || !name.starts_with("ode_solvers."))
+        .collect();
+    format!("Solver: {}", names.join(", "))
+}
+
 /// Arguments of `simulate`.
 #[derive(Debug, Args)]
 pub struct SimulateArguments {
@@ -142,8 +152,7 @@ pub struct SimulateArguments {
     pub common: Common,
     #[command(flatten)]
     pub solver: SolverArguments,
-    /// Solver: auto, tsit5, rodas5p, ode_solvers.dopri5, ode_solvers.dop853
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = solvers(true))]
     pub method: Option<String>,
     /// Number of equidistant output times; 201 where absent, fewer where arrays have millions of elements, 1001 where paths are drawn and nothing is written beside
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
@@ -213,8 +222,7 @@ pub struct GradientArguments {
     pub common: Common,
     #[command(flatten)]
     pub solver: SolverArguments,
-    /// Solver: auto, tsit5, rodas5p
-    #[arg(long = "solver", value_name = "NAME")]
+    #[arg(long = "solver", value_name = "NAME", help = solvers(false))]
     pub solver_method: Option<String>,
     /// How to differentiate
     #[arg(long = "method", value_enum)]
@@ -234,8 +242,7 @@ pub struct FitArguments {
     pub common: Common,
     #[command(flatten)]
     pub solver: SolverArguments,
-    /// Solver: auto, tsit5, rodas5p
-    #[arg(long = "solver", value_name = "NAME")]
+    #[arg(long = "solver", value_name = "NAME", help = solvers(false))]
     pub solver_method: Option<String>,
     /// Number of starts: the file's values, then Latin-hypercube points inside the bounds
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]

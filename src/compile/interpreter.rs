@@ -140,7 +140,12 @@ pub(super) fn compute<S: Scalar>(
             place,
         } => tables[table as usize].evaluate(order, get(at), get(place).value()),
         // run in loops (`mapped`)
-        Op::Index(_) | Op::Gather(_) | Op::Sum(..) | Op::Array(..) => S::from(f64::NAN),
+        Op::Index(_)
+        | Op::Listed(..)
+        | Op::Gather(_)
+        | Op::Sum(..)
+        | Op::SumWhere(..)
+        | Op::Array(..) => S::from(f64::NAN),
     }
 }
 

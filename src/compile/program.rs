@@ -42,8 +42,9 @@ pub(super) struct Program {
 /// The operation with its operands renamed.
 pub(super) fn with_operands(op: &Op, rename: impl Fn(NodeId) -> NodeId) -> Op {
     match *op {
-        Op::Constant(_) | Op::Input(_) | Op::Index(_) | Op::Gather(_) => *op,
+        Op::Constant(_) | Op::Input(_) | Op::Index(_) | Op::Listed(..) | Op::Gather(_) => *op,
         Op::Sum(axis, a) => Op::Sum(axis, rename(a)),
+        Op::SumWhere(selection, a) => Op::SumWhere(selection, rename(a)),
         Op::Array(shape, a) => Op::Array(shape, rename(a)),
         Op::Add(a, b) => Op::Add(rename(a), rename(b)),
         Op::Sub(a, b) => Op::Sub(rename(a), rename(b)),

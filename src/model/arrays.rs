@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::graph::{Graph, InputId, NodeId, Op};
+use super::lists::{ListId, Lists, Selection};
 
 /// A range of places 0, 1, ..., named by its number in [`Tables`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,7 +86,7 @@ pub enum Use {
 }
 
 /// What stands outside an array.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Edge {
     /// the array again: the element before the first is the last
     Periodic,
@@ -96,7 +97,7 @@ pub enum Edge {
 }
 
 /// Which element along one dimension.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum At {
     /// this one
     Fixed(u32),
@@ -108,6 +109,13 @@ pub enum At {
         shift: i32,
         /// what stands outside
         edge: Edge,
+    },
+    /// the one that a list sends the place on an axis to
+    Listed {
+        /// the axis
+        axis: Axis,
+        /// the list, as long as the axis
+        list: ListId,
     },
 }
 
@@ -139,42 +147,10 @@ impl Gather {
         self.dimensions.iter().filter_map(|d| d.at.axis()).collect()
     }
 
-    /// The place of the element in the input; `None` where it is outside and 0.
-    pub fn place(&self, on: impl Fn(Axis) -> u32) -> Option<u32> {
-        let mut place = self.base;
-        for dimension in &self.dimensions {
-            place += dimension.stride * dimension.position(&on)?;
-        }
-        Some(place)
-    }
-
     /// The place after the last that it may read.
     pub fn end(&self) -> u32 {
         let last = self.dimensions.iter().map(|d| (d.extent - 1) * d.stride);
         self.base + last.sum::<u32>() + 1
-    }
-}
-
-impl Dimension {
-    /// The element along this dimension; `None` outside where that is 0.
-    pub fn position(&self, on: impl Fn(Axis) -> u32) -> Option<u32> {
-        match self.at {
-            At::Fixed(place) => Some(place),
-            At::Along { axis, shift, edge } => {
-                let (place, extent) = (
-                    i64::from(on(axis)) + i64::from(shift),
-                    i64::from(self.extent),
-                );
-                let inside = (0..extent).contains(&place);
-                let place = match edge {
-                    Edge::Periodic => place.rem_euclid(extent),
-                    Edge::Clamp => place.clamp(0, extent - 1),
-                    Edge::Zero if inside => place,
-                    Edge::Zero => return None,
-                };
-                u32::try_from(place).ok()
-            }
-        }
     }
 }
 
@@ -183,7 +159,7 @@ impl At {
     pub fn axis(self) -> Option<Axis> {
         match self {
             Self::Fixed(_) => None,
-            Self::Along { axis, .. } => Some(axis),
+            Self::Along { axis, .. } | Self::Listed { axis, .. } => Some(axis),
         }
     }
 }
@@ -228,6 +204,7 @@ pub struct Tables {
     shape_index: HashMap<Arc<[Axis]>, ShapeId>,
     /// arrays among the inputs
     blocks: Vec<Block>,
+    pub(super) lists: Lists,
 }
 
 impl Tables {
@@ -245,6 +222,14 @@ impl Tables {
     /// A map.
     pub fn gather(&self, id: GatherId) -> &Arc<Gather> {
         &self.gathers[id.0 as usize]
+    }
+    /// The place of an element in its input, from those on axes; `None` where it is outside and 0.
+    pub fn place(&self, gather: &Gather, on: impl Fn(Axis) -> u32) -> Option<u32> {
+        let mut place = gather.base;
+        for dimension in &gather.dimensions {
+            place += dimension.stride * self.position(dimension.at, dimension.extent, &on)?;
+        }
+        Some(place)
     }
     /// The axes of an array.
     pub fn shape(&self, id: ShapeId) -> &Arc<[Axis]> {
@@ -299,6 +284,7 @@ impl Graph {
     /// An element of an array.
     pub fn gather(&mut self, mut gather: Gather) -> NodeId {
         for dimension in &mut gather.dimensions {
+            dimension.at = self.plain(dimension.at);
             if let At::Along { axis, shift, edge } = &mut dimension.at {
                 let extent = self.arrays().extent(*axis);
                 let whole = *shift == 0 && extent <= dimension.extent;
@@ -423,7 +409,7 @@ impl Graph {
                 let gather = self.arrays().gather(gather);
                 Some(InputId {
                     group: gather.group,
-                    index: gather.place(|_| 0)?,
+                    index: self.arrays().place(gather, |_| 0)?,
                 })
             }
             _ => None,
@@ -507,8 +493,20 @@ impl Graph {
             let count = self.constant(f64::from(extent));
             return self.mul(count, values);
         }
-        // one name for the axis of equal sums: the lowest that is neither free in the terms nor below a sum inside
         let others = self.axes(values).without(axis);
+        let (bound, values) = self.bind(axis, extent, others, values);
+        self.intern(Op::Sum(bound, values))
+    }
+
+    /// Values with the axis of a sum over them renamed: one name for the axis of equal sums, the lowest that is neither
+    /// among the `others` in use nor below a sum inside.
+    pub(super) fn bind(
+        &mut self,
+        axis: Axis,
+        extent: u32,
+        others: AxisSet,
+        values: NodeId,
+    ) -> (Axis, NodeId) {
         let mut level = self.height(values) + 1;
         let mut bound = axis;
         while let Some(next) = self.axis(extent, Use::Sum(level)) {
@@ -518,16 +516,12 @@ impl Graph {
             }
             level += 1;
         }
-        let values = self.substitute(
-            values,
-            axis,
-            At::Along {
-                axis: bound,
-                shift: 0,
-                edge: Edge::Periodic,
-            },
-        );
-        self.intern(Op::Sum(bound, values))
+        let at = At::Along {
+            axis: bound,
+            shift: 0,
+            edge: Edge::Periodic,
+        };
+        (bound, self.substitute(values, axis, at))
     }
 
     /// The sum along several axes, the dimension that goes fastest innermost.
@@ -559,11 +553,27 @@ impl Graph {
                 Op::Gather(gather) => {
                     let mut gather = Gather::clone(self.arrays().gather(gather));
                     let moved = gather.dimensions.iter_mut().try_for_each(|dimension| {
-                        dimension.at = dimension.after(axis, at)?;
+                        dimension.at =
+                            self.composed(dimension.at, dimension.extent, axis, at)?;
                         Some(())
                     });
                     match moved {
                         Some(()) => self.gather(gather),
+                        None => self.constant(0.0),
+                    }
+                }
+                Op::Listed(own, list) => {
+                    let own = At::Listed { axis: own, list };
+                    match self.composed(own, u32::MAX, axis, at) {
+                        Some(at) => self.index_at(at),
+                        None => self.constant(0.0),
+                    }
+                }
+                Op::SumWhere(selection, values) => {
+                    let selection = self.arrays().selection(selection);
+                    let values = renamed.get(&values).copied().unwrap_or(values);
+                    match self.composed(selection.at, selection.count, axis, at) {
+                        Some(at) => self.sum_where(Selection { at, ..selection }, values),
                         None => self.constant(0.0),
                     }
                 }
@@ -577,7 +587,7 @@ impl Graph {
     }
 
     /// A place as a number, from 1.
-    fn index_at(&mut self, at: At) -> NodeId {
+    pub(super) fn index_at(&mut self, at: At) -> NodeId {
         match at {
             At::Fixed(place) => self.constant(f64::from(place) + 1.0),
             At::Along { axis, shift, .. } => {
@@ -585,13 +595,18 @@ impl Graph {
                 let shift = self.constant(f64::from(shift));
                 self.add(index, shift)
             }
+            At::Listed { axis, list } => self.listed(axis, list),
         }
     }
 
     /// An operation on renamed operands, simplified.
     pub(super) fn rebuilt(&mut self, op: Op, name: impl Fn(NodeId) -> NodeId) -> NodeId {
         match op {
-            Op::Constant(_) | Op::Input(_) | Op::Index(_) | Op::Gather(_) => self.intern(op),
+            Op::Constant(_)
+            | Op::Input(_)
+            | Op::Index(_)
+            | Op::Listed(..)
+            | Op::Gather(_) => self.intern(op),
             Op::Add(a, b) => self.add(name(a), name(b)),
             Op::Sub(a, b) => self.sub(name(a), name(b)),
             Op::Mul(a, b) => self.mul(name(a), name(b)),
@@ -614,32 +629,11 @@ impl Graph {
                 place,
             } => self.table(table, order, name(at), name(place)),
             Op::Sum(axis, values) => self.sum(axis, name(values)),
+            Op::SumWhere(selection, values) => {
+                let selection = self.arrays().selection(selection);
+                self.sum_where(selection, name(values))
+            }
             Op::Array(shape, values) => self.intern(Op::Array(shape, name(values))),
-        }
-    }
-}
-
-impl Dimension {
-    /// Its place where that on `axis` is `at`; `None` where that is outside, and the element 0.
-    fn after(&self, axis: Axis, at: At) -> Option<At> {
-        match self.at {
-            At::Along {
-                axis: own,
-                shift,
-                edge,
-            } if own == axis => match at {
-                At::Fixed(place) => self.position(|_| place).map(At::Fixed),
-                At::Along {
-                    axis,
-                    shift: further,
-                    ..
-                } => Some(At::Along {
-                    axis,
-                    shift: shift + further,
-                    edge,
-                }),
-            },
-            other => Some(other),
         }
     }
 }

@@ -117,6 +117,7 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
 
     let mut scope = Scope {
         indices: scenario.indices.iter().map(index_set).collect(),
+        graphs: scenario.graphs.iter().cloned().map(Arc::new).collect(),
         ..Scope::default()
     };
     let states = scenario.state_names();

@@ -93,7 +93,15 @@ pub fn vjp(
                 continue;
             };
             // one operand's value serves all places along the axes that it does not vary along
-            let along = graph.axes(id).difference(graph.axes(operand));
+            let along = match graph.op(id) {
+                // its transpose goes back to the terms, of which there is one a place
+                Op::SumWhere(selection, _) => {
+                    let terms = graph.arrays().selection(selection).axis;
+                    let axes = graph.axes(contribution).with(terms);
+                    axes.difference(graph.axes(operand))
+                }
+                _ => graph.axes(id).difference(graph.axes(operand)),
+            };
             let contribution = graph.sum_over(along, contribution);
             if let Some(sum) = sums.get_mut(&operand) {
                 sum.add(graph, contribution, masks || masked);
@@ -252,8 +260,13 @@ pub(super) fn tangent(
     of: impl Fn(NodeId) -> Option<NodeId>,
 ) -> Option<NodeId> {
     match graph.op(id) {
-        Op::Constant(_) | Op::Input(_) | Op::Index(_) | Op::Gather(_) => None,
+        Op::Constant(_) | Op::Input(_) | Op::Index(_) | Op::Listed(..) | Op::Gather(_) => None,
         Op::Sum(axis, a) => of(a).map(|da| graph.sum(axis, da)),
+        Op::SumWhere(id, a) => {
+            let da = of(a)?;
+            let selection = graph.arrays().selection(id);
+            Some(graph.sum_where(selection, da))
+        }
         Op::Array(shape, a) => of(a).map(|da| graph.intern(Op::Array(shape, da))),
         Op::Add(a, b) => match (of(a), of(b)) {
             (Some(da), Some(db)) => Some(graph.add(da, db)),
@@ -381,8 +394,13 @@ fn pull_back(
 ) -> Option<(NodeId, bool)> {
     let plain = |node| Some((node, false));
     let partial = match graph.op(id) {
-        Op::Constant(_) | Op::Input(_) | Op::Index(_) | Op::Gather(_) => return None,
+        Op::Constant(_) | Op::Input(_) | Op::Index(_) | Op::Listed(..) | Op::Gather(_) => {
+            return None;
+        }
         Op::Add(..) | Op::Sum(..) | Op::Array(..) => return plain(w),
+        Op::SumWhere(selection, values) => {
+            return plain(transpose::selected(graph, selection, values, w));
+        }
         Op::Sub(..) => return plain(if place == 0 { w } else { graph.neg(w) }),
         Op::Neg(_) => return plain(graph.neg(w)),
         Op::Mul(a, b) => {

@@ -60,7 +60,12 @@ pub fn evaluate<S: Scalar>(graph: &Graph, outputs: &[NodeId], groups: &[&[S]]) -
                     graph.tables()[table as usize].evaluate(order, at(argument), at(place).value())
                 }
                 // one number a node: whoever has arrays unrolls them first
-                Op::Index(_) | Op::Gather(_) | Op::Sum(..) | Op::Array(..) => S::from(f64::NAN),
+                Op::Index(_)
+        | Op::Listed(..)
+        | Op::Gather(_)
+        | Op::Sum(..)
+        | Op::SumWhere(..)
+        | Op::Array(..) => S::from(f64::NAN),
             }
         } else {
             S::from(0.0)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use costate_solvers::Comparison;
 
 use super::arrays::{Axis, AxisSet, GatherId, ShapeId, Tables};
+use super::lists::{ListId, SelectionId};
 use super::table::PiecewisePolynomial;
 
 /// A node of a [`Graph`]; operands always have smaller indices than the node they serve.
@@ -128,10 +129,14 @@ pub enum Op {
     },
     /// the place on an axis as a number, counted from 1
     Index(Axis),
+    /// the element that a list sends the place on an axis to, as a number, counted from 1
+    Listed(Axis, ListId),
     /// an element of an array, found from places on axes
     Gather(GatherId),
     /// the sum of the values that a node takes along an axis, in order
     Sum(Axis, NodeId),
+    /// the sum of the values over the places of an axis that a list sends to one element, in order
+    SumWhere(SelectionId, NodeId),
     /// all values of a node along axes, the last fastest: as many numbers, in place of one. Only roots are arrays.
     Array(ShapeId, NodeId),
 }
@@ -140,13 +145,16 @@ impl Op {
     /// The nodes it is computed from.
     pub fn operands(self) -> impl Iterator<Item = NodeId> {
         let (all, count) = match self {
-            Self::Constant(_) | Self::Input(_) | Self::Index(_) | Self::Gather(_) => {
-                ([NodeId(0); 4], 0)
-            }
+            Self::Constant(_)
+            | Self::Input(_)
+            | Self::Index(_)
+            | Self::Listed(..)
+            | Self::Gather(_) => ([NodeId(0); 4], 0),
             Self::Neg(a)
             | Self::Powi(a, _)
             | Self::Unary(_, a)
             | Self::Sum(_, a)
+            | Self::SumWhere(_, a)
             | Self::Array(_, a) => ([a; 4], 1),
             Self::Add(a, b)
             | Self::Sub(a, b)
@@ -198,11 +206,19 @@ impl Graph {
             height = height.max(self.heights.get(operand).copied().unwrap_or(0));
         }
         match op {
-            Op::Index(axis) => axes = axes.with(axis),
+            Op::Index(axis) | Op::Listed(axis, _) => axes = axes.with(axis),
             Op::Gather(gather) => axes = self.arrays.gather(gather).axes(),
             Op::Sum(axis, _) => {
                 axes = axes.without(axis);
                 height = height.max(self.arrays.level(axis));
+            }
+            Op::SumWhere(selection, _) => {
+                let selection = self.arrays.selection(selection);
+                axes = axes.without(selection.axis);
+                if let Some(axis) = selection.at.axis() {
+                    axes = axes.with(axis);
+                }
+                height = height.max(self.arrays.level(selection.axis));
             }
             Op::Array(shape, _) => {
                 for &axis in self.arrays.shape(shape).iter() {

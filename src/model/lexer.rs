@@ -135,6 +135,18 @@ fn number_length(rest: &str) -> usize {
     length
 }
 
+/// Bytes of `.name` at the front of `rest`: `edges.grid` is one name.
+fn graph_length(rest: &str) -> usize {
+    let Some(name) = rest.strip_prefix('.') else {
+        return 0;
+    };
+    if !name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
+        return 0;
+    }
+    let end = name.find(|c: char| !(c.is_alphanumeric() || c == '_'));
+    1 + end.unwrap_or(name.len())
+}
+
 /// Advice for a character that no expression has.
 fn advice(character: char) -> &'static str {
     match character {
@@ -190,6 +202,9 @@ pub(super) fn tokens(
             at += rest
                 .find(|c: char| !(c.is_alphanumeric() || c == '_'))
                 .unwrap_or(rest.len());
+            if matches!(&text[start..at], "edges" | "leaving") {
+                at += graph_length(&text[at..]);
+            }
             match &text[start..at] {
                 "and" => TokenKind::And,
                 "or" => TokenKind::Or,

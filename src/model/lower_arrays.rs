@@ -3,6 +3,8 @@
 use super::arrays::{At, Axis, Edge, Use};
 use super::expression::{Expression, ExpressionKind};
 use super::graph::{Graph, NodeId, Op};
+use super::lists::ListId;
+use super::lower_graphs::edges_of;
 use super::lower::{Arguments, Context, Lowering, listed};
 use super::scope::{ArrayBinding, ArrayValue, End, Role};
 use super::{transpose, unroll};
@@ -22,6 +24,8 @@ enum Place {
     Fixed(i64),
     /// that on an axis, moved
     Along(Axis, i64),
+    /// that which a list has for the one on an axis
+    Listed(Axis, ListId),
 }
 
 /// The values of an expression of indices and numbers, row by row: for parameters, which are numbers.
@@ -64,16 +68,33 @@ impl Lowering<'_> {
         context: Context,
     ) -> Option<NodeId> {
         let axes = self.axes_of(over, &expression.span)?;
-        let names: Vec<String> = over
+        let mut bound = Vec::new();
+        for (&index, &axis) in over.iter().zip(&axes) {
+            self.bind_index(index, axis, &mut bound);
+        }
+        let bound: Vec<(&str, NodeId)> = bound
             .iter()
-            .map(|&k| self.scope.indices[k].name.clone())
-            .collect();
-        let bound: Vec<(&str, NodeId)> = names
-            .iter()
-            .zip(&axes)
-            .map(|(name, &axis)| (name.as_str(), self.graph.index(axis)))
+            .map(|(name, node)| (name.as_str(), *node))
             .collect();
         self.node(expression, &bound, context)
+    }
+
+    /// Binds an index to the places of an axis; the edges of a graph also bind their ends.
+    pub(super) fn bind_index(
+        &mut self,
+        index: usize,
+        axis: Axis,
+        bound: &mut Vec<(String, NodeId)>,
+    ) {
+        let name = self.scope.indices[index].name.clone();
+        bound.push((name, self.graph.index(axis)));
+        let graph = self.scope.graphs.iter().find(|graph| graph.edges == index);
+        if let Some(graph) = graph.cloned() {
+            for (name, ends) in [("from", &graph.from), ("to", &graph.to)] {
+                let list = self.graph.list(ends);
+                bound.push((name.to_owned(), self.graph.listed(axis, list)));
+            }
+        }
     }
 
     /// The same as a root that holds all values.
@@ -330,6 +351,7 @@ impl Lowering<'_> {
         match self.graph.op(node) {
             Op::Constant(_) => whole(node).map(|place| Place::Fixed(place - 1)),
             Op::Index(axis) => Some(Place::Along(axis, 0)),
+            Op::Listed(axis, list) => Some(Place::Listed(axis, list)),
             Op::Add(a, b) => match (along(a), whole(b), whole(a), along(b)) {
                 (Some(axis), Some(shift), ..) | (_, _, Some(shift), Some(axis)) => {
                     Some(Place::Along(axis, shift))
@@ -360,6 +382,15 @@ impl Lowering<'_> {
                 return refuse(self, message, format!("`{own}` goes from 1 to {size}"));
             }
             Place::Along(axis, shift) => (axis, shift),
+            Place::Listed(_, list) => {
+                let elements = self.graph.arrays().list(list);
+                let last = elements.iter().max().map_or(0, |&last| i64::from(last) + 1);
+                if last <= size {
+                    return Some(place);
+                }
+                let message = format!("`{name}` has no place {last} along `{own}`");
+                return refuse(self, message, format!("`{own}` goes from 1 to {size}"));
+            }
         };
         let count = i64::from(self.graph.arrays().extent(axis));
         let (before, after) = (shift < 0, count + shift > size);
@@ -406,6 +437,7 @@ impl Lowering<'_> {
     fn at(&self, place: Place, index: usize) -> At {
         match place {
             Place::Fixed(at) => At::Fixed(at as u32),
+            Place::Listed(axis, list) => At::Listed { axis, list },
             Place::Along(axis, shift) => {
                 let used = self.ends_used(place, index);
                 let all = |end: End| used.iter().flatten().all(|&own| own == end);
@@ -501,6 +533,10 @@ impl Lowering<'_> {
             let size = self.scope.indices[index].size;
             node = match place {
                 Place::Fixed(at) => self.graph.substitute(from, axis, At::Fixed(at as u32)),
+                Place::Listed(to, list) => {
+                    let at = At::Listed { axis: to, list };
+                    self.graph.substitute(from, axis, at)
+                }
                 Place::Along(to, shift) => {
                     let main = self.graph.substitute(from, axis, along(to, shift as i32));
                     let round = transpose::wraps(self.graph, from, axis, i64::from(size));
@@ -556,6 +592,12 @@ impl Lowering<'_> {
             );
             return None;
         };
+        if let [first, ..] = named
+            && let Some((_, graph)) = edges_of(first)
+        {
+            let graph = self.graph_named(graph, first)?;
+            return self.over_edges(name, &graph, (inner, whole), arguments, context);
+        }
         let indices = if named.is_empty() {
             self.indices_of(name, body, span)?
         } else {
@@ -579,7 +621,7 @@ impl Lowering<'_> {
                 return None;
             };
             self.open += 1;
-            bound.push((set.name, self.graph.index(axis)));
+            self.bind_index(index, axis, &mut bound);
             axes.push(axis);
         }
         let names: Vec<(&str, NodeId)> = bound

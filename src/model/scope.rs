@@ -9,7 +9,7 @@ use super::graph::{Graph, Op, PARAMETERS, STATES, TIME};
 use super::lower_networks::NetworkBinding;
 use super::{NodeId, functions};
 use crate::diagnostic::{Diagnostic, Span};
-use crate::scenario::{Boundary, Name, Scenario, SignalKind, UserFunction};
+use crate::scenario::{Boundary, EdgeSet, Name, Scenario, SignalKind, UserFunction};
 
 /// What a name was given to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +86,7 @@ pub(super) struct Scope {
     pub(super) names: HashMap<String, Binding>,
     pub(super) arrays: HashMap<String, ArrayBinding>,
     pub(super) indices: Vec<IndexSet>,
+    pub(super) graphs: Vec<Arc<EdgeSet>>,
     /// observables: usable in functionals only, where no other name is the same
     pub(super) observables: HashMap<String, NodeId>,
     /// names of the events, in order

@@ -9,10 +9,12 @@
 //!
 //! As e moves a place by a constant, that is y* at j less the constant, and at the array's ends what the edges say: so the
 //! transpose of a map that gathers is a sum of maps that gather, under conditions on j that are false but at the ends.
-//! Nothing is scattered; each element is written once, and the loop over j is as parallel as that over i.
+//! Nothing is scattered; each element is written once, and the loop over j is as parallel as that over i. Where e is a list,
+//! the sum over all i with e(i) = j is an [`Op::SumWhere`], and the transpose of that is a map by the list again.
 
 use super::arrays::{At, Axis, Dimension, Edge, Gather};
 use super::graph::{Binary, Graph, NodeId, Op};
+use super::lists::{OUTSIDE, Selection, SelectionId};
 use costate_solvers::Comparison;
 
 /// Whether two maps read the same array.
@@ -136,11 +138,14 @@ pub(super) fn array(
     graph.array(&axes, sum)
 }
 
-/// One way in which a place j comes from a place i: what to put for axes, and conditions on j that must hold.
+/// One way in which a place j comes from a place i: what to put for axes, and conditions on j that must hold; or the
+/// places i to sum over, and conditions on them.
 #[derive(Clone, Default)]
 struct Way {
     put: Vec<(Axis, At)>,
     conditions: Vec<Condition>,
+    sums: Vec<Selection>,
+    terms: Vec<Condition>,
 }
 
 /// A comparison of two numbers that depend on j alone.
@@ -160,15 +165,65 @@ fn parts(graph: &mut Graph, map: &Gather, cotangent: NodeId, axes: &[Axis]) -> V
     ways.into_iter()
         .map(|way| {
             let value = put_all(graph, cotangent, &way.put);
-            let zero = graph.constant(0.0);
-            way.conditions
-                .into_iter()
-                .rev()
-                .fold(value, |value, (comparison, left, right)| {
-                    graph.select(comparison, left, right, value, zero)
-                })
+            let value = where_all(graph, value, way.terms);
+            let sums = way.sums.into_iter();
+            let value = sums.fold(value, |value, sum| graph.sum_where(sum, value));
+            where_all(graph, value, way.conditions)
         })
         .collect()
+}
+
+/// A value where conditions hold, else 0.
+fn where_all(graph: &mut Graph, value: NodeId, conditions: Vec<Condition>) -> NodeId {
+    let zero = graph.constant(0.0);
+    let conditions = conditions.into_iter().rev();
+    conditions.fold(value, |value, (comparison, left, right)| {
+        graph.select(comparison, left, right, value, zero)
+    })
+}
+
+/// What the cotangent `w` of a sum over the places that a list sends to an element gives each of its terms.
+pub(super) fn selected(
+    graph: &mut Graph,
+    id: SelectionId,
+    values: NodeId,
+    w: NodeId,
+) -> NodeId {
+    let selection = graph.arrays().selection(id);
+    let Selection {
+        axis,
+        list,
+        count,
+        at,
+    } = selection;
+    let back = At::Listed { axis, list };
+    let element = graph.listed(axis, list);
+    match at {
+        _ if at.axis().is_some_and(|own| graph.axes(values).contains(own)) => {
+            let own = graph.index_at(at);
+            where_all(graph, w, vec![(Comparison::Equal, element, own)])
+        }
+        At::Along { axis: own, .. } => {
+            let value = graph.substitute(w, own, back);
+            let outside = graph.arrays().list(list).contains(&OUTSIDE);
+            let last = graph.constant(f64::from(count));
+            let inside = outside.then_some((Comparison::LessOrEqual, element, last));
+            where_all(graph, value, inside.into_iter().collect())
+        }
+        At::Listed { axis, list } => {
+            let back = Selection {
+                axis,
+                list,
+                count,
+                at: back,
+            };
+            graph.sum_where(back, w)
+        }
+        At::Fixed(place) => {
+            let place = graph.constant(f64::from(place) + 1.0);
+            where_all(graph, w, vec![(Comparison::Equal, element, place)])
+        }
+    }
 }
 
 /// All substitutions at once: none sees what another put.
@@ -218,12 +273,39 @@ fn ways_along(
             return vec![way];
         }
         At::Along { axis, shift, edge } => (axis, shift, edge),
+        At::Listed { axis, .. } => (axis, 0, Edge::Periodic),
     };
     if let Some(&(_, put)) = way.put.iter().find(|(known, _)| *known == axis) {
         // the axis is known already: j must agree
         let mut way = way.clone();
-        let place = moved(graph, put, shift, edge, dimension.extent);
-        way.conditions.push((Comparison::Equal, index, place));
+        let place = match dimension.at {
+            At::Listed { list, .. } => {
+                let listed = graph.listed(axis, list);
+                graph.substitute(listed, axis, put)
+            }
+            _ => moved(graph, put, shift, edge, dimension.extent),
+        };
+        let summed = way.sums.iter().any(|sum| Some(sum.axis) == put.axis());
+        let conditions = if summed {
+            &mut way.terms
+        } else {
+            &mut way.conditions
+        };
+        conditions.push((Comparison::Equal, index, place));
+        return vec![way];
+    }
+    if let At::Listed { list, .. } = dimension.at {
+        let mut way = way.clone();
+        let extent = graph.arrays().extent(axis);
+        let name = super::arrays::Use::Open(230 + way.sums.len() as u8);
+        let aside = graph.axis(extent, name).unwrap_or(axis);
+        way.put.push((axis, along(aside, 0)));
+        way.sums.push(Selection {
+            axis: aside,
+            list,
+            count: dimension.extent,
+            at: along(to, 0),
+        });
         return vec![way];
     }
     let count = i64::from(graph.arrays().extent(axis));
@@ -304,7 +386,8 @@ pub(super) fn wraps(graph: &Graph, node: NodeId, axis: Axis, length: i64) -> boo
         .into_iter()
         .filter(|&id| graph.axes(id).contains(axis))
         .all(|id| match graph.op(id) {
-            Op::Index(_) => false,
+            Op::Index(_) | Op::Listed(..) => false,
+            Op::SumWhere(id, _) => graph.arrays().selection(id).at.axis() != Some(axis),
             Op::Gather(gather) => goes_round(graph.arrays().gather(gather), axis, length),
             _ => true,
         })
@@ -316,6 +399,7 @@ fn goes_round(map: &Gather, axis: Axis, length: i64) -> bool {
         At::Along {
             axis: own, edge, ..
         } if own == axis => edge == Edge::Periodic && i64::from(d.extent) == length,
+        At::Listed { axis: own, .. } => own != axis,
         _ => true,
     })
 }
@@ -329,6 +413,7 @@ fn moved(graph: &mut Graph, put: At, shift: i32, edge: Edge, extent: u32) -> Nod
             shift: before,
             ..
         } => (graph.index(axis), before + shift),
+        At::Listed { axis, list } => (graph.listed(axis, list), shift),
     };
     let by = graph.constant(f64::from(by));
     let place = graph.add(base, by);

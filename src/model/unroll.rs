@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::arrays::Axis;
 use super::graph::{Graph, InputId, NodeId, Op};
+use super::lists::Selection;
 
 impl Graph {
     /// Whether what `roots` are computed from has arrays.
@@ -15,7 +16,12 @@ impl Graph {
             && self.live(roots).into_iter().any(|id| {
                 matches!(
                     self.op(id),
-                    Op::Array(..) | Op::Gather(_) | Op::Sum(..) | Op::Index(_)
+                    Op::Array(..)
+                        | Op::Gather(_)
+                        | Op::Sum(..)
+                        | Op::SumWhere(..)
+                        | Op::Index(_)
+                        | Op::Listed(..)
                 )
             })
     }
@@ -27,8 +33,17 @@ impl Graph {
         let places = |id: NodeId| -> usize {
             let extent = |axis| self.arrays().extent(axis) as usize;
             match self.op(id) {
-                Op::Constant(_) | Op::Input(_) | Op::Index(_) | Op::Gather(_) | Op::Array(..) => 0,
+                Op::Constant(_)
+                | Op::Input(_)
+                | Op::Index(_)
+                | Op::Listed(..)
+                | Op::Gather(_)
+                | Op::Array(..) => 0,
                 Op::Sum(axis, _) => self.axes(id).with(axis).iter().map(extent).product(),
+                Op::SumWhere(selection, _) => {
+                    let places: usize = self.axes(id).iter().map(extent).product();
+                    places.saturating_mul(self.arrays().places_of_one(selection))
+                }
                 _ => self.axes(id).iter().map(extent).product(),
             }
         };
@@ -120,9 +135,13 @@ impl Unrolling<'_> {
                     let place = f64::from(self.place(axis)) + 1.0;
                     self.to.constant(place)
                 }
+                Op::Listed(axis, list) => {
+                    let element = self.from.arrays().list(list)[self.place(axis) as usize];
+                    self.to.constant(f64::from(element) + 1.0)
+                }
                 Op::Gather(gather) => {
                     let gather = self.from.arrays().gather(gather);
-                    match gather.place(|axis| self.place(axis)) {
+                    match self.from.arrays().place(gather, |axis| self.place(axis)) {
                         Some(index) => self.to.intern(Op::Input(InputId {
                             group: gather.group,
                             index,
@@ -130,7 +149,19 @@ impl Unrolling<'_> {
                         None => self.to.constant(0.0),
                     }
                 }
-                Op::Sum(axis, values) => self.sum(axis, values),
+                Op::Sum(axis, values) => {
+                    self.sum(axis, 0..self.from.arrays().extent(axis), values)
+                }
+                Op::SumWhere(id, values) => {
+                    let tables = self.from.arrays();
+                    let Selection {
+                        axis, count, at, ..
+                    } = tables.selection(id);
+                    let groups = Arc::clone(tables.groups(id));
+                    let element = tables.position(at, count, |axis| self.place(axis));
+                    let places = element.map_or(&[][..], |element| groups.of(element));
+                    self.sum(axis, places.iter().copied(), values)
+                }
                 op => {
                     let missing: Vec<NodeId> = op
                         .operands()
@@ -153,14 +184,19 @@ impl Unrolling<'_> {
         self.known[&self.key(root)]
     }
 
-    fn sum(&mut self, axis: Axis, values: NodeId) -> NodeId {
+    fn sum(
+        &mut self,
+        axis: Axis,
+        places: impl Iterator<Item = u32>,
+        values: NodeId,
+    ) -> NodeId {
         let before = self.place(axis);
         // in four parts, as loops add
         let mut parts = [self.to.constant(0.0); 4];
-        for place in 0..self.from.arrays().extent(axis) {
+        for (k, place) in places.enumerate() {
             self.places[usize::from(axis.0)] = place;
             let term = self.at(values);
-            let part = &mut parts[place as usize % 4];
+            let part = &mut parts[k % 4];
             *part = self.to.add(*part, term);
         }
         self.places[usize::from(axis.0)] = before;

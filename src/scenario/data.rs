@@ -354,6 +354,19 @@ impl Csv {
             .with_help(format!("{why}: write a number, or remove the row"))
     }
 
+    /// A number that is no place of an index set.
+    pub fn bad_place(&self, row: usize, column: usize, why: &str) -> Diagnostic {
+        let span = self.cell(row, column);
+        let message = format!(
+            "{}: `{}` is no place",
+            self.words(&span, column),
+            shorten(span.text())
+        );
+        Diagnostic::error("data::bad-cell", message, Some(span))
+            .with_label("no place")
+            .with_help(why)
+    }
+
     /// A time that is not after the one before it.
     pub fn not_ascending(
         &self,

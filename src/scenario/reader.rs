@@ -16,7 +16,7 @@ use super::source::{Role, Sources, open};
 use super::types::{Name, Scenario};
 use super::values::{Reader, Section, Value, shorten};
 use super::{
-    read_events, read_expectations, read_experiments, read_indices, read_mass, read_mechanics,
+    read_events, read_expectations, read_experiments, read_graphs, read_indices, read_mass, read_mechanics,
     read_model, read_networks, read_observables, read_parameters, read_settings, read_signals,
     schema,
 };
@@ -290,6 +290,7 @@ impl Reader<'_> {
         let mut names = Names::default();
         let header = read_settings::header(self, &top);
         let mut indices = read_indices::read(self, &top, &mut names);
+        let graphs = read_graphs::read(self, &top, &mut indices, &mut names);
         let (mut parameters, mut parameter_arrays) =
             read_parameters::read(self, &top, &indices, &mut names);
         let mut states = read_model::states(self, &top, &indices, &mut names);
@@ -348,6 +349,7 @@ impl Reader<'_> {
             end: header.end,
             time_unit: header.unit,
             indices,
+            graphs,
             parameters,
             parameter_arrays,
             states,

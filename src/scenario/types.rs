@@ -13,7 +13,7 @@ use std::sync::Arc;
 use crate::diagnostic::{SourceFile, Span};
 use crate::model::{Expression, Names};
 
-pub use arrays::{Boundary, Index, ParameterArray};
+pub use arrays::{Boundary, EdgeSet, Index, ParameterArray};
 pub use hybrid::{Direction, Event, EventTrigger, Invariant, MassRow};
 pub use mechanics::{Coordinate, MOST_COORDINATES, Mechanics};
 pub use solver::{AbsoluteTolerance, LinearSolver, Preconditioner, SolverMethod, SolverSettings};
@@ -42,8 +42,10 @@ pub struct Scenario {
     pub end: f64,
     /// unit of time, for axes
     pub time_unit: Option<String>,
-    /// `[indices]` in file order
+    /// `[indices]` in file order, then the edges of each graph, then what networks bring
     pub indices: Vec<Index>,
+    /// `[graphs]` in file order
+    pub graphs: Vec<EdgeSet>,
     /// `[parameters]` in file order, arrays element by element
     pub parameters: Vec<Parameter>,
     /// which of them are arrays

@@ -1,9 +1,10 @@
-//! Random models with arrays: every edge, shifts of any size, broadcasts, sums, conditions on places.
+//! Random models with arrays: every edge, shifts of any size, lists, broadcasts, sums, conditions on places.
 
 #![allow(dead_code, reason = "each test uses its part")]
 
 use costate::model::arrays::{At, Axis, Block, Edge, Use};
 use costate::model::graph::{Graph, NodeId, PARAMETERS, STATES, Unary};
+use costate::model::lists::{ListId, OUTSIDE, Selection};
 use costate_solvers::Comparison;
 
 /// Random numbers.
@@ -115,7 +116,7 @@ impl Maker {
         if depth == 0 {
             return self.leaf(axes);
         }
-        match self.numbers.below(10) {
+        match self.numbers.below(13) {
             0..=2 => {
                 let (a, b) = (
                     self.expression(axes, depth - 1),
@@ -164,6 +165,15 @@ impl Maker {
                 let bound = self.graph.constant(bound);
                 self.graph.select(Comparison::Less, index, bound, a, b)
             }
+            9 if !axes.is_empty() => {
+                let axis = axes[self.numbers.below(axes.len() as u64) as usize];
+                let list = self.list(axis, 4, false);
+                let number = self.graph.listed(axis, list);
+                let number = self.graph.unary(Unary::Sin, number);
+                let a = self.expression(axes, depth - 1);
+                self.graph.mul(number, a)
+            }
+            10 | 11 if self.open < 2 => self.sum_where(axes, depth),
             _ => {
                 let arrays = self.arrays.len() as u64;
                 if arrays == 0 || self.open > 1 {
@@ -180,6 +190,54 @@ impl Maker {
                 self.graph.sum(axis, body)
             }
         }
+    }
+
+    /// A random list for an axis, of elements below `extent`.
+    fn list(&mut self, axis: Axis, extent: u32, outside: bool) -> ListId {
+        let length = self.graph.arrays().extent(axis);
+        let elements: Vec<u32> = (0..length)
+            .map(|_| match self.numbers.below(8) {
+                0 if outside => OUTSIDE,
+                _ => self.numbers.below(u64::from(extent)) as u32,
+            })
+            .collect();
+        self.graph.list(&elements)
+    }
+
+    /// A sum over the places that a list sends to an element, which is fixed, that of an axis, or listed.
+    fn sum_where(&mut self, axes: &[Axis], depth: u32) -> NodeId {
+        let length = 1 + self.numbers.below(7) as u32;
+        let axis = self
+            .graph
+            .axis(length, Use::Open(self.open))
+            .expect("few axes");
+        let mut count = 1 + self.numbers.below(5) as u32;
+        let mut at = At::Fixed(self.numbers.below(u64::from(count)) as u32);
+        if !axes.is_empty() && self.numbers.below(5) > 0 {
+            let own = axes[self.numbers.below(axes.len() as u64) as usize];
+            if self.numbers.below(3) == 0 {
+                let list = self.list(own, count, true);
+                at = At::Listed { axis: own, list };
+            } else {
+                count = self.graph.arrays().extent(own);
+                at = At::Along {
+                    axis: own,
+                    shift: 0,
+                    edge: Edge::Periodic,
+                };
+            }
+        }
+        let list = self.list(axis, count, true);
+        self.open += 1;
+        let body = self.expression(&[axes, &[axis]].concat(), depth - 1);
+        self.open -= 1;
+        let selection = Selection {
+            axis,
+            list,
+            count,
+            at,
+        };
+        self.graph.sum_where(selection, body)
     }
 
     fn leaf(&mut self, axes: &[Axis]) -> NodeId {
@@ -210,6 +268,10 @@ impl Maker {
                     return At::Fixed(self.numbers.below(u64::from(extent)) as u32);
                 }
                 let axis = fitting[self.numbers.below(fitting.len() as u64) as usize];
+                if self.numbers.below(4) == 0 {
+                    let list = self.list(axis, extent, true);
+                    return At::Listed { axis, list };
+                }
                 let shift = self.numbers.below(5) as i32 - 2;
                 At::Along { axis, shift, edge }
             })

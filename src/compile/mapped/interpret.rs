@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use costate_solvers::Scalar;
 
-use super::nest::{Element, Nest, PARTS, SHARED, Step};
+use super::nest::{Among, Element, Nest, PARTS, SHARED, Step};
 use crate::compile::interpreter::compute;
-use crate::model::arrays::Edge;
 use crate::model::graph::Op;
 use crate::model::table::PiecewisePolynomial;
 
@@ -98,17 +97,24 @@ impl<S: Scalar> Run<'_, S> {
                         None => S::from(0.0),
                     };
                 }
+                Step::Listed { to, slot, list } => {
+                    let element = list[self.places[*slot] as usize];
+                    self.registers[*to as usize] = S::from(f64::from(element) + 1.0);
+                }
                 Step::Sum(sum) => {
                     for &(to, _) in &sum.terms {
                         let to = to as usize;
                         self.registers[to..to + PARTS].fill(S::from(0.0));
                     }
-                    for place in 0..sum.extent {
-                        self.places[sum.slot] = place;
+                    let among = sum.among.as_ref();
+                    let group = among.map(|among| self.group(among));
+                    let count = group.map_or(sum.extent, |group| group.len() as u32);
+                    for k in 0..count {
+                        self.places[sum.slot] = group.map_or(k, |group| group[k as usize]);
                         self.steps(&sum.steps, shared);
                         for &(to, term) in &sum.terms {
                             let term = self.registers[term as usize];
-                            self.registers[to as usize + place as usize % PARTS] += term;
+                            self.registers[to as usize + k as usize % PARTS] += term;
                         }
                     }
                     for &(to, _) in &sum.terms {
@@ -121,15 +127,19 @@ impl<S: Scalar> Run<'_, S> {
         }
     }
 
+    /// The places that are summed.
+    fn group<'g>(&self, among: &'g Among) -> &'g [u32] {
+        let element = match &among.follow {
+            Some(follow) => follow.position(self.places[follow.slot]),
+            None => Some(among.base),
+        };
+        element.map_or(&[], |element| among.groups.of(element))
+    }
+
     fn place(&self, from: &Element) -> Option<usize> {
         let mut place = from.base;
         for follow in &from.follows {
-            let on = self.places[follow.slot];
-            place += follow.stride
-                * match follow.edge {
-                    Edge::Periodic if follow.shift == 0 && on < follow.extent => on,
-                    _ => follow.position(on)?,
-                };
+            place += follow.stride * follow.position(self.places[follow.slot])?;
         }
         Some(place as usize)
     }

@@ -51,11 +51,7 @@ pub(super) fn element(graph: &Graph, axes: &[Axis], base: u32) -> Gather {
             let dimension = Dimension {
                 extent,
                 stride,
-                at: At::Along {
-                    axis,
-                    shift: 0,
-                    edge: Edge::Periodic,
-                },
+                at: along(axis),
             };
             stride *= extent;
             dimension
@@ -66,6 +62,14 @@ pub(super) fn element(graph: &Graph, axes: &[Axis], base: u32) -> Gather {
         group: SHARED,
         base,
         dimensions,
+    }
+}
+
+fn along(axis: Axis) -> At {
+    At::Along {
+        axis,
+        shift: 0,
+        edge: Edge::Periodic,
     }
 }
 
@@ -110,6 +114,13 @@ impl Search<'_> {
                     open.push(axis);
                     stack.push((terms, open));
                 }
+                Op::SumWhere(selection, terms) => {
+                    // over the loop of its element, each place is gone through about once
+                    let selection = self.graph.arrays().selection(selection);
+                    open.retain(|&axis| selection.at != along(axis));
+                    open.push(selection.axis);
+                    stack.push((terms, open));
+                }
                 op => stack.extend(op.operands().map(|operand| (operand, open.clone()))),
             }
         }
@@ -130,6 +141,8 @@ impl Search<'_> {
             let work = match op {
                 _ if self.graph.axes(id).is_empty() => 0,
                 Op::Sum(axis, _) => (self.graph.arrays().extent(axis) as usize)
+                    .saturating_mul(below(&self.work) + 1),
+                Op::SumWhere(selection, _) => (self.graph.arrays().places_of_one(selection))
                     .saturating_mul(below(&self.work) + 1),
                 Op::Unary(Unary::Abs | Unary::Sign | Unary::Floor | Unary::Ceil, _) => {
                     below(&self.work).saturating_add(1)

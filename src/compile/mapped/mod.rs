@@ -301,6 +301,10 @@ fn lengths(graph: &Graph, live: &[NodeId], outputs: &[Output]) -> Result<Lengths
     Ok(Lengths::new(&inputs, &outputs))
 }
 
+fn is_sum(graph: &Graph, id: NodeId) -> bool {
+    matches!(graph.op(id), Op::Sum(..) | Op::SumWhere(..))
+}
+
 /// Which stage computes what varies along no axis.
 struct Staging<'a> {
     graph: &'a Graph,
@@ -333,16 +337,16 @@ impl<'a> Staging<'a> {
         };
         for &id in live {
             let before = graph.op(id).operands().map(|operand| rank[&operand]).max();
-            let sum = alone(id) && matches!(graph.op(id), Op::Sum(..));
+            let sum = alone(id) && is_sum(graph, id);
             let later = sum || keep.contains_key(&id);
             rank.insert(id, before.unwrap_or(0) + usize::from(later));
         }
         let mut wanted: Vec<NodeId> = Vec::new();
         for &id in live {
-            let user = graph.op(id);
-            let in_loop = !alone(id) || matches!(user, Op::Sum(..) | Op::Array(..));
-            for operand in user.operands() {
-                let sum = matches!(graph.op(operand), Op::Sum(..));
+            let in_loop =
+                !alone(id) || is_sum(graph, id) || matches!(graph.op(id), Op::Array(..));
+            for operand in graph.op(id).operands() {
+                let sum = is_sum(graph, operand);
                 if computed(operand) && (in_loop || sum || rank[&operand] < rank[&id]) {
                     wanted.push(operand);
                 }
@@ -350,8 +354,8 @@ impl<'a> Staging<'a> {
         }
         // a sum that is itself an output
         let sums = roots.into_iter();
-        wanted.extend(sums.filter(|&root| computed(root) && matches!(graph.op(root), Op::Sum(..))));
-        wanted.sort_unstable_by_key(|&id| (rank[&id], !matches!(graph.op(id), Op::Sum(..)), id));
+        wanted.extend(sums.filter(|&root| computed(root) && is_sum(graph, root)));
+        wanted.sort_unstable_by_key(|&id| (rank[&id], !is_sum(graph, id), id));
         wanted.dedup();
         let shared = wanted.iter().copied().zip(0..).collect();
         let mut length = wanted.len();
@@ -386,10 +390,11 @@ impl<'a> Staging<'a> {
         match self.graph.op(id) {
             Op::Input(input) => input,
             Op::Gather(gather) => {
-                let gather = self.graph.arrays().gather(gather);
+                let tables = self.graph.arrays();
+                let gather = tables.gather(gather);
                 InputId {
                     group: gather.group,
-                    index: gather.place(|_| 0).unwrap_or(gather.base),
+                    index: tables.place(gather, |_| 0).unwrap_or(gather.base),
                 }
             }
             // what is neither is a constant, and no number to be read
@@ -429,7 +434,7 @@ impl<'a> Staging<'a> {
     }
 
     fn is_sum(&self, id: NodeId) -> bool {
-        matches!(self.graph.op(id), Op::Sum(..))
+        is_sum(self.graph, id)
     }
 
     /// The sums over whole arrays of a rank.

@@ -8,8 +8,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::compile::program::with_operands;
-use crate::model::arrays::{At, Axis, Dimension, Edge, Gather};
+use crate::model::arrays::{At, Axis, Edge, Gather};
 use crate::model::graph::{Graph, InputId, NodeId, Op};
+use crate::model::lists::{Groups, OUTSIDE, Selection, SelectionId, moved};
 use crate::model::table::PiecewisePolynomial;
 
 /// What a root of a function is written to.
@@ -37,6 +38,12 @@ pub(in crate::compile) enum Step {
     Compute { to: u32, op: Op },
     /// the place on an axis, from 1
     Index { to: u32, slot: usize },
+    /// the element that a list sends the place on an axis to, from 1
+    Listed {
+        to: u32,
+        slot: usize,
+        list: Arc<[u32]>,
+    },
     /// an element of an array
     Load { to: u32, from: Element },
     /// sums along one axis
@@ -48,15 +55,39 @@ pub(in crate::compile) enum Step {
 pub(in crate::compile) struct SumLoop {
     /// the slot of its place
     pub slot: usize,
-    /// how many terms
+    /// places of its axis
     pub extent: u32,
+    /// of which those that are summed; `None`: all
+    pub among: Option<Among>,
     /// what computes the terms
     pub steps: Vec<Step>,
     /// the sum, and its term; the three registers after the sum's hold parts of it
     pub terms: Vec<(u32, u32)>,
 }
 
-/// Parts of a sum: the place k is added to part k modulo this. Four additions run at a time, and lanes are parts.
+impl SumLoop {
+    /// About how many terms there are.
+    pub fn usual(&self) -> usize {
+        let elements = match &self.among {
+            Some(among) => among.groups.starts.len() - 1,
+            None => 1,
+        };
+        (self.extent as usize).div_ceil(elements.max(1))
+    }
+}
+
+/// Places of an axis that a list sends to one element.
+#[derive(Debug, Clone)]
+pub(in crate::compile) struct Among {
+    /// the places by element
+    pub groups: Arc<Groups>,
+    /// the element: where it is fixed, that
+    pub base: u32,
+    /// where it is not, how it follows a place
+    pub follow: Option<Follow>,
+}
+
+/// Parts of a sum: the term number k is added to part k modulo this. Four additions run at a time, and lanes are parts.
 pub(in crate::compile) const PARTS: usize = 4;
 
 /// An element of an input, found from the slots of places.
@@ -71,35 +102,40 @@ pub(in crate::compile) struct Element {
 }
 
 /// How an element follows a place.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(in crate::compile) struct Follow {
     /// the slot of the place
     pub slot: usize,
-    /// added to the place
-    pub shift: i32,
     /// elements along the dimension
     pub extent: u32,
     /// places on the axis
     pub places: u32,
     /// from one to the next
     pub stride: u32,
-    /// what stands outside
-    pub edge: Edge,
+    /// which element
+    pub by: By,
+}
+
+/// The rule by which an element follows a place.
+#[derive(Debug, Clone)]
+pub(in crate::compile) enum By {
+    /// the place, moved; what stands outside
+    Shift(i32, Edge),
+    /// what a list has for it
+    List(Arc<[u32]>),
 }
 
 impl Follow {
     /// The element along this dimension; `None`: 0.
     pub fn position(&self, place: u32) -> Option<u32> {
-        let along = Dimension {
-            extent: self.extent,
-            stride: self.stride,
-            at: At::Along {
-                axis: Axis(0),
-                shift: self.shift,
-                edge: self.edge,
-            },
-        };
-        along.position(|_| place)
+        match &self.by {
+            By::Shift(0, Edge::Periodic) if place < self.extent => Some(place),
+            By::Shift(shift, edge) => moved(i64::from(place), *shift, *edge, self.extent),
+            By::List(list) => {
+                let element = list[place as usize];
+                (element != OUTSIDE).then_some(element)
+            }
+        }
     }
 }
 
@@ -197,11 +233,30 @@ impl Nest {
 fn weight(steps: &[Step]) -> usize {
     let of = |step: &Step| match step {
         Step::Sum(sum) => {
-            (sum.extent as usize).saturating_mul(weight(&sum.steps) + sum.terms.len())
+            sum.usual()
+                .saturating_mul(weight(&sum.steps) + sum.terms.len())
         }
         _ => 1,
     };
     steps.iter().map(of).fold(0, usize::saturating_add)
+}
+
+/// What a sum goes over.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Summing {
+    All(Axis),
+    Where(SelectionId),
+}
+
+impl Summing {
+    /// Of a node that is a sum.
+    fn of(graph: &Graph, id: NodeId) -> Option<Self> {
+        match graph.op(id) {
+            Op::Sum(axis, _) => Some(Self::All(axis)),
+            Op::SumWhere(selection, _) => Some(Self::Where(selection)),
+            _ => None,
+        }
+    }
 }
 
 /// A loop being filled; the first is what comes before all loops.
@@ -275,13 +330,17 @@ impl Builder<'_> {
             }
             match self.graph.op(id) {
                 Op::Sum(axis, values) => self.outside(values, axis, &mut stack),
+                Op::SumWhere(id, values) => {
+                    let axis = self.graph.arrays().selection(id).axis;
+                    self.outside(values, axis, &mut stack);
+                }
                 op => stack.extend(op.operands()),
             }
         }
         // a sum after all that its terms need from outside it; what needs the sum after it
         let graph = self.graph;
         let order = |&id: &NodeId| {
-            let is_sum = matches!(graph.op(id), Op::Sum(..)) && !self.is_leaf(id);
+            let is_sum = Summing::of(graph, id).is_some() && !self.is_leaf(id);
             let height = if self.is_leaf(id) {
                 0
             } else {
@@ -294,28 +353,28 @@ impl Builder<'_> {
         while next < found.len() {
             let id = found[next];
             let scope = self.scope_of(id);
-            match graph.op(id) {
-                Op::Sum(axis, _) if !self.is_leaf(id) => {
+            match Summing::of(graph, id).filter(|_| !self.is_leaf(id)) {
+                Some(summing) => {
                     let height = graph.height(id);
                     let mates: Vec<NodeId> = found[next..]
                         .iter()
                         .copied()
                         .take_while(|&mate| {
-                            matches!(graph.op(mate), Op::Sum(..)) && graph.height(mate) == height
+                            Summing::of(graph, mate).is_some() && graph.height(mate) == height
                         })
                         .filter(|&mate| {
-                            matches!(graph.op(mate), Op::Sum(other, _) if other == axis)
+                            Summing::of(graph, mate) == Some(summing)
                                 && self.scope_of(mate) == scope
                                 && !self.scopes[scope].register_of.contains_key(&mate)
                         })
                         .collect();
                     if !mates.is_empty() {
-                        self.sums(axis, &mates, scope);
+                        self.sums(summing, &mates, scope);
                     }
                 }
-                op => {
+                None => {
                     let to = self.new_register();
-                    let step = self.step(id, op, to);
+                    let step = self.step(id, graph.op(id), to);
                     self.scopes[scope].steps.push(step);
                     self.scopes[scope].register_of.insert(id, to);
                 }
@@ -346,20 +405,30 @@ impl Builder<'_> {
                     self.outside(values, inner, &mut needed);
                     stack.extend(needed);
                 }
+                Op::SumWhere(inner, values) => {
+                    let inner = self.graph.arrays().selection(inner).axis;
+                    let mut needed = Vec::new();
+                    self.outside(values, inner, &mut needed);
+                    stack.extend(needed);
+                }
                 op => stack.extend(op.operands()),
             }
         }
     }
 
-    /// A loop for sums along one axis, in a scope.
-    fn sums(&mut self, axis: Axis, sums: &[NodeId], scope: usize) {
-        let terms: Vec<NodeId> = sums
-            .iter()
-            .filter_map(|&sum| match self.graph.op(sum) {
-                Op::Sum(_, values) => Some(values),
-                _ => None,
-            })
-            .collect();
+    /// A loop for sums over the same places, in a scope.
+    fn sums(&mut self, summing: Summing, sums: &[NodeId], scope: usize) {
+        let terms = sums.iter().flat_map(|&sum| self.graph.op(sum).operands());
+        let terms: Vec<NodeId> = terms.collect();
+        let tables = self.graph.arrays();
+        let axis = match summing {
+            Summing::All(axis) => axis,
+            Summing::Where(id) => tables.selection(id).axis,
+        };
+        let among = match summing {
+            Summing::All(_) => None,
+            Summing::Where(id) => Some(self.among(id)),
+        };
         // deeper scopes of the nest are not open here
         let deeper = self.scopes.split_off(scope + 1);
         let slot = self.open;
@@ -392,9 +461,41 @@ impl Builder<'_> {
         self.scopes[scope].steps.push(Step::Sum(Box::new(SumLoop {
             slot,
             extent,
+            among,
             steps,
             terms: pairs,
         })));
+    }
+
+    fn among(&self, id: SelectionId) -> Among {
+        let tables = self.graph.arrays();
+        let Selection { count, at, .. } = tables.selection(id);
+        let (base, follow) = match self.follow(at, count, 1) {
+            Ok(follow) => (0, Some(follow)),
+            Err(fixed) => (fixed, None),
+        };
+        Among {
+            groups: Arc::clone(tables.groups(id)),
+            base,
+            follow,
+        }
+    }
+
+    /// How an element follows a place, or which it is.
+    fn follow(&self, at: At, extent: u32, stride: u32) -> Result<Follow, u32> {
+        let tables = self.graph.arrays();
+        let (axis, by) = match at {
+            At::Fixed(place) => return Err(place),
+            At::Along { axis, shift, edge } => (axis, By::Shift(shift, edge)),
+            At::Listed { axis, list } => (axis, By::List(Arc::clone(tables.list(list)))),
+        };
+        Ok(Follow {
+            slot: self.slot(axis),
+            extent,
+            places: tables.extent(axis),
+            stride,
+            by,
+        })
     }
 
     fn load(&self, gather: &Gather, to: u32) -> Step {
@@ -404,16 +505,9 @@ impl Builder<'_> {
             follows: Vec::new(),
         };
         for d in &gather.dimensions {
-            match d.at {
-                At::Fixed(place) => from.base += place * d.stride,
-                At::Along { axis, shift, edge } => from.follows.push(Follow {
-                    slot: self.slot(axis),
-                    shift,
-                    extent: d.extent,
-                    places: self.graph.arrays().extent(axis),
-                    stride: d.stride,
-                    edge,
-                }),
+            match self.follow(d.at, d.extent, d.stride) {
+                Ok(follow) => from.follows.push(follow),
+                Err(place) => from.base += place * d.stride,
             }
         }
         Step::Load { to, from }
@@ -434,6 +528,11 @@ impl Builder<'_> {
             Op::Index(axis) => Step::Index {
                 to,
                 slot: self.slot(axis),
+            },
+            Op::Listed(axis, list) => Step::Listed {
+                to,
+                slot: self.slot(axis),
+                list: Arc::clone(self.graph.arrays().list(list)),
             },
             Op::Gather(gather) => self.load(self.graph.arrays().gather(gather), to),
             op => Step::Compute {

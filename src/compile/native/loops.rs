@@ -7,6 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 
 use costate_solvers::Comparison;
 use costate_solvers::scalar::half_exponent;
@@ -22,9 +23,12 @@ use super::operations::Operations;
 use super::{CodeMemory, generate, generators};
 use crate::compile::error::CompileError;
 use crate::compile::function::MAX_ARRAYS;
-use crate::compile::mapped::nest::{Element, Follow, Nest, PARTS, SHARED, Step, SumLoop};
+use crate::compile::mapped::nest::{
+    Among, By, Element, Follow, Nest, PARTS, SHARED, Step, SumLoop,
+};
 use crate::model::arrays::Edge;
 use crate::model::graph::{Binary, Op};
+use crate::model::lists::OUTSIDE;
 
 /// Input arrays, output arrays, shared numbers, first place of the outermost loop and the place after its last.
 type LoopFunction = unsafe extern "C" fn(*const *const f64, *const *mut f64, *mut f64, u64, u64);
@@ -178,7 +182,8 @@ struct Facts {
 }
 
 impl Facts {
-    /// Narrows the range to where maps do not leave arrays and conditions do not change.
+    /// Narrows the range to where maps do not leave arrays and conditions do not change. What follows lists goes place by
+    /// place: the range is empty.
     fn note(&mut self, steps: &[Step]) {
         for step in steps {
             match step {
@@ -186,19 +191,32 @@ impl Facts {
                     self.offsets.insert(*to, 1.0);
                 }
                 Step::Index { .. } => {}
+                Step::Listed { slot, .. } if *slot == self.slot => self.range[1] = 0,
+                Step::Listed { .. } => {}
                 Step::Load { from, .. } => {
                     let slot = self.slot;
                     let follows = from.follows.iter().filter(|f| f.slot == slot);
                     follows.for_each(|follow| self.narrow(follow));
                 }
-                Step::Sum(sum) => self.note(&sum.steps),
+                Step::Sum(sum) => {
+                    let among = sum.among.as_ref();
+                    let follow = among.and_then(|among| among.follow.as_ref());
+                    if follow.is_some_and(|follow| follow.slot == self.slot) {
+                        self.range[1] = 0;
+                    }
+                    self.note(&sum.steps);
+                }
                 Step::Compute { to, op } => self.note_operation(*to, op),
             }
         }
     }
 
     fn narrow(&mut self, follow: &Follow) {
-        let (shift, extent) = (i64::from(follow.shift), i64::from(follow.extent));
+        let By::Shift(shift, _) = follow.by else {
+            self.range[1] = 0;
+            return;
+        };
+        let (shift, extent) = (i64::from(shift), i64::from(follow.extent));
         self.range[0] = self.range[0].max(-shift);
         self.range[1] = self.range[1].min(extent - shift);
     }
@@ -290,7 +308,9 @@ fn varying(steps: &[Step], slot: usize, registers: usize) -> Vec<bool> {
                 Step::Compute { to, op } => {
                     varies[*to as usize] = op.operands().any(|id| varies[id.0 as usize]);
                 }
-                Step::Index { to, slot: own } => varies[*to as usize] = *own == slot,
+                Step::Index { to, slot: own } | Step::Listed { to, slot: own, .. } => {
+                    varies[*to as usize] = *own == slot;
+                }
                 Step::Load { to, from } => {
                     varies[*to as usize] = from.follows.iter().any(|f| f.slot == slot);
                 }
@@ -316,10 +336,17 @@ struct Row {
 }
 
 /// Names a row: input, first element, and how it follows the places of the outer loops.
-type RowKey = (u16, u32, Vec<(usize, i32, u32, u32, Edge)>);
+type RowKey = (u16, u32, Vec<(usize, RuleKey, u32, u32)>);
+
+/// Names a rule: of a list, where it stands in memory.
+type RuleKey = Result<(i32, Edge), *const u32>;
 
 fn key<'f>(from: &Element, follows: impl Iterator<Item = &'f Follow>) -> RowKey {
-    let follows = follows.map(|f| (f.slot, f.shift, f.extent, f.stride, f.edge));
+    let rule = |by: &By| match by {
+        By::Shift(shift, edge) => Ok((*shift, *edge)),
+        By::List(list) => Err(list.as_ptr()),
+    };
+    let follows = follows.map(|f| (f.slot, rule(&f.by), f.extent, f.stride));
     (from.group, from.base, follows.collect())
 }
 
@@ -529,7 +556,21 @@ impl<'a, 'b> Emitter<'a, 'b> {
         let Some(place) = self.places[follow.slot] else {
             return row;
         };
-        let (shift, extent) = (i64::from(follow.shift), i64::from(follow.extent));
+        let (shift, edge) = match &follow.by {
+            By::Shift(shift, edge) => (i64::from(*shift), *edge),
+            By::List(list) => {
+                let (element, there) = self.listed(list, place);
+                let inside = match (row.inside, there) {
+                    (Some(before), Some(there)) => {
+                        Some(self.ops.builder.ins().band(before, there))
+                    }
+                    (before, there) => before.or(there),
+                };
+                let address = self.offset(row.address, element, follow.stride);
+                return Row { address, inside };
+            }
+        };
+        let extent = i64::from(follow.extent);
         let last = i64::from(follow.places) - 1 + shift;
         let builder = &mut self.ops.builder;
         let mut position = match shift {
@@ -537,7 +578,7 @@ impl<'a, 'b> Emitter<'a, 'b> {
             _ => builder.ins().iadd_imm_s(place, shift),
         };
         let mut inside = row.inside;
-        match follow.edge {
+        match edge {
             _ if shift >= 0 && last < extent => {}
             Edge::Periodic => {
                 if shift < -extent || last >= 2 * extent {
@@ -556,7 +597,7 @@ impl<'a, 'b> Emitter<'a, 'b> {
                 }
             }
             Edge::Clamp | Edge::Zero => {
-                if follow.edge == Edge::Zero {
+                if edge == Edge::Zero {
                     let holds = IntCC::UnsignedLessThan;
                     let holds = builder.ins().icmp_imm_s(holds, position, extent);
                     inside = Some(match inside {
@@ -579,6 +620,33 @@ impl<'a, 'b> Emitter<'a, 'b> {
         }
         let address = self.offset(row.address, position, follow.stride);
         Row { address, inside }
+    }
+
+    /// The element that a list has for a place; where the list has none for some, 0 and whether it has one.
+    fn listed(&mut self, list: &Arc<[u32]>, place: Value) -> (Value, Option<Value>) {
+        let element = self.entry(list, place);
+        if !list.contains(&OUTSIDE) {
+            return (element, None);
+        }
+        let builder = &mut self.ops.builder;
+        let outside = i64::from(OUTSIDE);
+        let there = builder
+            .ins()
+            .icmp_imm_s(IntCC::NotEqual, element, outside);
+        let zero = builder.ins().iconst(types::I64, 0);
+        let element = builder.ins().select(there, element, zero);
+        (element, Some(there))
+    }
+
+    /// The entry of a list at a place.
+    fn entry(&mut self, list: &[u32], place: Value) -> Value {
+        let pointer = self.ops.pointer;
+        let builder = &mut self.ops.builder;
+        let base = builder.ins().iconst(pointer, list.as_ptr() as i64);
+        let offset = builder.ins().ishl_imm_s(place, 2);
+        let address = builder.ins().iadd(base, offset);
+        let flags = MemFlagsData::trusted().with_readonly();
+        builder.ins().uload32(flags, address, 0)
     }
 
     /// address + position * stride numbers
@@ -835,7 +903,10 @@ impl<'a, 'b> Emitter<'a, 'b> {
     fn steps(&mut self, steps: &[Step]) {
         for step in steps {
             let to = match step {
-                Step::Compute { to, .. } | Step::Index { to, .. } | Step::Load { to, .. } => *to,
+                Step::Compute { to, .. }
+                | Step::Index { to, .. }
+                | Step::Listed { to, .. }
+                | Step::Load { to, .. } => *to,
                 Step::Sum(sum) => {
                     self.sum(sum);
                     continue;
@@ -847,6 +918,7 @@ impl<'a, 'b> Emitter<'a, 'b> {
             let value = match step {
                 Step::Compute { op, .. } => self.compute(to, op),
                 Step::Index { slot, .. } => self.index(*slot),
+                Step::Listed { slot, list, .. } => self.listed_number(*slot, list),
                 Step::Load { from, .. } => self.load(from),
                 Step::Sum(_) => continue,
             };
@@ -939,6 +1011,15 @@ impl<'a, 'b> Emitter<'a, 'b> {
         number
     }
 
+    fn listed_number(&mut self, slot: usize, list: &[u32]) -> Value {
+        let Some(place) = self.places[slot] else {
+            return self.ops.constant(f64::NAN);
+        };
+        let element = self.entry(list, place);
+        let number = self.ops.builder.ins().iadd_imm_s(element, 1);
+        self.ops.builder.ins().fcvt_from_sint(types::F64, number)
+    }
+
     fn load(&mut self, from: &Element) -> Value {
         let inner = self.lanes.as_ref().map(|lanes| lanes.slot);
         // the part of its place that outer loops have found
@@ -959,11 +1040,11 @@ impl<'a, 'b> Emitter<'a, 'b> {
         let mut offset = i64::from(from.base) * 8;
         let mut stride = 0;
         for follow in rest {
-            if inner == Some(follow.slot) {
+            if let (true, By::Shift(shift, _)) = (inner == Some(follow.slot), &follow.by) {
                 // between the ends: the place plus a constant
                 let place = self.places[follow.slot].unwrap_or(row.address);
                 row.address = self.offset(row.address, place, follow.stride);
-                offset += i64::from(follow.shift) * i64::from(follow.stride) * 8;
+                offset += i64::from(*shift) * i64::from(follow.stride) * 8;
                 stride += follow.stride;
             } else {
                 row = self.follow(row, follow);
@@ -1019,7 +1100,8 @@ impl<'a, 'b> Emitter<'a, 'b> {
             parts.extend([start; PARTS]);
         }
         let nested = sum.steps.iter().any(|step| matches!(step, Step::Sum(_)));
-        let interior = (self.lanes.is_none() && !self.innermost && !nested)
+        let whole = sum.among.is_none();
+        let interior = (whole && self.lanes.is_none() && !self.innermost && !nested)
             .then(|| {
                 let roots = wanted.iter().map(|&(_, term)| term);
                 let constants = &self.nest.levels[0];
@@ -1028,13 +1110,26 @@ impl<'a, 'b> Emitter<'a, 'b> {
             .flatten();
         let end = i64::from(sum.extent);
         match interior {
-            None => parts = self.add_singly(sum, &wanted, [0, end], parts),
+            None => {
+                let range = match &sum.among {
+                    None => [0, end].map(|place| self.integer(place)),
+                    Some(among) => self.group(among),
+                };
+                parts = self.add_singly(sum, &wanted, range, parts);
+            }
             Some(interior) => {
                 let [from, to] = interior.range;
                 let to = from + (to - from) / 2 * 2;
-                parts = self.add_singly(sum, &wanted, [0, from], parts);
-                parts = self.add_pairs(sum, &wanted, [from, to], parts, interior);
-                parts = self.add_singly(sum, &wanted, [to, end], parts);
+                let mut interior = Some(interior);
+                for [first, last] in [[0, from], [to, end]] {
+                    if first != last {
+                        let range = [first, last].map(|place| self.integer(place));
+                        parts = self.add_singly(sum, &wanted, range, parts);
+                    }
+                    if let Some(interior) = interior.take() {
+                        parts = self.add_pairs(sum, &wanted, [from, to], parts, interior);
+                    }
+                }
             }
         }
         for (&(to, _), part) in wanted.iter().zip(parts.chunks_exact(PARTS)) {
@@ -1046,15 +1141,40 @@ impl<'a, 'b> Emitter<'a, 'b> {
         }
     }
 
+    /// From where to where the places of a sum stand in the order of its groups.
+    fn group(&mut self, among: &Among) -> [Value; 2] {
+        let starts = &among.groups.starts;
+        let (element, there) = match &among.follow {
+            None => (self.integer(i64::from(among.base)), None),
+            Some(follow) => {
+                let place = self.places[follow.slot];
+                let place = match place {
+                    Some(place) => place,
+                    None => self.integer(0),
+                };
+                match &follow.by {
+                    By::Shift(..) => (place, None),
+                    By::List(list) => self.listed(list, place),
+                }
+            }
+        };
+        let first = self.entry(starts, element);
+        let next = self.ops.builder.ins().iadd_imm_s(element, 1);
+        let end = self.entry(starts, next);
+        match there {
+            None => [first, end],
+            Some(there) => [first, self.ops.builder.ins().select(there, end, first)],
+        }
+    }
+
     /// A loop from one place to another that carries values along; `body` gives those of the next turn.
     fn carry(
         &mut self,
-        [from, to]: [i64; 2],
+        [first, end]: [Value; 2],
         step: i64,
         carried: &[Value],
         body: impl FnOnce(&mut Self, Value, &[Value]) -> Vec<Value>,
     ) -> Vec<Value> {
-        let [first, end] = [self.integer(from), self.integer(to)];
         let builder = &mut self.ops.builder;
         let (head, inside, exit) = (
             builder.create_block(),
@@ -1092,13 +1212,14 @@ impl<'a, 'b> Emitter<'a, 'b> {
         &mut self,
         sum: &SumLoop,
         wanted: &[(u32, u32)],
-        range: [i64; 2],
+        range: [Value; 2],
         parts: Vec<Value>,
     ) -> Vec<Value> {
-        if range[0] == range[1] {
-            return parts;
-        }
-        self.carry(range, 1, &parts, |emitter, place, parts| {
+        self.carry(range, 1, &parts, |emitter, turn, parts| {
+            let place = match &sum.among {
+                None => turn,
+                Some(among) => emitter.entry(&among.groups.order, turn),
+            };
             emitter.places[sum.slot] = Some(place);
             emitter.steps(&sum.steps);
             let mut next = Vec::with_capacity(parts.len());
@@ -1128,6 +1249,7 @@ impl<'a, 'b> Emitter<'a, 'b> {
             .map(|pair| self.ops.join(pair[0], pair[1]))
             .collect();
         self.lanes = Some(lanes);
+        let range = range.map(|place| self.integer(place));
         let pairs = self.carry(range, 2, &pairs, |emitter, place, pairs| {
             emitter.places[sum.slot] = Some(place);
             emitter.steps(&sum.steps);
@@ -1180,7 +1302,10 @@ fn inputs_of(steps: &[Step]) -> Vec<u16> {
 fn registers_of(steps: &[Step], found: &mut HashSet<u32>) {
     for step in steps {
         match step {
-            Step::Compute { to, .. } | Step::Index { to, .. } | Step::Load { to, .. } => {
+            Step::Compute { to, .. }
+            | Step::Index { to, .. }
+            | Step::Listed { to, .. }
+            | Step::Load { to, .. } => {
                 found.insert(*to);
             }
             Step::Sum(sum) => {

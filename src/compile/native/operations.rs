@@ -87,7 +87,13 @@ impl<'a, 'b> Operations<'a, 'b> {
         match *op {
             Op::Constant(bits) => self.constant(f64::from_bits(bits)),
             // read elsewhere
-            Op::Input(_) | Op::Index(_) | Op::Gather(_) | Op::Sum(..) | Op::Array(..) => {
+            Op::Input(_)
+            | Op::Index(_)
+            | Op::Listed(..)
+            | Op::Gather(_)
+            | Op::Sum(..)
+            | Op::SumWhere(..)
+            | Op::Array(..) => {
                 self.constant(f64::NAN)
             }
             Op::Add(..) => self.builder.ins().fadd(a, b),

@@ -56,6 +56,12 @@ pub const TABLES: &[Table] = &[
                 "index sets of arrays, and what stands beyond their ends",
             ),
             key(
+                "graphs",
+                Kind::Named("graphs.*", ""),
+                "",
+                "edges between the places of an index set, from a file",
+            ),
+            key(
                 "parameters",
                 Kind::Named("parameters.*", "value"),
                 "",
@@ -240,6 +246,37 @@ pub const TABLES: &[Table] = &[
                 Kind::Expression,
                 REQUIRED,
                 "after the last place: `clamp`, `zero`, or a value",
+            ),
+        ],
+    },
+    Table {
+        path: "graphs.*",
+        words: "a graph",
+        keys: &[
+            key(
+                "index",
+                Kind::Text,
+                REQUIRED,
+                "the index set whose places the edges join",
+            ),
+            key(
+                "file",
+                Kind::Text,
+                REQUIRED,
+                "CSV file with a row for each edge: the places, counted from 1, where it begins and ends",
+            ),
+            key(
+                "from",
+                Kind::Text,
+                "from",
+                "column of the places where edges begin",
+            ),
+            key("to", Kind::Text, "to", "column of the places where edges end"),
+            key(
+                "directed",
+                Kind::Boolean,
+                "false",
+                "whether an edge goes one way only; else `sum(edges.NAME, ...)` at either end of it has the other as `from`",
             ),
         ],
     },
