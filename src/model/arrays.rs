@@ -569,9 +569,20 @@ impl Graph {
                         None => self.constant(0.0),
                     }
                 }
+                Op::Sum(bound, values) if at.axis() == Some(bound) => {
+                    let (aside, values) = self.set_aside(bound, values);
+                    let values = self.substitute(values, axis, at);
+                    self.sum(aside, values)
+                }
                 Op::SumWhere(selection, values) => {
-                    let selection = self.arrays().selection(selection);
-                    let values = renamed.get(&values).copied().unwrap_or(values);
+                    let mut selection = self.arrays().selection(selection);
+                    let values = if at.axis() == Some(selection.axis) {
+                        let (aside, values) = self.set_aside(selection.axis, values);
+                        selection.axis = aside;
+                        self.substitute(values, axis, at)
+                    } else {
+                        renamed.get(&values).copied().unwrap_or(values)
+                    };
                     match self.composed(selection.at, selection.count, axis, at) {
                         Some(at) => self.sum_where(Selection { at, ..selection }, values),
                         None => self.constant(0.0),
@@ -584,6 +595,20 @@ impl Graph {
             renamed.insert(id, new);
         }
         renamed.get(&node).copied().unwrap_or(node)
+    }
+
+    /// The terms of a sum with its axis renamed, so that another place can be put on that axis.
+    fn set_aside(&mut self, bound: Axis, values: NodeId) -> (Axis, NodeId) {
+        let extent = self.arrays().extent(bound);
+        let Some(aside) = self.axis(extent, Use::Open(140)) else {
+            return (bound, values);
+        };
+        let at = At::Along {
+            axis: aside,
+            shift: 0,
+            edge: Edge::Periodic,
+        };
+        (aside, self.substitute(values, bound, at))
     }
 
     /// A place as a number, from 1.

@@ -196,7 +196,9 @@ impl Graph {
                 let list = self.list(&elements);
                 At::Listed { axis, list }
             }
-            _ => self.plain(at),
+            // the transpose of a place on an axis is a place on every element: there must be as many
+            At::Listed { axis, .. } if self.arrays().extent(axis) == count => self.plain(at),
+            At::Listed { .. } | At::Fixed(_) => at,
         };
         // as in a plain sum, one name for the axis of equal sums
         let mut others = self.axes(values).without(axis);

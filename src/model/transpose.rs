@@ -198,16 +198,17 @@ pub(super) fn selected(
     } = selection;
     let back = At::Listed { axis, list };
     let element = graph.listed(axis, list);
+    let last = graph.constant(f64::from(count));
+    let outside = graph.arrays().list(list).contains(&OUTSIDE);
+    let inside = outside.then_some((Comparison::LessOrEqual, element, last));
     match at {
         _ if at.axis().is_some_and(|own| graph.axes(values).contains(own)) => {
             let own = graph.index_at(at);
-            where_all(graph, w, vec![(Comparison::Equal, element, own)])
+            let here = (Comparison::Equal, element, own);
+            where_all(graph, w, inside.into_iter().chain([here]).collect())
         }
         At::Along { axis: own, .. } => {
             let value = graph.substitute(w, own, back);
-            let outside = graph.arrays().list(list).contains(&OUTSIDE);
-            let last = graph.constant(f64::from(count));
-            let inside = outside.then_some((Comparison::LessOrEqual, element, last));
             where_all(graph, value, inside.into_iter().collect())
         }
         At::Listed { axis, list } => {
