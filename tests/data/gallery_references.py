@@ -92,7 +92,7 @@ def gray_scott():
         first = [du * (u[p] + u[q] + u[s] + u[t] - 4 * a) - b + feed * (1 - a) for a, b, (p, q, s, t) in zip(u, r, around)]
         return first + [dv * (v[p] + v[q] + v[s] + v[t] - 4 * a) + b - (feed + kill) * a for a, b, (p, q, s, t) in zip(v, r, around)]
 
-    for h in (1.0, 0.5):
+    for h in (0.5, 0.25):
         x = [1 - 0.5 * s for s in seed] + [0.25 * s for s in seed]
         x = runge_kutta(f, x, 0.0, 2000.0, round(2000 / h))
         middle = cells + 31 * n + 31
