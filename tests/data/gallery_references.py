@@ -7,7 +7,7 @@ the fields take minutes.
 
 import csv
 import sys
-from math import asin, log, pi, sin, sqrt
+from math import asin, log, pi, sin, sqrt, tanh
 from pathlib import Path
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -125,6 +125,27 @@ def solar_system():
         print(f"solar-system, steps of {h}: x {s[:n]}, y {s[n : 2 * n]}")
 
 
+def phantom_jam():
+    n, road = 40, 1000.0
+
+    def wanted(distance):
+        return 16.8 * (tanh(0.086 * (distance - 25)) + 0.913)
+
+    def f(_, s):
+        x, v = s[:n], s[n:]
+        ahead = [*x[1:], x[0] + road]
+        return v + [2.0 * (wanted(b - a) - w) for a, b, w in zip(x, ahead, v)]
+
+    for h in (0.5, 0.25):
+        s = [25.0 * i for i in range(1, n + 1)] + [wanted(25.0)] * n
+        s[0] += 0.5
+        for k in range(round(300 / h)):
+            s = extrapolated(f, s, k * h, h)
+            if k + 1 == round(150 / h):
+                print(f"phantom-jam, steps of {h}, t = 150: v[1] {s[n]!r}")
+        print(f"phantom-jam, steps of {h}: x[1] {s[0]!r}, v[1] {s[n]!r}, mean(v) {sum(s[n:]) / n!r}")
+
+
 def power_grid():
     power = [1.5, 1.5, -1.0, -1.0, -1.0]
     limit, most = 0.6, 1.63
@@ -202,6 +223,7 @@ if __name__ == "__main__":
         "heat-conductivity": heat_conductivity,
         "solar-system": solar_system,
         "power-grid": power_grid,
+        "phantom-jam": phantom_jam,
         "brusselator-2d": brusselator,
         "gray-scott": gray_scott,
     }
