@@ -20,6 +20,9 @@ x = { over = ["k"], initial = "k", unit = "m" }
 y = { over = ["k"], initial = 0.0, unit = "m" }
 angle = { initial = 1.0, unit = "rad" }
 rate = 0.0
+[definitions]
+slope = { over = ["i", "j"], expression = "u[i+1,j] - u[i,j]" }
+height = "cos(angle)"
 [equations]
 u = "u[i-1,j] + u[i+1,j] + u[i,j-1] + u[i,j+1] - 4*u"
 T = "T[i-1] - 2*T + T[i+1]"
@@ -285,6 +288,18 @@ fn what_cannot_be_drawn_is_said_before_the_solve() {
             &["`angle` is one number"],
         ),
         (&["--csv", "a.csv", "--states", "angel"], &["`angle`?"]),
+        (
+            &["--csv", "a.csv", "--states", "height"],
+            &["`height` is a definition", "seen = \"height\""],
+        ),
+        (
+            &["--csv", "a.csv", "--states", "slope"],
+            &["seen = \"slope[1,1]\""],
+        ),
+        (
+            &["--csv", "a.csv", "--states", "slope[2,3]"],
+            &["seen = \"slope[2,3]\""],
+        ),
         (
             &["--csv", "a.csv", "--states", "u[21,1]"],
             &["20 x 16", "u[21,1]"],

@@ -550,6 +550,13 @@ const CASES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "y = \"prey\"",
+        "\"x[2]\" = \"prey\"",
+        &[
+            "scenario::unknown-name 20:13 \"x[2]\" | `columns` names `x[2]`, which is no observable | name the element in `[observables]`: `reading = \"x[2]\"`",
+        ],
+    ),
+    (
+        "y = \"prey\"",
         "y = 3",
         &["scenario::wrong-type 20:17 3 | `y` must be a string, not a number | expected a string"],
     ),

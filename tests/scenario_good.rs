@@ -639,6 +639,34 @@ fn set_changes_parameters_and_keys() {
 }
 
 #[test]
+fn set_gives_an_array_other_values_than_its_file_did() {
+    let text = format!(
+        "{}\n[indices]\ni = 3\n",
+        SMALL.replacen(
+            "[parameters]",
+            "[parameters]\nm = { over = [\"i\"], file = \"m.csv\", column = \"kg\" }",
+            1
+        )
+    );
+    let files = [("m.csv", "kg\n5\n6\n7\n")];
+    let values = |set: &[&str]| {
+        let (s, _) = good(&text, &files, set);
+        let all = s.parameters.iter();
+        all.filter(|p| p.name.text.starts_with("m["))
+            .map(|p| p.value)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(values(&[]), [5.0, 6.0, 7.0]);
+    assert_eq!(values(&["m=2"]), [2.0, 2.0, 2.0]);
+    assert_eq!(values(&["parameters.m.value=2*i"]), [2.0, 4.0, 6.0]);
+    let given = Override::parse("m[2]=1").expect("name=value");
+    let (_, found) = scenario::read_text(Path::new("m.toml"), &text, Path::new("."), &[given]);
+    let unknown = found.iter().find(|d| d.code == "set::unknown");
+    let help = unknown.and_then(|d| d.help.as_deref()).expect("help");
+    assert!(help.contains("`--set m=\"if("), "{found:?}");
+}
+
+#[test]
 fn a_wrong_set_is_told_the_nearest() {
     for (given, code, help) in [
         ("kk=1", "set::unknown", "did you mean `k`?"),

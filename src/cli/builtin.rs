@@ -47,5 +47,13 @@ pub const ALL: &[Builtin] = builtin! {
     "robertson": ["scenario.toml", "README.md", "plot.svg"],
     "bouncing-ball": ["scenario.toml", "README.md", "plot.svg"],
     "kepler": ["scenario.toml", "README.md", "plot.svg"],
+    "pleiades": ["scenario.toml", "README.md", "stars.csv", "plot.svg"],
+    "solar-system": ["scenario.toml", "README.md", "bodies.csv", "plot.svg"],
+    "plucked-string": ["scenario.toml", "README.md", "plot.svg"],
+    "brusselator-2d": ["scenario.toml", "README.md", "plot.svg"],
+    "gray-scott": ["scenario.toml", "README.md", "plot.svg"],
+    "phantom-jam": ["scenario.toml", "README.md", "plot.svg"],
+    "heat-conductivity": ["scenario.toml", "README.md", "readings.csv", "make_data.py", "fit.svg"],
+    "power-grid": ["scenario.toml", "README.md", "nodes.csv", "lines.csv", "plot.svg"],
     "dc-motor": ["scenario.toml", "README.md", "trace.csv", "make_data.py", "fit.svg"],
 };

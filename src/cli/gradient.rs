@@ -7,6 +7,7 @@ use costate::study::{
 use serde_json::{Map, Value, json};
 
 use super::arguments::{GradientArguments, GradientChoice};
+use super::look::split;
 use super::{Failure, load, print_json, print_text};
 
 const ALL: [GradientMethod; 3] = [
@@ -25,11 +26,13 @@ pub fn run(arguments: &GradientArguments) -> Result<(), Failure> {
     let (study, _) = load::study(&arguments.common, &overrides)?;
     let variables = match arguments.wrt.as_slice() {
         [] => Variable::default_set(&study.scenario),
-        names => names
+        lists => lists
             .iter()
-            .map(|name| Variable::parse(name, &study.scenario))
-            .collect::<Result<_, _>>()
-            .map_err(|e| Failure::Usage(Some(e.to_string())))?,
+            .flat_map(|list| split(list))
+            .map(|name| Variable::parse_all(&name, &study.scenario))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|e| Failure::Usage(Some(e.to_string())))?
+            .concat(),
     };
     let solving = Solving::choose(&study).map_err(work)?;
     let functional = match &arguments.of {

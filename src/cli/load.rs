@@ -69,7 +69,19 @@ pub fn study(common: &Common, overrides: &[Override]) -> Result<(Study, Vec<Diag
         diagnostics::print(&findings);
     }
     match study {
-        Some(study) if !wrong => Ok((study, findings)),
+        Some(study) if !wrong => {
+            let tolerance =
+                |given: &Override| matches!(&*given.path, "solver.rtol" | "solver.atol");
+            if !common.quiet
+                && study.scenario.solver.step.is_some()
+                && overrides.iter().any(tolerance)
+            {
+                eprintln!(
+                    "note: `solver.step` gives the size of every step, which no tolerance changes"
+                );
+            }
+            Ok((study, findings))
+        }
         _ => Err(Failure::Usage(None)),
     }
 }

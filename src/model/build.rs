@@ -177,6 +177,13 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
     }
 
     let mut lowering = Lowering::new(&mut graph, scope);
+    lowering.dependence.discrete = scenario
+        .states
+        .iter()
+        .zip(states.slots())
+        .filter(|(state, _)| state.discrete)
+        .map(|(_, slot)| slot.first as u32..(slot.first + slot.len()) as u32)
+        .collect();
     for diagnostic in early {
         lowering.report(diagnostic);
     }

@@ -493,13 +493,13 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Whether any of the nodes changes along a run.
+    /// Whether any of the nodes changes along a run, between its events.
     pub(super) fn varies(&mut self, nodes: &[NodeId]) -> bool {
         nodes
             .iter()
-            .any(|&node| !self.dependence.on_parameters_only(self.graph, node))
+            .any(|&node| !self.dependence.is_constant_between_events(self.graph, node))
     }
-    /// Whether a node depends on neither states nor t itself: only the middle of the stretch may change it.
+    /// Whether only the middle of the stretch and events may change a node.
     pub(super) fn is_constant_between_stops(&mut self, node: NodeId) -> bool {
         self.dependence.is_constant_between_stops(self.graph, node)
     }

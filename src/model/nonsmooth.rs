@@ -1,7 +1,7 @@
 //! Operations without a derivative everywhere, with their places and the smooth form that would serve.
 //!
 //! A model that uses them works: derivatives at a kink are one-sided by convention. Not listed are operations on
-//! parameters alone, which do not vary along a run, and switches at times that are hit exactly (see
+//! parameters and discrete states alone, which do not vary between events, and switches at times that are hit exactly (see
 //! [`super::StopTime`]).
 
 use costate_solvers::Comparison;

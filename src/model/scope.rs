@@ -1,6 +1,7 @@
 //! Names and what they stand for; the order in which definitions can be lowered, and the cycles that have none.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::arrays::Block;
@@ -112,6 +113,8 @@ pub(super) fn reserved(name: &str) -> Option<&'static str> {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Dependence {
     flags: Vec<u8>,
+    /// where discrete states are among the states
+    pub(super) discrete: Vec<Range<u32>>,
 }
 
 impl Dependence {
@@ -119,9 +122,12 @@ impl Dependence {
     const TIME: u8 = 2;
     const MIDDLE: u8 = 4;
     const OTHER: u8 = 8;
+    /// a state that events alone change
+    const DISCRETE: u8 = 16;
 
-    fn of_input(group: u16, index: u32) -> u8 {
+    fn of_input(&self, group: u16, index: u32) -> u8 {
         match group {
+            STATES if self.discrete.iter().any(|range| range.contains(&index)) => Self::DISCRETE,
             STATES => Self::STATE,
             TIME if index == 0 => Self::TIME,
             TIME => Self::MIDDLE,
@@ -135,8 +141,11 @@ impl Dependence {
             #[expect(clippy::cast_possible_truncation, reason = "k <= id.0, which is u32")]
             let op = graph.op(NodeId(k as u32));
             let flag = match op {
-                Op::Input(input) => Self::of_input(input.group, input.index),
-                Op::Gather(gather) => Self::of_input(graph.arrays().gather(gather).group, 0),
+                Op::Input(input) => self.of_input(input.group, input.index),
+                Op::Gather(gather) => {
+                    let gather = graph.arrays().gather(gather);
+                    self.of_input(gather.group, gather.base)
+                }
                 op => op
                     .operands()
                     .fold(0, |flag, operand| flag | self.flags[operand.0 as usize]),
@@ -146,14 +155,19 @@ impl Dependence {
         self.flags[id.0 as usize]
     }
     pub(super) fn on_states(&mut self, graph: &Graph, id: NodeId) -> bool {
-        self.flags(graph, id) & Self::STATE != 0
+        self.flags(graph, id) & (Self::STATE | Self::DISCRETE) != 0
     }
     pub(super) fn on_time(&mut self, graph: &Graph, id: NodeId) -> bool {
         self.flags(graph, id) & (Self::TIME | Self::MIDDLE) != 0
     }
-    /// Whether the node depends on neither states nor t itself.
+    /// Whether the node changes, if at all, at events and stops alone: it depends neither on t itself nor on states that are not
+    /// discrete.
     pub(super) fn is_constant_between_stops(&mut self, graph: &Graph, id: NodeId) -> bool {
-        self.flags(graph, id) & !Self::MIDDLE == 0
+        self.flags(graph, id) & !(Self::MIDDLE | Self::DISCRETE) == 0
+    }
+    /// Whether the node changes at events alone, if at all.
+    pub(super) fn is_constant_between_events(&mut self, graph: &Graph, id: NodeId) -> bool {
+        self.flags(graph, id) & !Self::DISCRETE == 0
     }
     /// Whether the node is a function of parameters alone, or a number.
     pub(super) fn on_parameters_only(&mut self, graph: &Graph, id: NodeId) -> bool {

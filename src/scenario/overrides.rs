@@ -126,13 +126,24 @@ impl<'i> Placed<'i> {
         };
         match kind {
             Kind::Named(_, short) if entry && !short.is_empty() => {
-                self.set(root, &segments, value, short)
+                self.set(root, &segments, value, short)?;
             }
             kind if kind.is_scalar() || entry => {
-                self.set(root, &segments, value, schema::short_form(&segments))
+                self.set(root, &segments, value, schema::short_form(&segments))?;
             }
-            _ => Err(self.unknown(root)),
+            _ => return Err(self.unknown(root)),
         }
+        if let Some(name) = valued_parameter(&segments)
+            && let Some(parameters) = root.get_mut("parameters")
+            && let DeValue::Table(parameters) = parameters.get_mut()
+            && let Some(entry) = parameters.get_mut(name)
+            && let DeValue::Table(entry) = entry.get_mut()
+        {
+            for key in FILE_KEYS {
+                entry.remove(key);
+            }
+        }
+        Ok(())
     }
 
     /// Walks to the last segment's table, making tables on the way, and sets the value there.
@@ -204,6 +215,13 @@ impl<'i> Placed<'i> {
             Some(self.span(0, path.len())),
         )
         .with_label("not a parameter, nor a key with one value");
+        let array = path.split_once('[').map(|(name, _)| name);
+        if let Some(name) = array.filter(|name| has_entry(root, &["parameters", name], "over")) {
+            diagnostic.help = Some(format!(
+                "an array is set as a whole, also by an expression of its indices: `--set {name}=\"if(i == 1, 2, 3)\"`"
+            ));
+            return Box::new(diagnostic);
+        }
         diagnostic.help = Some(match nearest(path, known.iter().map(String::as_str)) {
             Some(name) => format!("did you mean `{name}`?"),
             None => {
@@ -211,6 +229,17 @@ impl<'i> Placed<'i> {
             }
         });
         Box::new(diagnostic)
+    }
+}
+
+/// Keys of a parameter that give its values by a file, which a value takes the place of.
+pub(super) const FILE_KEYS: [&str; 2] = ["file", "column"];
+
+/// The parameter whose value or values a path sets.
+pub(super) fn valued_parameter<'s>(segments: &[&'s str]) -> Option<&'s str> {
+    match segments {
+        ["parameters", name] | ["parameters", name, "value"] => Some(name),
+        _ => None,
     }
 }
 

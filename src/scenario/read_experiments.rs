@@ -431,8 +431,12 @@ impl Context<'_> {
             let column = reader.text_value(name, value);
             let Some(index) = self.observables.iter().position(|o| o.name.text == name) else {
                 let known = || self.observables.iter().map(|o| o.name.text.as_str());
-                let help = did_you_mean(name, known())
-                    .unwrap_or_else(|| format!("observables: {}", list(known())));
+                let help = if name.contains('[') {
+                    format!("name the element in `[observables]`: `reading = \"{name}\"`")
+                } else {
+                    did_you_mean(name, known())
+                        .unwrap_or_else(|| format!("observables: {}", list(known())))
+                };
                 let diagnostic = reader.error(
                     "scenario::unknown-name",
                     format!(

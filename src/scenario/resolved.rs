@@ -2,7 +2,7 @@
 
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TomlError, Value};
 
-use super::overrides::Override;
+use super::overrides::{FILE_KEYS, Override, valued_parameter};
 use super::schema;
 
 /// The text with every override in its place; what is not named stays as the user wrote it.
@@ -25,6 +25,14 @@ pub fn resolved_text(text: &str, overrides: &[Override]) -> Result<String, TomlE
             value(&given.value),
             short,
         );
+        if let Some(name) = valued_parameter(&segments)
+            && let Some(parameters) = document.get_mut("parameters")
+            && let Some(entry) = parameters.get_mut(name).and_then(Item::as_table_like_mut)
+        {
+            for key in FILE_KEYS {
+                entry.remove(key);
+            }
+        }
     }
     Ok(document.to_string())
 }
@@ -104,6 +112,15 @@ mod tests {
         assert_eq!(
             resolved(text, &given),
             "# a model\n[parameters]\nk = { value = 3.5, fit = true } # rate\nd = { value = 4, fit = true } # decay\n\n[states]\nx = { initial = \"x0\", unit = \"m\" }\n\n[solver]\nrtol = 1e-9\n"
+        );
+    }
+
+    #[test]
+    fn values_take_the_place_of_a_file() {
+        let text = "[parameters]\nm = { over = [\"i\"], file = \"m.csv\", column = \"mass\", unit = \"kg\" }\n";
+        assert_eq!(
+            resolved(text, &[("m", "2*i")]),
+            "[parameters]\nm = { over = [\"i\"], unit = \"kg\" , value = \"2*i\" }\n"
         );
     }
 

@@ -88,13 +88,23 @@ pub fn against(x: Quantity, y: Quantity) -> Result<View, String> {
             told(&y)
         ));
     }
-    let plane = POSITIONS.contains(&(&x.name, &y.name));
+    let plane = is_plane(&x.name, &y.name);
     Ok(View::Paths(Paths {
         x,
         y,
         stride: 1,
         plane,
     }))
+}
+
+/// Whether two quantities are positions in one plane: arrays, numbers, or elements of arrays in equal places.
+fn is_plane(x: &str, y: &str) -> bool {
+    let (across, up) = (x.split_once('['), y.split_once('['));
+    match (across, up) {
+        (None, None) => POSITIONS.contains(&(x, y)),
+        (Some((x, i)), Some((y, j))) => i == j && POSITIONS.contains(&(x, y)),
+        _ => false,
+    }
 }
 
 /// The positions in a plane that `array` tells, alone or with another of `all`.
@@ -302,6 +312,19 @@ mod tests {
             told(&views(&apart, None).expect("views")),
             ["elements x", "space-time y"]
         );
+    }
+
+    #[test]
+    fn elements_in_equal_places_are_in_one_plane_too() {
+        for (x, y, expected) in [
+            ("x", "y", true),
+            ("q1[2]", "q2[2]", true),
+            ("x[1]", "y[2]", false),
+            ("x[1]", "y", false),
+            ("x[1]", "u[1]", false),
+        ] {
+            assert_eq!(is_plane(x, y), expected, "{x} {y}");
+        }
     }
 
     #[test]

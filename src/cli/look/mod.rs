@@ -16,7 +16,7 @@ use super::Failure;
 use super::arguments::LookArguments;
 use choose::View;
 
-pub use quantity::Quantity;
+pub use quantity::{Quantity, split};
 pub use tables::write_trajectory;
 
 /// What was asked for, understood: made before the solve, so that a slip costs no time.
@@ -57,7 +57,7 @@ impl<'a> Look<'a> {
         let named = arguments
             .states
             .iter()
-            .flat_map(|list| quantity::split(list))
+            .flat_map(|list| split(list))
             .map(|name| quantity::find(scenario, &name).map_err(usage))
             .collect::<Result<Vec<Quantity>, Failure>>()?;
         let all = quantity::all(scenario);
@@ -71,7 +71,7 @@ impl<'a> Look<'a> {
         }
         let mut views = Vec::new();
         for pair in &arguments.phase {
-            let names = quantity::split(pair);
+            let names = split(pair);
             let [x, y] = &names[..] else {
                 return Err(usage(format!(
                     "`--phase {pair}`: two names are needed, of what goes across and of what goes up"

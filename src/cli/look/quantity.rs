@@ -130,6 +130,16 @@ pub fn find(scenario: &Scenario, name: &str) -> Result<Quantity, String> {
             )
         });
     }
+    if let Some(found) = scenario.definitions.iter().find(|d| d.name.text == base) {
+        let element = if found.over.is_empty() || name.contains('[') {
+            name.to_owned()
+        } else {
+            format!("{base}[{}]", vec!["1"; found.over.len()].join(","))
+        };
+        return Err(format!(
+            "`{base}` is a definition, which is seen as an observable: `[observables] seen = \"{element}\"`"
+        ));
+    }
     let hint = nearest(name, there_are.iter().map(|q| q.name.as_str()))
         .map(|near| format!(": did you mean `{near}`?"));
     Err(format!(

@@ -238,6 +238,21 @@ fn a_guard_is_no_rough_operation_and_the_rest_is() {
 }
 
 #[test]
+fn what_discrete_states_decide_is_no_rough_operation() {
+    let (model, _) = build(&scenario(&with(
+        "discrete mode = 0\ntimes e = 1\nset mode = 1\n\
+         eq x = if(mode == 1, -x, abs(mode - 0.5)) + if(mode > x, 1, 0)",
+    )));
+    let model = model.expect("a model");
+    let found: Vec<&str> = model
+        .nonsmooth
+        .iter()
+        .map(|found| found.operation.as_str())
+        .collect();
+    assert_eq!(found, [">"]);
+}
+
+#[test]
 fn a_mass_matrix_has_every_row() {
     let model = ok("
 param c = 2.0
