@@ -178,7 +178,9 @@ impl Entry {
             }
         };
         let depth = self.place.bound.len() as u8;
-        let extent = u32::try_from(pairs.len()).ok().filter(|&extent| extent > 0)?;
+        let extent = u32::try_from(pairs.len())
+            .ok()
+            .filter(|&extent| extent > 0)?;
         let joint = graph.axis(extent, Use::Open(JOINT + depth))?;
         let [left, right] = [0, 1].map(|side| {
             let places = pairs.iter().map(|&(at, place)| [at, place][side]);

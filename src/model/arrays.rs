@@ -553,8 +553,7 @@ impl Graph {
                 Op::Gather(gather) => {
                     let mut gather = Gather::clone(self.arrays().gather(gather));
                     let moved = gather.dimensions.iter_mut().try_for_each(|dimension| {
-                        dimension.at =
-                            self.composed(dimension.at, dimension.extent, axis, at)?;
+                        dimension.at = self.composed(dimension.at, dimension.extent, axis, at)?;
                         Some(())
                     });
                     match moved {
@@ -627,11 +626,9 @@ impl Graph {
     /// An operation on renamed operands, simplified.
     pub(super) fn rebuilt(&mut self, op: Op, name: impl Fn(NodeId) -> NodeId) -> NodeId {
         match op {
-            Op::Constant(_)
-            | Op::Input(_)
-            | Op::Index(_)
-            | Op::Listed(..)
-            | Op::Gather(_) => self.intern(op),
+            Op::Constant(_) | Op::Input(_) | Op::Index(_) | Op::Listed(..) | Op::Gather(_) => {
+                self.intern(op)
+            }
             Op::Add(a, b) => self.add(name(a), name(b)),
             Op::Sub(a, b) => self.sub(name(a), name(b)),
             Op::Mul(a, b) => self.mul(name(a), name(b)),

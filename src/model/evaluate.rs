@@ -61,11 +61,11 @@ pub fn evaluate<S: Scalar>(graph: &Graph, outputs: &[NodeId], groups: &[&[S]]) -
                 }
                 // one number a node: whoever has arrays unrolls them first
                 Op::Index(_)
-        | Op::Listed(..)
-        | Op::Gather(_)
-        | Op::Sum(..)
-        | Op::SumWhere(..)
-        | Op::Array(..) => S::from(f64::NAN),
+                | Op::Listed(..)
+                | Op::Gather(_)
+                | Op::Sum(..)
+                | Op::SumWhere(..)
+                | Op::Array(..) => S::from(f64::NAN),
             }
         } else {
             S::from(0.0)

@@ -183,9 +183,7 @@ impl Graph {
             at,
         } = selection;
         let at = match at {
-            At::Along { axis, shift, .. }
-                if shift == 0 && self.arrays().extent(axis) == count =>
-            {
+            At::Along { axis, shift, .. } if shift == 0 && self.arrays().extent(axis) == count => {
                 at
             }
             At::Along { axis, .. } => {
@@ -268,9 +266,7 @@ impl Graph {
         let tables = self.arrays();
         let element = |&place: &u32| match place {
             OUTSIDE => OUTSIDE,
-            place => tables
-                .position(own, extent, |_| place)
-                .unwrap_or(OUTSIDE),
+            place => tables.position(own, extent, |_| place).unwrap_or(OUTSIDE),
         };
         let elements: Vec<u32> = places.iter().map(element).collect();
         let list = self.list(&elements);

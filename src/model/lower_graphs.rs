@@ -68,7 +68,10 @@ impl Lowering<'_> {
             let message = format!("`{reduction}` over edges has one expression");
             self.report(
                 Diagnostic::error("model::argument-count", message, Some(whole.span.clone()))
-                    .with_help(format!("write `{reduction}(edges.{}, ...)`", graph.name.text)),
+                    .with_help(format!(
+                        "write `{reduction}(edges.{}, ...)`",
+                        graph.name.text
+                    )),
             );
             return None;
         };
@@ -104,7 +107,9 @@ impl Lowering<'_> {
         let value = self.node(body, &bound, context);
         self.open -= 1;
         let list = if leaving { from } else { to };
-        let value = self.graph.substitute(value?, here, At::Listed { axis, list });
+        let value = self
+            .graph
+            .substitute(value?, here, At::Listed { axis, list });
         let selection = Selection {
             axis,
             list,

@@ -183,12 +183,7 @@ fn where_all(graph: &mut Graph, value: NodeId, conditions: Vec<Condition>) -> No
 }
 
 /// What the cotangent `w` of a sum over the places that a list sends to an element gives each of its terms.
-pub(super) fn selected(
-    graph: &mut Graph,
-    id: SelectionId,
-    values: NodeId,
-    w: NodeId,
-) -> NodeId {
+pub(super) fn selected(graph: &mut Graph, id: SelectionId, values: NodeId, w: NodeId) -> NodeId {
     let selection = graph.arrays().selection(id);
     let Selection {
         axis,
@@ -202,7 +197,10 @@ pub(super) fn selected(
     let outside = graph.arrays().list(list).contains(&OUTSIDE);
     let inside = outside.then_some((Comparison::LessOrEqual, element, last));
     match at {
-        _ if at.axis().is_some_and(|own| graph.axes(values).contains(own)) => {
+        _ if at
+            .axis()
+            .is_some_and(|own| graph.axes(values).contains(own)) =>
+        {
             let own = graph.index_at(at);
             let here = (Comparison::Equal, element, own);
             where_all(graph, w, inside.into_iter().chain([here]).collect())

@@ -149,9 +149,7 @@ impl Unrolling<'_> {
                         None => self.to.constant(0.0),
                     }
                 }
-                Op::Sum(axis, values) => {
-                    self.sum(axis, 0..self.from.arrays().extent(axis), values)
-                }
+                Op::Sum(axis, values) => self.sum(axis, 0..self.from.arrays().extent(axis), values),
                 Op::SumWhere(id, values) => {
                     let tables = self.from.arrays();
                     let Selection {
@@ -184,12 +182,7 @@ impl Unrolling<'_> {
         self.known[&self.key(root)]
     }
 
-    fn sum(
-        &mut self,
-        axis: Axis,
-        places: impl Iterator<Item = u32>,
-        values: NodeId,
-    ) -> NodeId {
+    fn sum(&mut self, axis: Axis, places: impl Iterator<Item = u32>, values: NodeId) -> NodeId {
         let before = self.place(axis);
         // in four parts, as loops add
         let mut parts = [self.to.constant(0.0); 4];

@@ -19,13 +19,13 @@ pub(super) fn read(
             continue;
         };
         let graph = graph(reader, &section, &name, &indices[..nodes]);
-        // a graph that could not be read is one without edges, so that its name is known
-        let [from, to] = graph.as_ref().map_or([&[][..]; 2], |(_, ends)| {
-            [&ends[0][..], &ends[1][..]]
-        });
+        // what could not be read is reported; the rest goes on with as many edges as there are rows
+        let [from, to] = graph
+            .as_ref()
+            .map_or([&[][..]; 2], |(_, ends)| [&ends[0][..], &ends[1][..]]);
         indices.push(Index {
             name: name.clone(),
-            size: u32::try_from(from.len()).unwrap_or(u32::MAX).max(1),
+            size: u32::try_from(from.len()).map_or(u32::MAX, |size| size.max(1)),
             ends: None,
         });
         graphs.push(EdgeSet {
@@ -97,9 +97,8 @@ fn graph(
         let message = format!("`{}` has no edges", shorten(&name.text));
         let diagnostic = reader.error("scenario::graph", message, place);
         diagnostic.help = Some("a row of the file is an edge".to_owned());
-        return None;
     }
-    (!failed).then_some((nodes, ends))
+    Some((nodes, ends))
 }
 
 /// The columns of the file.

@@ -16,9 +16,9 @@ use super::source::{Role, Sources, open};
 use super::types::{Name, Scenario};
 use super::values::{Reader, Section, Value, shorten};
 use super::{
-    read_events, read_expectations, read_experiments, read_graphs, read_indices, read_mass, read_mechanics,
-    read_model, read_networks, read_observables, read_parameters, read_settings, read_signals,
-    schema,
+    read_events, read_expectations, read_experiments, read_graphs, read_indices, read_mass,
+    read_mechanics, read_model, read_networks, read_observables, read_parameters, read_settings,
+    read_signals, schema,
 };
 use crate::diagnostic::{Diagnostic, Severity, SourceFile};
 

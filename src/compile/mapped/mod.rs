@@ -343,8 +343,7 @@ impl<'a> Staging<'a> {
         }
         let mut wanted: Vec<NodeId> = Vec::new();
         for &id in live {
-            let in_loop =
-                !alone(id) || is_sum(graph, id) || matches!(graph.op(id), Op::Array(..));
+            let in_loop = !alone(id) || is_sum(graph, id) || matches!(graph.op(id), Op::Array(..));
             for operand in graph.op(id).operands() {
                 let sum = is_sum(graph, operand);
                 if computed(operand) && (in_loop || sum || rank[&operand] < rank[&id]) {

@@ -232,10 +232,9 @@ impl Nest {
 /// Operations of steps, those of sums as often as they are done.
 fn weight(steps: &[Step]) -> usize {
     let of = |step: &Step| match step {
-        Step::Sum(sum) => {
-            sum.usual()
-                .saturating_mul(weight(&sum.steps) + sum.terms.len())
-        }
+        Step::Sum(sum) => sum
+            .usual()
+            .saturating_mul(weight(&sum.steps) + sum.terms.len()),
         _ => 1,
     };
     steps.iter().map(of).fold(0, usize::saturating_add)

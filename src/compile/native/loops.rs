@@ -561,9 +561,7 @@ impl<'a, 'b> Emitter<'a, 'b> {
             By::List(list) => {
                 let (element, there) = self.listed(list, place);
                 let inside = match (row.inside, there) {
-                    (Some(before), Some(there)) => {
-                        Some(self.ops.builder.ins().band(before, there))
-                    }
+                    (Some(before), Some(there)) => Some(self.ops.builder.ins().band(before, there)),
                     (before, there) => before.or(there),
                 };
                 let address = self.offset(row.address, element, follow.stride);
@@ -630,9 +628,7 @@ impl<'a, 'b> Emitter<'a, 'b> {
         }
         let builder = &mut self.ops.builder;
         let outside = i64::from(OUTSIDE);
-        let there = builder
-            .ins()
-            .icmp_imm_s(IntCC::NotEqual, element, outside);
+        let there = builder.ins().icmp_imm_s(IntCC::NotEqual, element, outside);
         let zero = builder.ins().iconst(types::I64, 0);
         let element = builder.ins().select(there, element, zero);
         (element, Some(there))

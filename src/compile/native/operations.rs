@@ -93,9 +93,7 @@ impl<'a, 'b> Operations<'a, 'b> {
             | Op::Gather(_)
             | Op::Sum(..)
             | Op::SumWhere(..)
-            | Op::Array(..) => {
-                self.constant(f64::NAN)
-            }
+            | Op::Array(..) => self.constant(f64::NAN),
             Op::Add(..) => self.builder.ins().fadd(a, b),
             Op::Sub(..) => self.builder.ins().fsub(a, b),
             Op::Mul(..) => self.builder.ins().fmul(a, b),

@@ -271,7 +271,12 @@ pub const TABLES: &[Table] = &[
                 "from",
                 "column of the places where edges begin",
             ),
-            key("to", Kind::Text, "to", "column of the places where edges end"),
+            key(
+                "to",
+                Kind::Text,
+                "to",
+                "column of the places where edges end",
+            ),
             key(
                 "directed",
                 Kind::Boolean,
