@@ -233,6 +233,17 @@ fn text(scenario: &Scenario, model: &Model) -> String {
             );
         }
     }
+    if !scenario.graphs.is_empty() {
+        text += "\ngraphs\n";
+        for graph in &scenario.graphs {
+            let (count, nodes) = (graph.from.len(), &scenario.indices[graph.nodes].name.text);
+            let directed = if graph.directed { "directed " } else { "" };
+            text += &format!(
+                "  {}: {count} {directed}edges between places of `{nodes}`\n",
+                graph.name.text
+            );
+        }
+    }
     if !scenario.networks.is_empty() {
         text += "\nnetworks\n";
         for network in &scenario.networks {
