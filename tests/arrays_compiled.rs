@@ -13,6 +13,7 @@ use costate::model::unroll::unroll;
 use costate::model::{evaluate, vjp};
 use costate::study::Study;
 use costate_adjoint::{AdjointImplicitSystem, AdjointSystem, Dual};
+use costate_solvers::linalg::Coloring;
 use costate_solvers::{Bs3, Dop853, ImplicitSystem, Integrator, NoRecord, Options, System, Tsit5};
 use random_arrays::{Numbers, RandomModel, random_model, random_model_of};
 
@@ -171,6 +172,66 @@ fn everything(rhs: &Arc<RightHandSide>, n: usize, p: usize, seed: u64) -> Vec<Ve
             .collect(),
     );
     results
+}
+
+/// The Jacobian read off its products with the directions of a coloring, the one that its loops compute, and the dense one of
+/// products with every unit vector, are one; and outside the pattern there is nothing.
+#[test]
+fn colored_products_are_the_jacobian() {
+    for seed in 0..200 {
+        let model = random_model(seed);
+        let n = model.states;
+        let sizes = Sizes {
+            states: n,
+            parameters: model.parameters,
+        };
+        let rhs = RightHandSide::new(&model.graph, &model.rhs, sizes, Backend::Auto);
+        let rhs = Arc::new(rhs.expect("compiles"));
+        let mut system = ModelSystem::<f64>::implicit(rhs)
+            .and_then(ModelSystem::with_products)
+            .expect("compiles");
+        let mut numbers = Numbers::new(900 + seed);
+        let (x, q) = (numbers.vector(n), numbers.vector(model.parameters));
+        system.set_parameters(&q).expect("parameters");
+        let pattern = system.pattern().clone();
+        let mut direct = vec![0.0; pattern.non_zeros()];
+        system.jacobian(0.3, &x, &mut direct);
+
+        let mut dense = vec![0.0; n * n];
+        for (column, product) in dense.chunks_exact_mut(n).enumerate() {
+            let mut unit = vec![0.0; n];
+            unit[column] = 1.0;
+            system.jvp(0.3, &x, &unit, product);
+        }
+        let coloring = Coloring::new(&pattern);
+        let mut products = vec![0.0; n * coloring.count as usize];
+        for (color, product) in (0..).zip(products.chunks_exact_mut(n)) {
+            let mut direction = vec![0.0; n];
+            coloring.direction(color, &mut direction);
+            system.jvp(0.3, &x, &direction, product);
+        }
+        let mut compressed = vec![0.0; pattern.non_zeros()];
+        coloring.decompress(&pattern, &products, &mut compressed);
+
+        let scale = dense.iter().fold(1.0_f64, |m, x| m.max(x.abs()));
+        let mut rest = dense.clone();
+        for column in 0..n {
+            for k in pattern.starts[column]..pattern.starts[column + 1] {
+                let place = column * n + pattern.rows[k];
+                rest[place] = 0.0;
+                // some hundred roundings
+                for value in [direct[k], compressed[k]] {
+                    let error = (value - dense[place]).abs();
+                    assert!(
+                        error <= 1e-12 * scale,
+                        "model {seed}: {value} {}",
+                        dense[place]
+                    );
+                }
+            }
+        }
+        assert!(rest.iter().all(|&value| value == 0.0), "model {seed}");
+    }
 }
 
 /// A model called stage by stage, as any system is.

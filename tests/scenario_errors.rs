@@ -68,7 +68,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "[fit]",
         "[colour]\nx=1\n[fit]",
         &[
-            "scenario::unknown-key 23:2 colour | a scenario has no table `colour` | known tables: `scenario`, `indices`, `parameters`, `states`, `definitions`, `equations`, `functions`, `networks`, `signals`, `events`, `mass`, `mechanics`, and 8 more",
+            "scenario::unknown-key 23:2 colour | a scenario has no table `colour` | known tables: `scenario`, `indices`, `graphs`, `parameters`, `states`, `definitions`, `equations`, `functions`, `networks`, `signals`, `events`, `mass`, and 9 more",
         ],
     ),
     (

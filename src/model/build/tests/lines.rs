@@ -43,6 +43,7 @@ pub(super) fn scenario(text: &str) -> Scenario {
     };
     let mut result = Scenario {
         indices: Vec::new(),
+        graphs: Vec::new(),
         parameter_arrays: Vec::new(),
         networks: Vec::new(),
         source: Arc::clone(&source),
