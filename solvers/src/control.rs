@@ -10,19 +10,41 @@
 //! it for DOPRI5. The step after a rejection does not grow.
 
 use crate::method::Trial;
-use crate::options::{ErrorNorm, Options};
+use crate::options::{ErrorNorm, Options, Tolerance};
 use crate::scalar::Scalar;
 
 /// The scale of the local error: `atol_i + rtol * magnitude`, never 0.
 #[inline]
 pub fn scale(options: &Options, i: usize, magnitude: f64) -> f64 {
-    f64::max(
-        options.atol.of(i) + options.rtol * magnitude,
-        f64::MIN_POSITIVE,
-    )
+    scale_of(options.atol.of(i), options.rtol, magnitude)
 }
 
-/// Weighted RMS norm of a step's error, `error(i, part)` being that of part `part` of state i.
+#[inline(always)]
+fn scale_of(atol: f64, rtol: f64, magnitude: f64) -> f64 {
+    f64::max(atol + rtol * magnitude, f64::MIN_POSITIVE)
+}
+
+/// The local error of a step.
+pub trait ErrorEstimate: Sync {
+    /// That of part `part` of state i.
+    fn of(&self, i: usize, part: usize) -> f64;
+    /// Those of the states from `first` on.
+    #[inline(always)]
+    fn write(&self, first: usize, part: usize, errors: &mut [f64]) {
+        for (i, error) in (first..).zip(errors) {
+            *error = self.of(i, part);
+        }
+    }
+}
+
+impl<F: Fn(usize, usize) -> f64 + Sync> ErrorEstimate for F {
+    #[inline(always)]
+    fn of(&self, i: usize, part: usize) -> f64 {
+        self(i, part)
+    }
+}
+
+/// Weighted RMS norm of a step's error, `error.of(i, part)` being that of part `part` of state i.
 ///
 /// The values alone count, or values and tangents ([`ErrorNorm`]). Values that are not finite are reported
 /// as such; tangents that are not finite are left to whoever asked for them unless the norm includes them.
@@ -31,7 +53,7 @@ pub fn error_test<S: Scalar>(
     options: &Options,
     x: &[S],
     x_new: &[S],
-    error: impl Fn(usize, usize) -> f64,
+    error: impl Fn(usize, usize) -> f64 + Sync,
 ) -> Trial {
     let norm = error_norm(options, x, x_new, &error);
     verdict(norm, options, x, x_new, &error)
@@ -50,12 +72,12 @@ fn ratio<S: Scalar>(
     options: &Options,
     x: &[S],
     x_new: &[S],
-    error: &impl Fn(usize, usize) -> f64,
+    error: &impl ErrorEstimate,
     i: usize,
     part: usize,
 ) -> f64 {
     let magnitude = f64::max(x[i].part(part).abs(), x_new[i].part(part).abs());
-    error(i, part) / scale(options, i, magnitude)
+    error.of(i, part) / scale(options, i, magnitude)
 }
 
 /// The norm of [`error_test`]; not finite where a state or an error is not.
@@ -64,20 +86,146 @@ pub fn error_norm<S: Scalar>(
     options: &Options,
     x: &[S],
     x_new: &[S],
-    error: &impl Fn(usize, usize) -> f64,
+    error: &impl ErrorEstimate,
+) -> f64 {
+    let add = |count: usize, of: &(dyn Fn(usize) -> f64 + Sync)| (0..count).map(of).sum();
+    error_norm_by(options, x, x_new, error, add)
+}
+
+/// States of a block: each has a sum of squares of its own, so that threads may share them.
+const BLOCK: usize = 1024;
+/// Sums of every fourth state in a block: four additions run at a time, and lanes of a vector are such sums.
+const LANES: usize = 4;
+/// States up to which code is straight.
+const FEW: usize = 4;
+/// States whose errors are written down before they are weighed.
+const AT_ONCE: usize = 64;
+
+/// [`error_norm`], where `add` adds the sums of so many blocks, in their order.
+#[inline(always)]
+pub fn error_norm_by<S: Scalar>(
+    options: &Options,
+    x: &[S],
+    x_new: &[S],
+    error: &impl ErrorEstimate,
+    add: impl FnOnce(usize, &(dyn Fn(usize) -> f64 + Sync)) -> f64,
 ) -> f64 {
     let n = x.len();
-    let x_new = &x_new[..n];
-    let parts = parts::<S>(options);
-    let mut sum = 0.0;
-    for part in 0..parts {
-        for (i, end) in x_new.iter().enumerate() {
-            let r = ratio(options, x, x_new, error, i, part);
-            // 0 * infinity is NaN: an infinite state must not hide behind its own infinite scale
-            sum += r * r + end.part(part) * 0.0;
+    let squares = Squares {
+        options,
+        x,
+        x_new: &x_new[..n],
+        error,
+    };
+    let sum = if n <= FEW {
+        squares.of_few(n)
+    } else if n <= BLOCK {
+        squares.of_block(0)
+    } else {
+        add(n.div_ceil(BLOCK), &|block| squares.of_block(block))
+    };
+    (sum / (parts::<S>(options) * n).max(1) as f64).sqrt()
+}
+
+/// The squares that a norm adds.
+struct Squares<'a, S, E> {
+    options: &'a Options,
+    x: &'a [S],
+    x_new: &'a [S],
+    error: &'a E,
+}
+
+impl<S: Scalar, E: ErrorEstimate> Squares<'_, S, E> {
+    #[inline]
+    fn of_block(&self, block: usize) -> f64 {
+        let (first, end) = (block * BLOCK, ((block + 1) * BLOCK).min(self.x.len()));
+        #[cfg(target_arch = "x86_64")]
+        if const { S::WIDTH == 1 } && std::arch::is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has what the function is compiled for
+            return unsafe { self.wide_sum(first, end) };
+        }
+        self.sum(first, end)
+    }
+
+    /// The same operations, four at a time.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn wide_sum(&self, first: usize, end: usize) -> f64 {
+        self.sum(first, end)
+    }
+
+    #[inline(always)]
+    fn sum(&self, first: usize, end: usize) -> f64 {
+        let (x, x_new) = (&self.x[first..end], &self.x_new[first..end]);
+        let mut sums = [0.0; LANES];
+        let mut errors = [0.0; AT_ONCE];
+        for part in 0..parts::<S>(self.options) {
+            let states = x.chunks(AT_ONCE).zip(x_new.chunks(AT_ONCE));
+            for (from, (x, x_new)) in (first..).step_by(AT_ONCE).zip(states) {
+                let errors = &mut errors[..x.len()];
+                self.error.write(from, part, errors);
+                match &self.options.atol {
+                    Tolerance::Uniform(atol) => {
+                        self.weigh(errors, x, x_new, part, |_| *atol, &mut sums);
+                    }
+                    Tolerance::PerState(atol) => {
+                        let atol = &atol[from..][..x.len()];
+                        self.weigh(errors, x, x_new, part, |i| atol[i], &mut sums);
+                    }
+                }
+            }
+        }
+        (sums[0] + sums[2]) + (sums[1] + sums[3])
+    }
+
+    /// Adds squares, that of state i to sum i modulo [`LANES`].
+    #[inline(always)]
+    fn weigh(
+        &self,
+        errors: &[f64],
+        x: &[S],
+        x_new: &[S],
+        part: usize,
+        atol: impl Fn(usize) -> f64,
+        sums: &mut [f64; LANES],
+    ) {
+        let n = errors.len();
+        let (x, x_new) = (&x[..n], &x_new[..n]);
+        let whole = n / LANES * LANES;
+        let mut i = 0;
+        while i < whole {
+            for lane in 0..LANES {
+                let k = i + lane;
+                sums[lane] += self.square(errors[k], x[k], x_new[k], part, atol(k));
+            }
+            i += LANES;
+        }
+        for k in whole..n {
+            sums[k - whole] += self.square(errors[k], x[k], x_new[k], part, atol(k));
         }
     }
-    (sum / (parts * n).max(1) as f64).sqrt()
+
+    #[inline(always)]
+    fn square(&self, error: f64, x: S, x_new: S, part: usize, atol: f64) -> f64 {
+        let (before, after) = (x.part(part), x_new.part(part));
+        let magnitude = f64::max(before.abs(), after.abs());
+        let r = error / scale_of(atol, self.options.rtol, magnitude);
+        // 0 * infinity is NaN: an infinite state must not hide behind its own infinite scale
+        r * r + after * 0.0
+    }
+
+    /// Of a number of states that is known when this is compiled.
+    #[inline(always)]
+    fn of_few(&self, n: usize) -> f64 {
+        let mut sum = 0.0;
+        for part in 0..parts::<S>(self.options) {
+            for i in 0..n {
+                let (error, atol) = (self.error.of(i, part), self.options.atol.of(i));
+                sum += self.square(error, self.x[i], self.x_new[i], part, atol);
+            }
+        }
+        sum
+    }
 }
 
 /// What a step with this norm of its error has come to.
@@ -87,7 +235,7 @@ pub fn verdict<S: Scalar>(
     options: &Options,
     x: &[S],
     x_new: &[S],
-    error: &impl Fn(usize, usize) -> f64,
+    error: &impl ErrorEstimate,
 ) -> Trial {
     let n = x.len();
     let x_new = &x_new[..n];
@@ -100,7 +248,7 @@ pub fn verdict<S: Scalar>(
         };
     }
     let bad = (0..n).find(|&i| {
-        (0..parts).any(|part| !error(i, part).is_finite() || !x_new[i].part(part).is_finite())
+        (0..parts).any(|part| !error.of(i, part).is_finite() || !x_new[i].part(part).is_finite())
     });
     if let Some(state) = bad {
         return Trial::NotFinite { state };

@@ -35,6 +35,12 @@ pub trait System<S: Scalar> {
         let _ = (method, t, h, x, stages, x_new);
         false
     }
+    /// The sum of what `of` gives for the blocks 0, 1, ..., `count` - 1 of a large state, added in this order. A system
+    /// that has threads may let them compute the terms: to do so or not makes no difference to a bit.
+    #[inline]
+    fn sum_over_blocks(&mut self, count: usize, of: &(dyn Fn(usize) -> f64 + Sync)) -> f64 {
+        (0..count).map(of).sum()
+    }
 }
 
 /// What [`System::explicit_stages`] is asked for; indices count from 0, so that row 0 is k_1.

@@ -32,6 +32,8 @@ pub struct ModelSystem<S: ModelScalar> {
     /// (x, v) of the products J v, where it offers them
     pair: Option<Vec<S>>,
     step_code: StepCode,
+    /// sums over blocks of the state
+    block_sums: Vec<f64>,
 }
 
 impl<S: ModelScalar> ModelSystem<S> {
@@ -48,6 +50,7 @@ impl<S: ModelScalar> ModelSystem<S> {
             linear_solver: LinearSolver::Auto,
             pair: None,
             step_code: StepCode::default(),
+            block_sums: Vec::new(),
             rhs,
         }
     }
@@ -179,6 +182,10 @@ impl<S: ModelScalar> System<S> for ModelSystem<S> {
         };
         let inputs = [&time[..], x, &self.parameters, first, &[h]];
         S::call_step(code, &inputs, &mut [rest, x_new], &mut self.workspace)
+    }
+
+    fn sum_over_blocks(&mut self, count: usize, of: &(dyn Fn(usize) -> f64 + Sync)) -> f64 {
+        large_step::sum(count, of, &mut self.block_sums)
     }
 }
 

@@ -8,7 +8,7 @@
 //! Op::SumWhere:   y[j] = sum over all k with l(k) = j of v[k]
 //! ```
 //!
-//! Both are closed under each other: where j is itself listed, lists are composed; the cotangent of v[k] is that of y at
+//! Both are closed under each other: where j is itself listed, lists are composed; the cotangent of `v[k]` is that of y at
 //! l(k). So nothing is scattered, and a network of a million edges is one node of the graph.
 
 use std::collections::HashMap;

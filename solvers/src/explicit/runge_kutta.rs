@@ -25,7 +25,7 @@
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
-use crate::control::{error_norm, verdict};
+use crate::control::{ErrorEstimate, error_norm_by, verdict};
 use crate::method::{Method, Trial};
 use crate::options::{Options, Statistics};
 use crate::scalar::Scalar;
@@ -166,6 +166,39 @@ fn combine<R: Row, S: Scalar>(n: usize, stages: &[S], x: &[S], h: S, out: &mut [
     }
 }
 
+/// h sum_j w_j k_j, the error that row `R` estimates. The tangents of h are no part of the error of a tangent: h is held.
+struct Estimate<'a, R, S> {
+    slopes: [&'a [S]; MOST],
+    h: f64,
+    caution: f64,
+    row: PhantomData<R>,
+}
+
+impl<R: Row + Sync, S: Scalar> ErrorEstimate for Estimate<'_, R, S> {
+    #[inline(always)]
+    fn of(&self, i: usize, part: usize) -> f64 {
+        sum::<R, S, f64>(&self.slopes, i, |k| k.part(part)) * self.h * self.caution
+    }
+
+    #[inline(always)]
+    fn write(&self, first: usize, part: usize, errors: &mut [f64]) {
+        let n = errors.len();
+        macro_rules! from_first {
+            ($($j:literal)*) => {
+                [$(if const { weight(R::ROW, $j) != 0.0 } {
+                    &self.slopes[$j][first..][..n]
+                } else {
+                    &[]
+                }),*]
+            };
+        }
+        let slopes: [&[S]; MOST] = for_stages!(from_first);
+        for i in 0..n {
+            errors[i] = sum::<R, S, f64>(&slopes, i, |k| k.part(part)) * self.h * self.caution;
+        }
+    }
+}
+
 /// Workspace of an explicit Runge-Kutta method for one system; see the module.
 #[derive(Debug, Clone)]
 pub struct RungeKutta<S, T> {
@@ -258,20 +291,26 @@ impl<S: Scalar, T: Tableau> RungeKutta<S, T> {
                 },
             };
         }
-        let k = weighed::<Fine<T>, S>(n, stages);
-        // the tangents of h are no part of the error of a tangent: h is held
-        let fine = |i: usize, part: usize| {
-            sum::<Fine<T>, S, f64>(&k, i, |k| k.part(part)) * h.value() * T::CAUTION
+        let fine = Estimate::<Fine<T>, S> {
+            slopes: weighed::<Fine<T>, S>(n, stages),
+            h: h.value(),
+            caution: T::CAUTION,
+            row: PhantomData,
         };
-        let mut norm = error_norm(options, x, x_new, &fine);
+        let mut norm = error_norm_by(options, x, x_new, &fine, |count, of| {
+            system.sum_over_blocks(count, of)
+        });
         if const { !T::COARSE_ERROR.is_empty() } {
-            let k = weighed::<Coarse<T>, S>(n, stages);
-            norm = corrected(
-                norm,
-                error_norm(options, x, x_new, &|i, part| {
-                    sum::<Coarse<T>, S, f64>(&k, i, |k| k.part(part)) * h.value()
-                }),
-            );
+            let coarse = Estimate::<Coarse<T>, S> {
+                slopes: weighed::<Coarse<T>, S>(n, stages),
+                h: h.value(),
+                caution: 1.0,
+                row: PhantomData,
+            };
+            let coarse = error_norm_by(options, x, x_new, &coarse, |count, of| {
+                system.sum_over_blocks(count, of)
+            });
+            norm = corrected(norm, coarse);
         }
         let trial = verdict(norm, options, x, x_new, &fine);
         match trial {
@@ -288,6 +327,46 @@ impl<S: Scalar, T: Tableau> RungeKutta<S, T> {
             }
             trial => trial,
         }
+    }
+}
+
+/// Steps of any number of states, on vectors as wide as the processor has them.
+impl<S: Scalar, T: Tableau> RungeKutta<S, T> {
+    #[expect(clippy::too_many_arguments, reason = "the arguments of `Method::step`")]
+    fn any_step<F: System<S> + ?Sized>(
+        &mut self,
+        system: &mut F,
+        t: S,
+        h: S,
+        x: &[S],
+        x_new: &mut [S],
+        options: &Options,
+        statistics: &mut Statistics,
+    ) -> Trial {
+        // dual numbers have enough numbers in each state
+        #[cfg(target_arch = "x86_64")]
+        if const { S::WIDTH == 1 } && std::arch::is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has what the function is compiled for
+            return unsafe { self.wide_step(system, t, h, x, x_new, options, statistics) };
+        }
+        self.sized_step(self.n, system, t, h, x, x_new, options, statistics)
+    }
+
+    /// The same operations, each rounded by itself: the same bits.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    #[expect(clippy::too_many_arguments, reason = "the arguments of `Method::step`")]
+    fn wide_step<F: System<S> + ?Sized>(
+        &mut self,
+        system: &mut F,
+        t: S,
+        h: S,
+        x: &[S],
+        x_new: &mut [S],
+        options: &Options,
+        statistics: &mut Statistics,
+    ) -> Trial {
+        self.sized_step(self.n, system, t, h, x, x_new, options, statistics)
     }
 }
 
@@ -355,7 +434,7 @@ impl<S: Scalar, T: Tableau, F: System<S> + ?Sized> Method<S, F> for RungeKutta<S
             2 => self.sized_step(2, system, t, h, x, x_new, options, statistics),
             3 => self.sized_step(3, system, t, h, x, x_new, options, statistics),
             4 => self.sized_step(4, system, t, h, x, x_new, options, statistics),
-            _ => self.sized_step(self.n, system, t, h, x, x_new, options, statistics),
+            _ => self.any_step(system, t, h, x, x_new, options, statistics),
         }
     }
 
