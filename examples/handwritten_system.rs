@@ -4,7 +4,7 @@
 use costate::adjoint::{AdjointError, Dual, Dynamics, Handwritten, Seeds, Tape, Tsit5Adjoint};
 use costate::solvers::explicit::tsit5::Tsit5;
 use costate::solvers::record::Samples;
-use costate::solvers::{Integrator, Options, Real, Scalar, SolveError, Tolerance};
+use costate::solvers::{Integrator, NoEvents, Options, Real, Scalar, SolveError, Tolerance};
 
 /// A pendulum with friction: angle' = rate, rate' = -(g / l) sin(angle) - c rate, with p = (g / l, c).
 struct Pendulum;
@@ -72,11 +72,18 @@ fn by_adjoint(p: [f64; 2]) -> Result<(f64, [f64; 2]), Box<dyn std::error::Error>
     let seeds = Seeds {
         samples: samples.places(),
         sample_bars: &sample_bars,
-        final_bar: &[],
+        ..Seeds::default()
     };
     let (mut x0_bar, mut p_bar) = ([0.0; 2], [0.0; 2]);
-    let swept: Result<(), AdjointError> =
-        Tsit5Adjoint::new(2).sweep(&mut system, &tape, &seeds, &mut x0_bar, &mut p_bar, None);
+    let swept: Result<(), AdjointError> = Tsit5Adjoint::new(2).sweep(
+        &mut system,
+        &mut NoEvents,
+        &tape,
+        &seeds,
+        &mut x0_bar,
+        &mut p_bar,
+        None,
+    );
     swept?;
     Ok((residuals.iter().map(|r| 0.5 * r * r).sum(), p_bar))
 }

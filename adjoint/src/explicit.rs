@@ -1,81 +1,117 @@
-//! Discrete adjoint of Tsit5 (and of any solve its tape holds), the step sequence frozen.
+//! Discrete adjoint of every explicit Runge-Kutta method (and of any solve its tape holds), the step sequence frozen.
 //!
-//! One step is `Y_i = x + h sum_{j<i} a_ij k_j`, `k_i = f(t + c_i h, Y_i)`, `x_new = Y_7`. With lambda the
-//! cotangent of x_new and `K_i` that of `k_i`, for i = 7..1 in turn
+//! One step is `Y_i = x + h sum_{j<i} a_ij k_j`, `k_i = f(t + c_i h, Y_i)`, `x_new = Y_END`. With lambda the
+//! cotangent of x_new and `K_i` that of `k_i`, for i = END..1 in turn
 //!
 //! ```text
 //! L_i = f_x(Y_i)^T K_i      (n)      K_j += h a_ij L_i   (j < i)
 //! x_bar += L_i                       p_bar += f_p(Y_i)^T K_i
 //! ```
 //!
-//! (Hager 2000; Sandu 2006.) Stage 7 is the next step's stage 1, so its cotangent is carried over and each step
-//! costs six vector-Jacobian products. A reading at theta is `x + h sum_i b_i(theta) k_i` with `b_i` polynomials
-//! of degree four without constant term: all readings of a step enter through their moments `M_m = sum theta^m
-//! x_bar`, which makes a reading as cheap as four additions of vectors.
+//! (Hager 2000, doi 10.1007/s002110000178; Sandu 2006.) Stage END is the next step's stage 1, so its cotangent is
+//! carried over and each step costs END - 1 vector-Jacobian products. A reading at theta is `x + h sum_i b_i(theta) k_i`
+//! with `b_i` polynomials without constant term: all readings of a step enter through their moments. Rows past END
+//! exist for readings alone: in steps that were read they are evaluated again and reversed, too.
 //!
-//! Stages are kept on the tape and stage states rebuilt from them: (2 + 7) n numbers a step, no evaluation of f.
+//! Stages are kept on the tape and stage states rebuilt from them: no evaluation of f but those.
 
-use costate_solvers::explicit::tsit5::{A, C, DENSE, STAGES};
+use std::marker::PhantomData;
+
+use costate_solvers::{Tableau, explicit::tsit5};
 
 use crate::Tape;
-use crate::readings::Readings;
-use crate::sweep::{AdjointError, Reverse, Seeds, Step, StepBars, Task, TimeBars, sweep};
+use crate::hybrid::AdjointHybrid;
+use crate::readings::{Dense, Readings};
+use crate::sweep::{AdjointError, Reverse, Seeds, Step, StepBars, Task, sweep};
 use crate::system::AdjointSystem;
 
-/// Workspace of the backward sweep over Tsit5 steps; kept between sweeps, nothing is allocated in them.
+/// Workspace of the backward sweep over steps of the method with tableau `T`; kept between sweeps, nothing is
+/// allocated in them.
 #[derive(Debug, Clone, Default)]
-pub struct Tsit5Adjoint {
-    kernel: Kernel,
+pub struct ExplicitAdjoint<T> {
+    kernel: Kernel<T>,
     readings: Readings,
 }
 
+/// The adjoint of [`costate_solvers::Tsit5`].
+pub type Tsit5Adjoint = ExplicitAdjoint<tsit5::Coefficients>;
+
 #[derive(Debug, Clone, Default)]
-struct Kernel {
+struct Kernel<T> {
     n: usize,
     /// cotangent of the states at the end of the step, then at its start
     lambda: Vec<f64>,
-    /// cotangents of the seven stages
+    /// cotangents of all stages
     stage_bars: Vec<f64>,
     state: Vec<f64>,
     state_bar: Vec<f64>,
+    /// stages past END, and what they give to the states at the step's start
+    extra: Vec<f64>,
+    start_bar: Vec<f64>,
+    tableau: PhantomData<T>,
 }
 
-impl Tsit5Adjoint {
+impl<T: Tableau> ExplicitAdjoint<T> {
     /// A workspace for n states. (One of another size is remade by the first sweep.)
     pub fn new(n: usize) -> Self {
         let mut made = Self::default();
         made.kernel.resize(n);
-        made.readings.begin(n);
+        made.readings.begin(n, T::DENSE_DEGREE);
         made
     }
 
     /// Runs backward over the tape. Overwrites `x0_bar` (length n) with the derivative with respect to the
     /// initial states, and adds to `p_bar` that with respect to the parameters and to `times` those with respect
-    /// to the times.
-    pub fn sweep<F: AdjointSystem + ?Sized>(
+    /// to the times given to the solve.
+    #[expect(clippy::too_many_arguments, reason = "a sweep's inputs and outputs")]
+    pub fn sweep<F, H>(
         &mut self,
         system: &mut F,
+        hybrid: &mut H,
         tape: &Tape,
         seeds: &Seeds<'_>,
         x0_bar: &mut [f64],
         p_bar: &mut [f64],
-        times: Option<TimeBars<'_>>,
-    ) -> Result<(), AdjointError> {
+        times: Option<&mut [f64]>,
+    ) -> Result<(), AdjointError>
+    where
+        F: AdjointSystem + ?Sized,
+        H: AdjointHybrid + ?Sized,
+    {
         let task = Task {
             seeds: *seeds,
             x0_bar,
             p_bar,
             times,
         };
-        sweep(&mut self.kernel, &mut self.readings, system, tape, task)
+        let (kernel, readings) = (&mut self.kernel, &mut self.readings);
+        sweep(kernel, readings, system, hybrid, tape, task)
     }
 }
 
-impl<F: AdjointSystem + ?Sized> Reverse<F> for Kernel {
-    const STAGES: usize = STAGES;
+/// Row `I` of A, its `I` weights left of the diagonal.
+struct Row<T, const I: usize>(PhantomData<T>);
 
-    fn begin(&mut self, n: usize) {
-        self.resize(n);
+impl<T: Tableau, const I: usize> Row<T, I> {
+    const WEIGHTS: [f64; I] = {
+        let mut weights = [0.0; I];
+        if I < T::A.len() {
+            let mut j = 0;
+            while j < I && j < T::A[I].len() {
+                weights[j] = T::A[I][j];
+                j += 1;
+            }
+        }
+        weights
+    };
+}
+
+impl<T: Tableau, F: AdjointSystem + ?Sized> Reverse<F> for Kernel<T> {
+    const STAGES: usize = T::A.len();
+    const DEGREE: usize = T::DENSE_DEGREE;
+
+    fn begin(&mut self, system: &F) {
+        self.resize(system.dim());
         self.stage_bars.fill(0.0);
     }
 
@@ -88,20 +124,35 @@ impl<F: AdjointSystem + ?Sized> Reverse<F> for Kernel {
         &mut self,
         system: &mut F,
         step: &Step<'_>,
-        readings: &Readings,
+        readings: &mut Readings,
         p_bar: &mut [f64],
         bars: &mut Option<StepBars>,
     ) -> bool {
         let (n, h) = (self.n, step.h);
+        let extras = T::A.len() - 1 - T::END;
         if readings.any() {
-            readings.add_to_stages(&DENSE, h, &mut self.stage_bars);
+            let dense = Dense {
+                weights: T::DENSE,
+                degree: T::DENSE_DEGREE,
+            };
+            readings.add_to_stages(dense, h, &mut self.stage_bars);
+            for stage in 0..extras {
+                self.evaluate_extra(T::END + 1 + stage, system, step);
+            }
             if let Some(bars) = bars {
-                bars.h += readings.add_to_times(&DENSE, (h, h), step.stages, bars);
+                let stage = |i: usize| match i.checked_sub(T::END + 1) {
+                    None => &step.stages[i * n..][..n],
+                    Some(extra) => &self.extra[extra * n..][..n],
+                };
+                bars.h += readings.add_to_times(dense, (h, h), stage, bars);
+            }
+            for stage in (0..extras).rev() {
+                self.reverse_extra(T::END + 1 + stage, system, step, p_bar, bars);
             }
         }
-        // Stage 7 sits at the end of the step; its state is x_new itself.
-        let (rest, last) = self.stage_bars.split_at_mut((STAGES - 1) * n);
-        let t_new = step.t + h;
+        // Stage END sits at the end of the step; its state is x_new itself.
+        let (rest, last) = self.stage_bars.split_at_mut(T::END * n);
+        let (t_new, last) = (step.t + h, &last[..n]);
         system.vjp(t_new, step.x_new, last, &mut self.lambda, p_bar);
         if let Some(bars) = bars {
             let slope = system.time_vjp(t_new, step.x_new, last);
@@ -111,19 +162,27 @@ impl<F: AdjointSystem + ?Sized> Reverse<F> for Kernel {
                 bars.h += l * (new - old) / h;
             }
         }
-        for (j, a) in A[STAGES - 1].iter().enumerate() {
+        for (j, a) in T::A[T::END].iter().enumerate().filter(|(_, a)| **a != 0.0) {
             let weight = h * a;
             for (k, l) in rest[j * n..(j + 1) * n].iter_mut().zip(&self.lambda) {
                 *k += weight * l;
             }
         }
-        self.stage::<5, F>(system, step, p_bar, bars);
-        self.stage::<4, F>(system, step, p_bar, bars);
-        self.stage::<3, F>(system, step, p_bar, bars);
-        self.stage::<2, F>(system, step, p_bar, bars);
-        self.stage::<1, F>(system, step, p_bar, bars);
+        macro_rules! stages {
+            ($($i:literal)*) => {
+                $(if const { $i < T::END } {
+                    self.stage::<$i, F>(system, step, p_bar, bars);
+                })*
+            };
+        }
+        stages!(24 23 22 21 20 19 18 17 16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1);
         if readings.any() {
             readings.add_to_start(&mut self.lambda);
+            if extras > 0 {
+                for (l, start) in self.lambda.iter_mut().zip(&mut self.start_bar) {
+                    *l += std::mem::take(start);
+                }
+            }
         }
         let (first, rest) = self.stage_bars.split_at_mut(n);
         if step.restarted {
@@ -133,25 +192,34 @@ impl<F: AdjointSystem + ?Sized> Reverse<F> for Kernel {
             }
             self.stage_bars.fill(0.0);
         } else {
-            let (middle, last) = rest.split_at_mut((STAGES - 2) * n);
+            let (middle, last) = rest.split_at_mut((T::END - 1) * n);
+            let (last, extra) = last.split_at_mut(n);
             last.copy_from_slice(first);
             first.fill(0.0);
             middle.fill(0.0);
+            extra.fill(0.0);
         }
         true
     }
 }
 
-impl Kernel {
+impl<T: Tableau> Kernel<T> {
     fn resize(&mut self, n: usize) {
         self.n = n;
-        self.stage_bars.resize(STAGES * n, 0.0);
-        for vector in [&mut self.lambda, &mut self.state, &mut self.state_bar] {
+        self.stage_bars.resize(T::A.len() * n, 0.0);
+        self.extra.resize((T::A.len() - 1 - T::END) * n, 0.0);
+        let vectors = [
+            &mut self.lambda,
+            &mut self.state,
+            &mut self.state_bar,
+            &mut self.start_bar,
+        ];
+        for vector in vectors {
             vector.resize(n, 0.0);
         }
     }
 
-    /// Stage `I` (from 0), 1 <= I <= 5: rebuilds its state, takes its cotangent through f and on to the stages
+    /// Stage `I` (from 0), 1 <= I < END: rebuilds its state, takes its cotangent through f and on to the stages
     /// before.
     #[inline]
     fn stage<const I: usize, F: AdjointSystem + ?Sized>(
@@ -162,6 +230,7 @@ impl Kernel {
         bars: &mut Option<StepBars>,
     ) {
         let (n, h) = (self.n, step.h);
+        let weights = const { Row::<T, I>::WEIGHTS };
         let (before, rest) = self.stage_bars.split_at_mut(I * n);
         let stage_bar = &rest[..n];
         // States outermost, weights constant, slices of one known length: straight code without bounds checks.
@@ -170,17 +239,19 @@ impl Kernel {
         for d in 0..n {
             let mut slope = 0.0;
             for j in 0..I {
-                slope += A[I][j] * k[j][d];
+                if weights[j] != 0.0 {
+                    slope += weights[j] * k[j][d];
+                }
             }
             state[d] = x[d] + h * slope;
         }
-        let t = step.t + C[I] * h;
+        let t = step.t + T::C[I] * h;
         self.state_bar.fill(0.0);
         system.vjp(t, &self.state, stage_bar, &mut self.state_bar, p_bar);
         if let Some(bars) = bars {
             let slope = system.time_vjp(t, &self.state, stage_bar);
             bars.t += slope;
-            bars.h += C[I] * slope;
+            bars.h += T::C[I] * slope;
             for ((l, y), x) in self.state_bar.iter().zip(&self.state).zip(step.x) {
                 bars.h += l * (y - x) / h;
             }
@@ -190,8 +261,72 @@ impl Kernel {
         for d in 0..n {
             lambda[d] += state_bar[d];
             let scaled = h * state_bar[d];
-            for (j, a) in A[I][..I].iter().enumerate() {
-                before[j * n + d] += a * scaled;
+            for (j, a) in weights.iter().enumerate() {
+                if *a != 0.0 {
+                    before[j * n + d] += a * scaled;
+                }
+            }
+        }
+    }
+
+    /// The state of stage `i` > END.
+    fn extra_state(&mut self, i: usize, step: &Step<'_>) {
+        let (n, h) = (self.n, step.h);
+        self.state.copy_from_slice(step.x);
+        let weights = T::A[i].iter().enumerate();
+        for (j, a) in weights.filter(|(_, a)| **a != 0.0) {
+            let k = match j.checked_sub(T::END + 1) {
+                None => &step.stages[j * n..][..n],
+                Some(extra) => &self.extra[extra * n..][..n],
+            };
+            for (y, k) in self.state.iter_mut().zip(k) {
+                *y += h * a * k;
+            }
+        }
+    }
+
+    /// Evaluates stage `i` > END.
+    fn evaluate_extra<F: AdjointSystem + ?Sized>(
+        &mut self,
+        i: usize,
+        system: &mut F,
+        step: &Step<'_>,
+    ) {
+        self.extra_state(i, step);
+        let own = &mut self.extra[(i - T::END - 1) * self.n..][..self.n];
+        system.rhs(step.t + T::C[i] * step.h, &self.state, own);
+    }
+
+    /// Takes the cotangent of stage `i` > END on to the stages before.
+    fn reverse_extra<F: AdjointSystem + ?Sized>(
+        &mut self,
+        i: usize,
+        system: &mut F,
+        step: &Step<'_>,
+        p_bar: &mut [f64],
+        bars: &mut Option<StepBars>,
+    ) {
+        let (n, h) = (self.n, step.h);
+        self.extra_state(i, step);
+        let (before, rest) = self.stage_bars.split_at_mut(i * n);
+        let (stage_bar, t) = (&rest[..n], step.t + T::C[i] * h);
+        self.state_bar.fill(0.0);
+        system.vjp(t, &self.state, stage_bar, &mut self.state_bar, p_bar);
+        if let Some(bars) = bars {
+            let slope = system.time_vjp(t, &self.state, stage_bar);
+            bars.t += slope;
+            bars.h += T::C[i] * slope;
+            for ((l, y), x) in self.state_bar.iter().zip(&self.state).zip(step.x) {
+                bars.h += l * (y - x) / h;
+            }
+        }
+        for (start, bar) in self.start_bar.iter_mut().zip(&self.state_bar) {
+            *start += bar;
+        }
+        let weights = T::A[i].iter().enumerate();
+        for (j, a) in weights.filter(|(_, a)| **a != 0.0) {
+            for (k, bar) in before[j * n..][..n].iter_mut().zip(&self.state_bar) {
+                *k += h * a * bar;
             }
         }
     }

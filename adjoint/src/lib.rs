@@ -4,19 +4,22 @@ pub mod dual;
 pub mod explicit;
 pub mod forward;
 pub mod generic;
+pub mod hybrid;
 mod readings;
 pub mod rosenbrock;
 pub mod sweep;
 pub mod system;
 
 pub use dual::{Dual, DualOver};
-pub use explicit::Tsit5Adjoint;
+pub use explicit::{ExplicitAdjoint, Tsit5Adjoint};
 pub use forward::{DualObjective, gradient_by_differences, gradient_by_duals};
 pub use generic::{Dynamics, Handwritten};
-pub use rosenbrock::Rodas5PAdjoint;
-pub use sweep::{AdjointError, Seeds, TimeBars};
+pub use hybrid::AdjointHybrid;
+pub use rosenbrock::{Rodas5PAdjoint, RosenbrockAdjoint};
+pub use sweep::{AdjointError, Seeds};
 pub use system::{AdjointImplicitSystem, AdjointSystem};
 
 /// The record of a plain solve that a discrete adjoint runs backward over: t, h, states and stages of every
-/// accepted step, (6 + (1 + s) n) numbers each with n states and s stored stages. Pass it as the recorder.
+/// accepted step, (6 + (1 + s) n) numbers each with n states and s stored stages, and the marks of what happened
+/// between them. Pass it as the recorder.
 pub type Tape = costate_solvers::Trajectory<f64>;

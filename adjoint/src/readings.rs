@@ -1,28 +1,44 @@
 //! Cotangents of dense-output readings within one step, gathered into moments.
 //!
-//! Where the interpolant is `x + scale sum_i sum_m c_im theta^m v_i` (m = 1..4, stages `v_i`), a reading at theta with
+//! Where the interpolant is `x + scale sum_i sum_m c_im theta^m v_i` (m = 1..D, stages `v_i`), a reading at theta with
 //! cotangent `X` gives `scale sum_m c_im theta^m X` to stage i. So all readings of a step enter through
-//! `M_m = sum theta^m X`, m = 0..4: five vector additions a reading, however many stages there are.
+//! `M_m = sum theta^m X`, m = 0..D: D + 1 vector additions a reading, however many stages there are.
 
 use costate_solvers::record::Place;
 
 use crate::sweep::StepBars;
 
-/// Degree of the interpolants.
-pub(crate) const DEGREE: usize = 4;
-
 /// The moments of one step's readings.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Readings {
-    /// for each state, M_0, ..., M_4
-    moments: Vec<[f64; DEGREE + 1]>,
+    /// for each state, M_0, ..., M_D
+    moments: Vec<f64>,
+    /// 1, theta, ..., theta^D
+    powers: Vec<f64>,
+    n: usize,
     any: bool,
 }
 
+/// Coefficients c_im of a dense output, a row a stage.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Dense<'a> {
+    pub weights: &'a [f64],
+    pub degree: usize,
+}
+
+impl Dense<'_> {
+    fn row(&self, stage: usize) -> &[f64] {
+        &self.weights[stage * self.degree..][..self.degree]
+    }
+}
+
 impl Readings {
-    /// Makes room for n states.
-    pub(crate) fn begin(&mut self, n: usize) {
-        self.moments.resize(n, [0.0; DEGREE + 1]);
+    /// Makes room for n states and polynomials of this degree.
+    pub(crate) fn begin(&mut self, n: usize, degree: usize) {
+        self.n = n;
+        self.powers.resize(degree + 1, 1.0);
+        self.moments.resize(n * (degree + 1), 0.0);
+        self.any = false;
     }
 
     /// Takes the readings of one step, in place of those held.
@@ -32,18 +48,45 @@ impl Readings {
         if !self.any {
             return;
         }
-        self.moments.fill([0.0; DEGREE + 1]);
-        let n = self.moments.len().max(1);
-        for (sample, bar) in samples.iter().zip(bars.chunks_exact(n)) {
-            let theta = sample.theta;
-            let square = theta * theta;
-            let powers = [1.0, theta, square, square * theta, square * square];
-            for (moments, bar) in self.moments.iter_mut().zip(bar) {
-                for (m, p) in moments.iter_mut().zip(powers) {
-                    *m += p * bar;
+        self.moments.fill(0.0);
+        for (sample, bar) in samples.iter().zip(bars.chunks_exact(self.n.max(1))) {
+            self.add(sample.theta, bar);
+        }
+    }
+
+    /// The same, but readings at the step's end, which is not to move, are added to the cotangent there.
+    #[inline]
+    pub(crate) fn take_inside(&mut self, samples: &[Place], bars: &[f64], end: &mut [f64]) {
+        self.any = samples.iter().any(|sample| sample.theta != 1.0);
+        if self.any {
+            self.moments.fill(0.0);
+        }
+        for (sample, bar) in samples.iter().zip(bars.chunks_exact(self.n.max(1))) {
+            if sample.theta == 1.0 {
+                for (l, b) in end.iter_mut().zip(bar) {
+                    *l += b;
                 }
+            } else {
+                self.add(sample.theta, bar);
             }
         }
+    }
+
+    fn add(&mut self, theta: f64, bar: &[f64]) {
+        let count = self.powers.len();
+        for m in 1..count {
+            self.powers[m] = self.powers[m - 1] * theta;
+        }
+        for (moments, bar) in self.moments.chunks_exact_mut(count).zip(bar) {
+            for (m, p) in moments.iter_mut().zip(&self.powers) {
+                *m += p * bar;
+            }
+        }
+    }
+
+    /// No readings.
+    pub(crate) fn none(&self) -> Self {
+        Self::default()
     }
 
     /// Whether the step was read from at all.
@@ -54,17 +97,16 @@ impl Readings {
 
     /// Adds what the readings give to each stage.
     #[inline]
-    pub(crate) fn add_to_stages<const S: usize>(
-        &self,
-        weights: &[[f64; DEGREE]; S],
-        scale: f64,
-        stage_bars: &mut [f64],
-    ) {
-        let n = self.moments.len();
-        for (d, m) in self.moments.iter().enumerate() {
-            let m = m.map(|m| scale * m);
-            for (i, w) in weights.iter().enumerate() {
-                stage_bars[i * n + d] += w[0] * m[1] + w[1] * m[2] + w[2] * m[3] + w[3] * m[4];
+    pub(crate) fn add_to_stages(&self, dense: Dense<'_>, scale: f64, stage_bars: &mut [f64]) {
+        let (n, count) = (self.n, dense.degree + 1);
+        for (stage, bars) in stage_bars.chunks_exact_mut(n.max(1)).enumerate() {
+            let weights = dense.row(stage);
+            if weights.iter().all(|&w| w == 0.0) {
+                continue;
+            }
+            for (bar, moments) in bars.iter_mut().zip(self.moments.chunks_exact(count)) {
+                let terms = weights.iter().zip(&moments[1..]);
+                *bar += scale * terms.map(|(w, m)| w * m).sum::<f64>();
             }
         }
     }
@@ -72,30 +114,32 @@ impl Readings {
     /// Adds what the readings give to the states at the step's start.
     #[inline]
     pub(crate) fn add_to_start(&self, lambda: &mut [f64]) {
-        for (l, m) in lambda.iter_mut().zip(&self.moments) {
-            *l += m[0];
+        let count = self.powers.len();
+        for (l, moments) in lambda.iter_mut().zip(self.moments.chunks_exact(count)) {
+            *l += moments[0];
         }
     }
 
     /// Adds what readings at fixed times owe to the step's start and size: theta = (t_s - t) / h moves by
     /// -dt/h - theta dh/h. Returns the derivative with respect to `scale`.
-    pub(crate) fn add_to_times(
+    pub(crate) fn add_to_times<'v>(
         &self,
-        weights: &[[f64; DEGREE]],
+        dense: Dense<'_>,
         (scale, h): (f64, f64),
-        stages: &[f64],
+        stage: impl Fn(usize) -> &'v [f64],
         bars: &mut StepBars,
     ) -> f64 {
-        let n = self.moments.len().max(1);
+        let count = dense.degree + 1;
         let mut scale_bar = 0.0;
-        for (d, moments) in self.moments.iter().enumerate() {
-            for m in 1..=DEGREE {
-                let terms = weights.iter().zip(stages.chunks_exact(n));
-                let direction: f64 = terms.map(|(w, v)| w[m - 1] * v[d]).sum();
-                let rate = m as f64 * scale * direction / h;
-                bars.t -= rate * moments[m - 1];
-                bars.h -= rate * moments[m];
-                scale_bar += moments[m] * direction;
+        for row in 0..dense.weights.len() / dense.degree {
+            let (weights, v) = (dense.row(row), stage(row));
+            for (m, &w) in (1..).zip(weights).filter(|(_, w)| **w != 0.0) {
+                for (v, moments) in v.iter().zip(self.moments.chunks_exact(count)) {
+                    let rate = m as f64 * scale * w * v / h;
+                    bars.t -= rate * moments[m - 1];
+                    bars.h -= rate * moments[m];
+                    scale_bar += moments[m] * w * v;
+                }
             }
         }
         scale_bar

@@ -1,59 +1,53 @@
-//! Discrete adjoint of Rodas5P, the step sequence frozen.
+//! Discrete adjoint of every Rosenbrock method, the step sequence frozen.
 //!
-//! In the solver's transformed variables a step solves, with J and f_t at (t, x),
+//! In the solver's transformed variables a step of M x' = f(t, x) solves, with J and f_t at (t, x),
 //!
 //! ```text
-//! W u_i = f(t + alpha_i h, Y_i) + sum_{j<i} (c_ij / h) u_j + h d_i f_t     W = I / (h gamma) - J
-//! Y_i = x + sum_{j<i} a_ij u_j                                             x_new = x + sum m_i u_i
+//! W u_i = f(t + alpha_i h, Y_i) + M sum_{j<i} (c_ij / h) u_j + h d_i f_t     W = M / (h gamma) - J
+//! Y_i = x + sum_{j<i} a_ij u_j                                               x_new = x + sum m_i u_i
 //! ```
 //!
 //! With lambda the cotangent of x_new and `U_i` that of `u_i` (`m_i lambda` plus what readings and later stages
-//! gave), for i = 8..1 in turn
+//! gave), for i = s..1 in turn
 //!
 //! ```text
-//! W^T w_i = U_i            L_i = f_x(Y_i)^T w_i          U_j += a_ij L_i + (c_ij / h) w_i    (j < i)
-//! x_bar = lambda + sum_i L_i + grad_x g                  p_bar += f_p(Y_i)^T w_i + grad_p g
-//! g(x, p) = sum_i w_i^T (J u_i + h d_i f_t)
+//! W^T w_i = U_i          L_i = f_x(Y_i)^T w_i          U_j += a_ij L_i + (c_ij / h) M^T w_i    (j < i)
+//! x_bar = lambda + sum_i L_i + grad_x g                p_bar += f_p(Y_i)^T w_i + grad_p g
+//! g(x, p) = sum_i w_i^T (J u_i + h d_i f_t)            M_bar += w_i (sum_j c_ij / h u_j - u_i / (h gamma))^T
 //! ```
 //!
-//! (Daescu, Carmichael & Sandu 2000, J. Comput. Phys. 165, 496-510.) g gathers all that depends on J and f_t:
-//! one product of second order a stage, no Hessian. Cost of a step: one J, one LU (remade, so that the tape
-//! stays (6 + 9 n) numbers a step), eight transposed solves, eight first-order and eight second-order products.
+//! (Daescu, Carmichael & Sandu 2000, J. Comput. Phys. 165, 496-510, doi 10.1006/jcph.2000.6622.) g gathers all that
+//! depends on J and f_t: one product of second order a stage, no Hessian. Where a dense output has a stage of its own,
+//! `W u = f(t + h, x_new) + h gamma f_t`, it is reversed first, in steps that were read. Cost of a step: one J, one LU
+//! (remade, so that the tape stays small), and s transposed solves, first-order and second-order products.
+//!
+//! Algebraic states at the start of a stretch were made consistent (`costate_solvers::consistent`): by the implicit
+//! function theorem.
 
-use costate_solvers::linalg::DenseLu;
-use costate_solvers::rosenbrock::rodas5p::{A, ALPHA, C, D, GAMMA, H, M, STAGES};
+use std::marker::PhantomData;
+
+use costate_solvers::consistent::Consistent;
+use costate_solvers::rosenbrock::{rodas5p, tableau::Tableau};
+use costate_solvers::{IterationMatrix, Pattern};
 
 use crate::Tape;
-use crate::readings::{DEGREE, Readings};
-use crate::sweep::{AdjointError, Reverse, Seeds, Step, StepBars, Task, TimeBars, sweep};
+use crate::hybrid::AdjointHybrid;
+use crate::readings::{Dense, Readings};
+use crate::sweep::{AdjointError, Reverse, Seeds, Step, StepBars, Task, sweep};
 use crate::system::{AdjointImplicitSystem, dot};
 
-/// Coefficients of theta, ..., theta^4 in the weights
-/// `theta m_i + theta (1 - theta) (H_1i + theta (H_2i + theta H_3i))` of the dense output.
-const DENSE: [[f64; DEGREE]; STAGES] = {
-    let mut weights = [[0.0; DEGREE]; STAGES];
-    let mut i = 0;
-    while i < STAGES {
-        weights[i] = [
-            M[i] + H[0][i],
-            H[1][i] - H[0][i],
-            H[2][i] - H[1][i],
-            -H[2][i],
-        ];
-        i += 1;
-    }
-    weights
-};
-
-/// Workspace of the backward sweep over Rodas5P steps; kept between sweeps.
-#[derive(Debug, Clone)]
-pub struct Rodas5PAdjoint {
-    kernel: Kernel,
+/// Workspace of the backward sweep over steps of the method with tableau `T`; kept between sweeps.
+#[derive(Debug, Clone, Default)]
+pub struct RosenbrockAdjoint<T> {
+    kernel: Kernel<T>,
     readings: Readings,
 }
 
-#[derive(Debug, Clone)]
-struct Kernel {
+/// The adjoint of [`costate_solvers::Rodas5P`].
+pub type Rodas5PAdjoint = RosenbrockAdjoint<rodas5p::Coefficients>;
+
+#[derive(Debug, Clone, Default)]
+struct Kernel<T> {
     n: usize,
     /// cotangent of the states at the end of the step, then at its start
     lambda: Vec<f64>,
@@ -61,70 +55,86 @@ struct Kernel {
     stage_bars: Vec<f64>,
     state: Vec<f64>,
     state_bar: Vec<f64>,
+    /// M^T w
+    product: Vec<f64>,
+    /// coefficients of the dense output
+    dense: Vec<f64>,
     jacobian: Vec<f64>,
-    lu: DenseLu,
+    /// W and the patterns that it was made for
+    matrix: Option<(IterationMatrix, Pattern, Option<Pattern>)>,
+    consistent: Option<Consistent<f64>>,
+    mass_bar: Vec<f64>,
+    tableau: PhantomData<T>,
 }
 
-impl Kernel {
-    fn new(n: usize) -> Self {
-        Self {
-            n,
-            lambda: vec![0.0; n],
-            stage_bars: vec![0.0; STAGES * n],
-            state: vec![0.0; n],
-            state_bar: vec![0.0; n],
-            jacobian: Vec::new(),
-            lu: DenseLu::new(n),
-        }
-    }
-}
-
-impl Rodas5PAdjoint {
-    /// A workspace for n states. (One of another size is remade by the first sweep.)
-    pub fn new(n: usize) -> Self {
-        let mut readings = Readings::default();
-        readings.begin(n);
-        Self {
-            kernel: Kernel::new(n),
-            readings,
-        }
+impl<T: Tableau> RosenbrockAdjoint<T> {
+    /// A workspace; its sizes are those of the system that is swept.
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Runs backward over the tape. Overwrites `x0_bar` (length n) with the derivative with respect to the
     /// initial states, and adds to `p_bar` that with respect to the parameters and to `times` those with respect
-    /// to the times.
-    pub fn sweep<F: AdjointImplicitSystem + ?Sized>(
+    /// to the times given to the solve.
+    #[expect(clippy::too_many_arguments, reason = "a sweep's inputs and outputs")]
+    pub fn sweep<F, H>(
         &mut self,
         system: &mut F,
+        hybrid: &mut H,
         tape: &Tape,
         seeds: &Seeds<'_>,
         x0_bar: &mut [f64],
         p_bar: &mut [f64],
-        times: Option<TimeBars<'_>>,
-    ) -> Result<(), AdjointError> {
+        times: Option<&mut [f64]>,
+    ) -> Result<(), AdjointError>
+    where
+        F: AdjointImplicitSystem + ?Sized,
+        H: AdjointHybrid + ?Sized,
+    {
         let task = Task {
             seeds: *seeds,
             x0_bar,
-            p_bar,
+            p_bar: &mut *p_bar,
             times,
         };
-        self.kernel
-            .jacobian
-            .resize(system.pattern().non_zeros(), 0.0);
-        sweep(&mut self.kernel, &mut self.readings, system, tape, task)
+        let (kernel, readings) = (&mut self.kernel, &mut self.readings);
+        sweep(kernel, readings, system, hybrid, tape, task)?;
+        if !self.kernel.mass_bar.is_empty() {
+            system.mass_vjp(&self.kernel.mass_bar, p_bar);
+        }
+        Ok(())
     }
 }
 
-impl<F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel {
-    const STAGES: usize = STAGES;
+impl<T: Tableau, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel<T> {
+    const STAGES: usize = T::KEPT;
+    const DEGREE: usize = T::H.len() + 1;
 
-    fn begin(&mut self, n: usize) {
-        if self.n != n {
-            let jacobian = std::mem::take(&mut self.jacobian);
-            *self = Self {
-                jacobian,
-                ..Self::new(n)
-            };
+    fn begin(&mut self, system: &F) {
+        let n = system.dim();
+        self.n = n;
+        let vectors = [&mut self.lambda, &mut self.state, &mut self.state_bar];
+        for vector in vectors {
+            vector.resize(n, 0.0);
+        }
+        self.stage_bars.resize(T::KEPT * n, 0.0);
+        self.jacobian.resize(system.pattern().non_zeros(), 0.0);
+        let mass = system.mass();
+        self.mass_bar.clear();
+        self.mass_bar
+            .resize(mass.map_or(0, |m| m.values.len()), 0.0);
+        self.product.resize(if mass.is_some() { n } else { 0 }, 0.0);
+        let fits = |(_, pattern, of_mass): &(_, Pattern, Option<Pattern>)| {
+            pattern == system.pattern() && of_mass.as_ref() == mass.map(|m| &m.pattern)
+        };
+        if !self.matrix.as_ref().is_some_and(fits) {
+            let (pattern, of_mass) = (system.pattern().clone(), mass.map(|m| m.pattern.clone()));
+            let matrix = IterationMatrix::new(&pattern, of_mass.as_ref(), system.linear_solver());
+            self.matrix = Some((matrix, pattern, of_mass));
+            self.consistent = mass.map(|mass| Consistent::new(system.pattern(), mass));
+        }
+        if self.dense.is_empty() {
+            self.dense = dense::<T>();
         }
     }
 
@@ -136,7 +146,7 @@ impl<F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel {
         &mut self,
         system: &mut F,
         step: &Step<'_>,
-        readings: &Readings,
+        readings: &mut Readings,
         p_bar: &mut [f64],
         bars: &mut Option<StepBars>,
     ) -> bool {
@@ -147,70 +157,89 @@ impl<F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel {
         if !self.factor(system, t, h, x) {
             return false;
         }
-        for (bar, m) in self.stage_bars.chunks_exact_mut(n).zip(M) {
-            for (u, l) in bar.iter_mut().zip(&self.lambda) {
-                *u = m * l;
-            }
-        }
+        let mut used = T::STAGES;
+        self.stage_bars[T::STAGES * n..].fill(0.0);
         if readings.any() {
-            readings.add_to_stages(&DENSE, 1.0, &mut self.stage_bars);
+            used = T::KEPT;
+            self.stage_bars.fill(0.0);
+            let dense = Dense {
+                weights: &self.dense,
+                degree: T::H.len() + 1,
+            };
+            readings.add_to_stages(dense, 1.0, &mut self.stage_bars);
+            if let Some(bars) = bars {
+                let stage = |i: usize| &step.stages[i * n..][..n];
+                readings.add_to_times(dense, (1.0, h), stage, bars);
+            }
+            if T::DENSE_STAGE {
+                self.dense_stage(system, step, p_bar, bars);
+            }
+            for (bar, m) in self.stage_bars.chunks_exact_mut(n).zip(T::M) {
+                for (u, l) in bar.iter_mut().zip(&self.lambda) {
+                    *u += m * l;
+                }
+            }
             readings.add_to_start(&mut self.lambda);
-            if let Some(bars) = bars {
-                readings.add_to_times(&DENSE, (1.0, h), step.stages, bars);
+        } else {
+            for (bar, m) in self.stage_bars.chunks_exact_mut(n).zip(T::M) {
+                for (u, l) in bar.iter_mut().zip(&self.lambda) {
+                    *u = m * l;
+                }
             }
         }
-        for i in (0..STAGES).rev() {
-            let (before, rest) = self.stage_bars.split_at_mut(i * n);
-            let w = &mut rest[..n];
-            self.lu.solve_transposed(w);
-            self.state.copy_from_slice(x);
-            for (u, a) in step.stages.chunks_exact(n).zip(A[i]).take(i) {
-                for (y, u) in self.state.iter_mut().zip(u) {
-                    *y += a * u;
-                }
-            }
-            self.state_bar.fill(0.0);
-            let stage_t = t + ALPHA[i] * h;
-            system.vjp(stage_t, &self.state, w, &mut self.state_bar, p_bar);
-            for (l, bar) in self.lambda.iter_mut().zip(&self.state_bar) {
-                *l += bar;
-            }
-            for ((bar, a), c) in before.chunks_exact_mut(n).zip(A[i]).zip(C[i]) {
-                let c = c / h;
-                for ((u, y), w) in bar.iter_mut().zip(&self.state_bar).zip(&*w) {
-                    *u += a * y + c * w;
-                }
-            }
-            if let Some(bars) = bars {
-                let u = &step.stages[i * n..(i + 1) * n];
-                let slope = system.time_vjp(stage_t, &self.state, w);
-                bars.t += slope;
-                bars.h += ALPHA[i] * slope + dot(w, u) / (h * h * GAMMA);
-                for (u, c) in step.stages.chunks_exact(n).zip(C[i]).take(i) {
-                    bars.h -= c / (h * h) * dot(w, u);
-                }
-                if D[i] != 0.0 {
-                    system.time_derivative(t, x, &mut self.state);
-                    bars.h += D[i] * dot(w, &self.state);
-                }
-                bars.t += system.second_order_time_vjp(t, x, u, h * D[i], w);
-            }
+        for i in (0..T::STAGES).rev() {
+            self.stage(i, system, step, p_bar, bars);
         }
-        let weights = D.map(|d| h * d);
+        let weights: [f64; MOST] = std::array::from_fn(|i| h * weight_of_time::<T>(i));
         system.second_order_vjp_sum(
             t,
             x,
-            step.stages,
-            &weights,
-            &self.stage_bars,
+            &step.stages[..used * n],
+            &weights[..used],
+            &self.stage_bars[..used * n],
             &mut self.lambda,
             p_bar,
         );
         true
     }
+
+    fn uninitialize(&mut self, system: &mut F, t: f64, x: &[f64], p_bar: &mut [f64]) -> f64 {
+        let Some(consistent) = &mut self.consistent else {
+            return 0.0;
+        };
+        let w = &mut self.state;
+        if !consistent.pull_back(system, (t, x), &self.lambda, w) {
+            return 0.0;
+        }
+        system.vjp(t, x, w, &mut self.lambda, p_bar);
+        system.time_vjp(t, x, w)
+    }
 }
 
-impl Kernel {
+/// Stages kept by the largest method.
+const MOST: usize = 8;
+
+/// d_i, of the dense output's stage, too.
+fn weight_of_time<T: Tableau>(i: usize) -> f64 {
+    T::D.get(i).copied().unwrap_or(T::GAMMA)
+}
+
+/// Coefficients of theta, theta^2, ... in the weights
+/// `theta m_i + theta (1 - theta) (H_1i + theta (H_2i + ...))` of the dense output, a row a stage.
+fn dense<T: Tableau>() -> Vec<f64> {
+    let degree = T::H.len() + 1;
+    let mut coefficients = vec![0.0; T::KEPT * degree];
+    for (i, row) in coefficients.chunks_exact_mut(degree).enumerate() {
+        row[0] = T::M.get(i).copied().unwrap_or(0.0);
+        for (r, h) in T::H.iter().enumerate() {
+            row[r] += h[i];
+            row[r + 1] -= h[i];
+        }
+    }
+    coefficients
+}
+
+impl<T: Tableau> Kernel<T> {
     /// Remakes and factors W at the start of a step.
     fn factor<F: AdjointImplicitSystem + ?Sized>(
         &mut self,
@@ -219,19 +248,137 @@ impl Kernel {
         h: f64,
         x: &[f64],
     ) -> bool {
-        let n = self.n;
         system.jacobian(t, x, &mut self.jacobian);
-        let pattern = system.pattern();
+        let Some((matrix, _, _)) = &mut self.matrix else {
+            return false;
+        };
         // The same expression as the solver's, so that the factors are the very ones of the forward step.
-        let diagonal = 1.0 / h / GAMMA;
-        let entries = self.lu.entries_mut();
-        entries.fill(0.0);
-        for column in 0..n {
-            for k in pattern.starts[column]..pattern.starts[column + 1] {
-                entries[pattern.rows[k] + column * n] = -self.jacobian[k];
-            }
-            entries[column + column * n] += diagonal;
+        let shift = 1.0 / h / T::GAMMA;
+        let jacobian = &self.jacobian;
+        let mass = system.mass().map(|mass| &mass.values[..]);
+        matrix.factor(shift, |k| jacobian[k], mass)
+    }
+
+    /// Turns the cotangent of u_i into w_i; adds what u_i's equation owes to h and to M, but for its f and earlier
+    /// stages.
+    fn solve<F: AdjointImplicitSystem + ?Sized>(
+        &mut self,
+        i: usize,
+        system: &F,
+        step: &Step<'_>,
+        bars: &mut Option<StepBars>,
+    ) {
+        let (n, h) = (self.n, step.h);
+        let w = &mut self.stage_bars[i * n..][..n];
+        if let Some((matrix, _, _)) = &mut self.matrix {
+            matrix.solve_transposed(w);
         }
-        self.lu.factor()
+        let u = &step.stages[i * n..][..n];
+        let w = match system.mass() {
+            None => &*w,
+            Some(mass) => {
+                let pattern = &mass.pattern;
+                pattern.multiply_transposed(&mass.values, w, &mut self.product);
+                pattern.add_outer(w, u, -1.0 / (h * T::GAMMA), &mut self.mass_bar);
+                &self.product
+            }
+        };
+        if let Some(bars) = bars {
+            bars.h += dot(w, u) / (h * h * T::GAMMA);
+        }
+    }
+
+    /// Reverses stage i; `stage_bars` then holds w_i in its place.
+    fn stage<F: AdjointImplicitSystem + ?Sized>(
+        &mut self,
+        i: usize,
+        system: &mut F,
+        step: &Step<'_>,
+        p_bar: &mut [f64],
+        bars: &mut Option<StepBars>,
+    ) {
+        let (n, t, h, x) = (self.n, step.t, step.h, step.x);
+        self.solve(i, system, step, bars);
+        let (before, rest) = self.stage_bars.split_at_mut(i * n);
+        let w = &rest[..n];
+        self.state.copy_from_slice(x);
+        for (u, a) in step.stages.chunks_exact(n).zip(T::A[i]).take(i) {
+            if *a != 0.0 {
+                for (y, u) in self.state.iter_mut().zip(u) {
+                    *y += a * u;
+                }
+            }
+        }
+        self.state_bar.fill(0.0);
+        let stage_t = t + T::ALPHA[i] * h;
+        system.vjp(stage_t, &self.state, w, &mut self.state_bar, p_bar);
+        for (l, bar) in self.lambda.iter_mut().zip(&self.state_bar) {
+            *l += bar;
+        }
+        let mass_w = match system.mass() {
+            None => w,
+            Some(mass) => {
+                for (u, c) in step.stages.chunks_exact(n).zip(T::C[i]).take(i) {
+                    let pattern = &mass.pattern;
+                    pattern.add_outer(w, u, c / h, &mut self.mass_bar);
+                }
+                &self.product
+            }
+        };
+        for ((bar, a), c) in before.chunks_exact_mut(n).zip(T::A[i]).zip(T::C[i]) {
+            let c = c / h;
+            for ((u, y), w) in bar.iter_mut().zip(&self.state_bar).zip(mass_w) {
+                *u += a * y + c * w;
+            }
+        }
+        if let Some(bars) = bars {
+            let slope = system.time_vjp(stage_t, &self.state, w);
+            bars.t += slope;
+            bars.h += T::ALPHA[i] * slope;
+            for (u, c) in step.stages.chunks_exact(n).zip(T::C[i]).take(i) {
+                bars.h -= c / (h * h) * dot(mass_w, u);
+            }
+        }
+        self.owe_time(i, system, step, bars);
+    }
+
+    /// Adds what stage i owes to the times by way of J and f_t.
+    fn owe_time<F: AdjointImplicitSystem + ?Sized>(
+        &mut self,
+        i: usize,
+        system: &mut F,
+        step: &Step<'_>,
+        bars: &mut Option<StepBars>,
+    ) {
+        let Some(bars) = bars else { return };
+        let (n, t, x) = (self.n, step.t, step.x);
+        let (w, u) = (&self.stage_bars[i * n..][..n], &step.stages[i * n..][..n]);
+        let d = weight_of_time::<T>(i);
+        if d != 0.0 {
+            system.time_derivative(t, x, &mut self.state);
+            bars.h += d * dot(w, &self.state);
+        }
+        bars.t += system.second_order_time_vjp(t, x, u, step.h * d, w);
+    }
+
+    /// Reverses the dense output's own stage.
+    fn dense_stage<F: AdjointImplicitSystem + ?Sized>(
+        &mut self,
+        system: &mut F,
+        step: &Step<'_>,
+        p_bar: &mut [f64],
+        bars: &mut Option<StepBars>,
+    ) {
+        let n = self.n;
+        self.solve(T::STAGES, system, step, bars);
+        let w = &self.stage_bars[T::STAGES * n..];
+        let t_new = step.t + step.h;
+        system.vjp(t_new, step.x_new, w, &mut self.lambda, p_bar);
+        if let Some(bars) = bars {
+            let slope = system.time_vjp(t_new, step.x_new, w);
+            bars.t += slope;
+            bars.h += slope;
+        }
+        self.owe_time(T::STAGES, system, step, bars);
     }
 }

@@ -2,20 +2,22 @@
 //!
 //! The objective is any function of states read from a solve; its derivative with respect to each reading is
 //! given as [`Seeds`], and the sweep returns its derivatives with respect to the initial states, the parameters
-//! and, if asked, the start, stop and end times ([`TimeBars`]).
+//! and, if asked, the start, stop and end times given to the integrator.
 //!
 //! Step sizes are frozen: differentiating the controller would add spurious terms (Alexe & Sandu 2009,
 //! doi 10.1016/j.cam.2009.08.109). Where a time of the list given to the integrator moves, the mesh points
 //! between such times stay: the last step before absorbs the change in its size, the first step after in its
 //! start and size.
 
+use costate_solvers::Cause;
 use costate_solvers::record::Place;
 use costate_solvers::rosenbrock::BRIDGED;
 use thiserror::Error;
 
 use crate::Tape;
+use crate::hybrid::AdjointHybrid;
 use crate::readings::Readings;
-use crate::system::AdjointSystem;
+use crate::system::{AdjointSystem, dot};
 
 /// Derivatives of an objective with respect to the states it reads.
 #[derive(Debug, Clone, Copy, Default)]
@@ -26,19 +28,14 @@ pub struct Seeds<'a> {
     pub sample_bars: &'a [f64],
     /// derivative with respect to the final states (n numbers; empty: zero)
     pub final_bar: &'a [f64],
-}
-
-/// Derivatives with respect to the times of a solve.
-#[derive(Debug)]
-pub struct TimeBars<'a> {
-    /// the start, stop and end times given to the integrator, in its order
-    pub times: &'a [f64],
-    /// where the derivative with respect to each is added
-    pub bars: &'a mut [f64],
+    /// derivative with respect to the time at which the solve ended, at a stop or by a terminal event
+    pub final_time_bar: f64,
+    /// derivatives with respect to the times of the tape's marks (one number each; empty: zero)
+    pub mark_bars: &'a [f64],
 }
 
 /// Why a sweep cannot run.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Error)]
 pub enum AdjointError {
     /// A slice has the wrong length.
     #[error("`{what}` holds {actual} numbers, expected {expected}")]
@@ -61,6 +58,14 @@ pub enum AdjointError {
     SingularMatrix {
         /// index of the step
         step: usize,
+    },
+    /// The solution touches a root function's zero without crossing it: the time of the event has no derivative.
+    #[error("root {root} is touched, not crossed, at t = {t}")]
+    Grazing {
+        /// index of the root function
+        root: usize,
+        /// when
+        t: f64,
     },
     /// A recorded step starts where df/dt is infinite and took a difference quotient in its place
     /// ([`costate_solvers::rosenbrock::BRIDGED`]). The sweep differentiates df/dt itself; dual numbers follow the quotient.
@@ -91,6 +96,7 @@ fn check_length(what: &'static str, actual: usize, expected: usize) -> Result<()
 pub(crate) struct Step<'a> {
     pub t: f64,
     pub h: f64,
+    /// its first stage is its own, and not the last of the step before
     pub restarted: bool,
     pub x: &'a [f64],
     pub x_new: &'a [f64],
@@ -108,8 +114,10 @@ pub(crate) struct StepBars {
 pub(crate) trait Reverse<F: ?Sized> {
     /// Vectors of length n that the method's stages hold.
     const STAGES: usize;
-    /// Makes the workspace fit n states and forgets the last sweep.
-    fn begin(&mut self, n: usize);
+    /// Degree of its dense output.
+    const DEGREE: usize;
+    /// Makes the workspace fit the system and forgets the last sweep.
+    fn begin(&mut self, system: &F);
     /// Cotangent of the states where the sweep has arrived.
     fn lambda(&mut self) -> &mut [f64];
     /// Takes lambda from the end of a step to its start and adds what the step owes to the parameters, and to its
@@ -118,10 +126,16 @@ pub(crate) trait Reverse<F: ?Sized> {
         &mut self,
         system: &mut F,
         step: &Step<'_>,
-        readings: &Readings,
+        readings: &mut Readings,
         p_bar: &mut [f64],
         bars: &mut Option<StepBars>,
     ) -> bool;
+    /// Takes lambda from the states at the start of a stretch, made consistent with algebraic equations, to those
+    /// before; returns what is owed to the time.
+    fn uninitialize(&mut self, system: &mut F, t: f64, x: &[f64], p_bar: &mut [f64]) -> f64 {
+        let _ = (system, t, x, p_bar);
+        0.0
+    }
 }
 
 /// Where a sweep starts and what it writes.
@@ -129,7 +143,7 @@ pub(crate) struct Task<'a> {
     pub seeds: Seeds<'a>,
     pub x0_bar: &'a mut [f64],
     pub p_bar: &'a mut [f64],
-    pub times: Option<TimeBars<'a>>,
+    pub times: Option<&'a mut [f64]>,
 }
 
 impl Task<'_> {
@@ -138,16 +152,23 @@ impl Task<'_> {
         let seeds = &self.seeds;
         check_length("x0_bar", self.x0_bar.len(), n)?;
         check_length("p_bar", self.p_bar.len(), p)?;
-        check_length(
-            "sample_bars",
-            seeds.sample_bars.len(),
-            seeds.samples.len() * n,
-        )?;
+        let numbers = seeds.samples.len() * n;
+        check_length("sample_bars", seeds.sample_bars.len(), numbers)?;
         if !seeds.final_bar.is_empty() {
             check_length("final_bar", seeds.final_bar.len(), n)?;
         }
+        if !seeds.mark_bars.is_empty() {
+            check_length("mark_bars", seeds.mark_bars.len(), tape.marks())?;
+        }
         if let Some(times) = &self.times {
-            check_length("bars", times.bars.len(), times.times.len())?;
+            let stops = (0..tape.marks()).filter_map(|i| match tape.mark(i)?.cause {
+                Cause::Stop(stop) => Some(stop + 1),
+                _ => None,
+            });
+            let least = stops.max().unwrap_or(0).max(times.len().min(1));
+            if times.len() < least {
+                check_length("times", times.len(), least)?;
+            }
         }
         let steps = tape.steps().len();
         if steps > 0 {
@@ -166,58 +187,100 @@ impl Task<'_> {
     }
 }
 
+/// What a step's size is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Size {
+    /// a number
+    Fixed,
+    /// what is left to the stop time of this index
+    ToStop(usize),
+    /// the way to where this root is zero
+    ToRoot(usize),
+}
+
 /// Runs backward over the tape, step by step.
-pub(crate) fn sweep<F: AdjointSystem + ?Sized, R: Reverse<F>>(
+pub(crate) fn sweep<F, R, H>(
     method: &mut R,
     readings: &mut Readings,
     system: &mut F,
+    hybrid: &mut H,
     tape: &Tape,
     task: Task<'_>,
-) -> Result<(), AdjointError> {
+) -> Result<(), AdjointError>
+where
+    F: AdjointSystem + ?Sized,
+    R: Reverse<F>,
+    H: AdjointHybrid + ?Sized,
+{
     let n = system.dim();
     task.check(n, system.parameters(), tape, R::STAGES)?;
     let seeds = task.seeds;
-    method.begin(n);
-    readings.begin(n);
+    method.begin(system);
+    readings.begin(n, R::DEGREE);
     method.lambda().fill(0.0);
     method.lambda()[..seeds.final_bar.len()].copy_from_slice(seeds.final_bar);
-    let mut times = task.times.map(TimeSweep::new);
+    let mut none = [];
+    let reached = |i: usize| {
+        let mark = tape.mark(i);
+        mark.is_some_and(|mark| matches!(mark.cause, Cause::Reached(_)))
+    };
+    let mut at = Backward {
+        moving: task.times.is_some() || (0..tape.marks()).any(reached),
+        times: task.times.unwrap_or(&mut none),
+        t_bar: seeds.final_time_bar,
+        size: Size::Fixed,
+        marks: tape.marks(),
+        root: RootPass::default(),
+    };
     let mut stretch = f64::NAN;
     let mut left = seeds.samples.len();
-    let mut last_of_stretch = true;
-    for (index, at) in tape.steps().iter().enumerate().rev() {
-        if at.mode == BRIDGED {
+    for index in (0..tape.steps().len()).rev() {
+        let x_new = at.acts(index + 1, method, system, hybrid, tape, &seeds, task.p_bar)?;
+        let step = tape.steps()[index];
+        if step.mode == BRIDGED {
             return Err(AdjointError::InfiniteTimeDerivative { step: index });
         }
-        if at.stretch != stretch {
-            stretch = at.stretch;
+        if step.stretch != stretch {
+            stretch = step.stretch;
             system.enter_stretch(stretch);
         }
         let end = left;
         while left > 0 && seeds.samples[left - 1].step == index {
             left -= 1;
         }
-        readings.take(
+        let (samples, bars) = (
             &seeds.samples[left..end],
             &seeds.sample_bars[left * n..end * n],
         );
-        let step = Step {
-            t: at.t,
-            h: at.h,
-            restarted: at.restarted,
+        if at.moving {
+            readings.take(samples, bars);
+        } else {
+            readings.take_inside(samples, bars, method.lambda());
+        }
+        let view = Step {
+            t: step.t,
+            h: step.h,
+            restarted: step.restarted,
             x: tape.state(index),
-            x_new: tape.state(index + 1),
+            x_new: x_new.unwrap_or(tape.state(index + 1)),
             stages: tape.stages(index),
         };
-        let mut bars = times.is_some().then(StepBars::default);
-        if !method.reverse(system, &step, readings, task.p_bar, &mut bars) {
+        let reversed = match at.size {
+            Size::ToRoot(root) => {
+                hybrid.enter_stretch(stretch);
+                at.event_step(root, &view, method, readings, system, hybrid, task.p_bar)?
+            }
+            _ => at.step(&view, method, readings, system, task.p_bar),
+        };
+        if !reversed {
             return Err(AdjointError::SingularMatrix { step: index });
         }
-        if let (Some(times), Some(bars)) = (&mut times, bars) {
-            times.add(last_of_stretch, bars);
+        at.size = Size::Fixed;
+        if step.restarted {
+            at.t_bar += method.uninitialize(system, step.t, view.x, task.p_bar);
         }
-        last_of_stretch = at.restarted;
     }
+    at.acts(0, method, system, hybrid, tape, &seeds, task.p_bar)?;
     // What is left was read from a solve of no length.
     for bar in seeds.sample_bars[..left * n].chunks_exact(n.max(1)) {
         for (l, b) in method.lambda().iter_mut().zip(bar) {
@@ -228,39 +291,204 @@ pub(crate) fn sweep<F: AdjointSystem + ?Sized, R: Reverse<F>>(
     Ok(())
 }
 
-/// Hands the derivatives of steps, last first, to the times that they begin and end at.
-#[derive(Debug)]
-pub(crate) struct TimeSweep<'a> {
-    bars: TimeBars<'a>,
-    /// index of the time at which the current stretch ends
-    end: usize,
+/// Where a sweep stands between two steps.
+struct Backward<'a> {
+    /// cotangents of times are wanted
+    moving: bool,
+    /// those of the solve's times; none where nobody asked for them
+    times: &'a mut [f64],
+    /// that of the time at hand
+    t_bar: f64,
+    size: Size,
+    /// marks that are still to come
+    marks: usize,
+    root: RootPass,
 }
 
-impl<'a> TimeSweep<'a> {
-    pub(crate) fn new(bars: TimeBars<'a>) -> Self {
-        Self {
-            end: bars.times.len(),
-            bars,
+/// Buffers of a step to a root.
+#[derive(Debug, Default)]
+struct RootPass {
+    lambda: Vec<f64>,
+    gradient: Vec<f64>,
+    p_bar: Vec<f64>,
+}
+
+impl Backward<'_> {
+    fn add_time(&mut self, stop: usize, bar: f64) {
+        if let Some(total) = self.times.get_mut(stop) {
+            *total += bar;
         }
     }
 
-    /// Takes the derivatives of one step; `last`: it is the last of its stretch.
-    pub(crate) fn add(&mut self, last: bool, bar: StepBars) {
-        let times = self.bars.times;
-        if last {
-            // Stretches of no length have no steps.
-            self.end = self.end.saturating_sub(1);
-            while self.end > 0 && times[self.end] == times[self.end - 1] {
-                self.end -= 1;
+    /// Reverses what happened after `step` steps; the state there before any of it, where it did change.
+    #[expect(clippy::too_many_arguments, reason = "all that a sweep works with")]
+    fn acts<'t, F, R, H>(
+        &mut self,
+        step: usize,
+        method: &mut R,
+        system: &mut F,
+        hybrid: &mut H,
+        tape: &'t Tape,
+        seeds: &Seeds<'_>,
+        p_bar: &mut [f64],
+    ) -> Result<Option<&'t [f64]>, AdjointError>
+    where
+        F: AdjointSystem + ?Sized,
+        R: Reverse<F>,
+        H: AdjointHybrid + ?Sized,
+    {
+        let stretch = |step: usize| tape.steps().get(step).map_or(f64::NAN, |s| s.stretch);
+        let mut first_state = None;
+        while let Some(mark) = self
+            .marks
+            .checked_sub(1)
+            .and_then(|last| tape.mark(last))
+            .filter(|mark| mark.step == step)
+        {
+            self.marks -= 1;
+            let before = step.checked_sub(1).map_or(f64::NAN, stretch);
+            self.t_bar += seeds.mark_bars.get(self.marks).copied().unwrap_or(0.0);
+            if let Some(x) = mark.state {
+                let entered = matches!(mark.cause, Cause::Carried(_)) && self.entered(step, tape);
+                hybrid.enter_stretch(if entered { stretch(step) } else { before });
+                self.t_bar += hybrid.act_vjp(mark.cause, mark.t, x, method.lambda(), p_bar);
+                first_state = Some(x);
+            }
+            match mark.cause {
+                Cause::Carried(_) => {}
+                Cause::Reached(roots) => {
+                    self.size = roots.first().map_or(Size::Fixed, |&r| Size::ToRoot(r));
+                }
+                Cause::Stop(stop) => {
+                    let t_bar = std::mem::take(&mut self.t_bar);
+                    self.add_time(stop, t_bar);
+                    self.size = Size::ToStop(stop);
+                    if let (true, Some(x), Some(last)) = (
+                        !self.times.is_empty(),
+                        mark.state,
+                        self.follows_stop(step, tape),
+                    ) {
+                        // the states followed the flow from the stop before, of the same time
+                        let mut slope = vec![0.0; x.len()];
+                        system.enter_stretch(before);
+                        system.rhs(mark.t, x, &mut slope);
+                        let along = dot(method.lambda(), &slope);
+                        self.add_time(stop, along);
+                        self.add_time(last, -along);
+                    }
+                }
             }
         }
-        let Some(start) = self.end.checked_sub(1) else {
-            return;
-        };
-        self.bars.bars[start] += bar.t;
-        if last {
-            self.bars.bars[start] -= bar.h;
-            self.bars.bars[self.end] += bar.h;
+        Ok(first_state)
+    }
+
+    /// Whether the mark at hand lies behind a stop time that no step ends after: on the next stretch.
+    fn entered(&self, step: usize, tape: &Tape) -> bool {
+        let mut earlier = (0..self.marks).rev().map_while(|i| tape.mark(i));
+        let cause = earlier.find(|m| m.step != step || !matches!(m.cause, Cause::Carried(_)));
+        cause.is_some_and(|m| m.step == step && matches!(m.cause, Cause::Stop(_)))
+    }
+
+    /// The stop before the mark at hand, where no step lies between.
+    fn follows_stop(&self, step: usize, tape: &Tape) -> Option<usize> {
+        let last = tape.mark(self.marks.checked_sub(1)?)?;
+        match last.cause {
+            Cause::Stop(stop) if last.step == step => Some(stop),
+            _ => None,
         }
+    }
+
+    /// Reverses a step of fixed size or up to a stop time.
+    fn step<F, R>(
+        &mut self,
+        step: &Step<'_>,
+        method: &mut R,
+        readings: &mut Readings,
+        system: &mut F,
+        p_bar: &mut [f64],
+    ) -> bool
+    where
+        F: AdjointSystem + ?Sized,
+        R: Reverse<F>,
+    {
+        let mut bars = self.moving.then(StepBars::default);
+        if !method.reverse(system, step, readings, p_bar, &mut bars) {
+            return false;
+        }
+        if let Some(bars) = bars {
+            self.t_bar += bars.t;
+            if let Size::ToStop(stop) = self.size {
+                self.t_bar -= bars.h;
+                self.add_time(stop, bars.h);
+            }
+        }
+        true
+    }
+
+    /// Reverses a step that ends where a root is zero: see the module `hybrid`.
+    #[expect(clippy::too_many_arguments, reason = "all that a sweep works with")]
+    fn event_step<F, R, H>(
+        &mut self,
+        root: usize,
+        step: &Step<'_>,
+        method: &mut R,
+        readings: &mut Readings,
+        system: &mut F,
+        hybrid: &mut H,
+        p_bar: &mut [f64],
+    ) -> Result<bool, AdjointError>
+    where
+        F: AdjointSystem + ?Sized,
+        R: Reverse<F>,
+        H: AdjointHybrid + ?Sized,
+    {
+        // the step's first stage is reversed with it, twice as the step is
+        let step = &Step {
+            restarted: true,
+            ..*step
+        };
+        let RootPass {
+            lambda,
+            gradient,
+            p_bar: own,
+        } = &mut self.root;
+        gradient.clear();
+        gradient.resize(step.x.len(), 0.0);
+        own.clear();
+        own.resize(p_bar.len(), 0.0);
+        let t_new = step.t + step.h;
+        let mut t_rate = hybrid.root_gradient(root, t_new, step.x_new, gradient, own);
+        lambda.clear();
+        lambda.extend_from_slice(method.lambda());
+        method.lambda().copy_from_slice(gradient);
+        let mut bars = Some(StepBars::default());
+        let mut none = readings.none();
+        if !method.reverse(system, step, &mut none, own, &mut bars) {
+            return Ok(false);
+        }
+        let of_root = bars.unwrap_or_default();
+        let rate = t_rate + of_root.h;
+        t_rate += of_root.t;
+        gradient.copy_from_slice(method.lambda());
+        method.lambda().copy_from_slice(lambda);
+        let mut bars = Some(StepBars::default());
+        if !method.reverse(system, step, readings, p_bar, &mut bars) {
+            return Ok(false);
+        }
+        let bars = bars.unwrap_or_default();
+        // nothing moves with the event: no need to know how it moves
+        let owed = self.t_bar + bars.h;
+        let weight = if owed == 0.0 { 0.0 } else { -owed / rate };
+        if !weight.is_finite() {
+            return Err(AdjointError::Grazing { root, t: t_new });
+        }
+        for (l, g) in method.lambda().iter_mut().zip(gradient.iter()) {
+            *l += weight * g;
+        }
+        for (p, g) in p_bar.iter_mut().zip(own.iter()) {
+            *p += weight * g;
+        }
+        self.t_bar += bars.t + weight * t_rate;
+        Ok(true)
     }
 }

@@ -62,6 +62,12 @@ pub trait AdjointImplicitSystem: AdjointSystem + ImplicitSystem<f64> {
         }
     }
 
+    /// Adds the derivatives with respect to the parameters of the entries of the mass matrix, each times its number in
+    /// `bar`. The default is for a matrix that depends on none.
+    fn mass_vjp(&mut self, bar: &[f64], p_bar: &mut [f64]) {
+        let _ = (bar, p_bar);
+    }
+
     /// `w^T (f_xt(t, x, p) v + s f_tt(t, x, p))`, needed only where a start, stop or end time carries a
     /// derivative. The default is a fourth-order central difference in t of the first-order products.
     fn second_order_time_vjp(&mut self, t: f64, x: &[f64], v: &[f64], s: f64, w: &[f64]) -> f64 {

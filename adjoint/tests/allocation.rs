@@ -6,8 +6,8 @@ mod problems;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use costate_adjoint::{Handwritten, Seeds, Tape, TimeBars, Tsit5Adjoint};
-use costate_solvers::{Integrator, Samples, Tsit5};
+use costate_adjoint::{Handwritten, Seeds, Tape, Tsit5Adjoint};
+use costate_solvers::{Integrator, NoEvents, Samples, Tsit5};
 use problems::{LotkaVolterra, assert_close, loss, range, tolerance};
 
 struct Counting;
@@ -58,20 +58,17 @@ fn solving_again_and_sweeping_back_allocates_nothing() {
         let seeds = Seeds {
             samples: recorder.1.places(),
             sample_bars: &sample_bars,
-            final_bar: &[],
+            ..Seeds::default()
         };
-        let times = Some(TimeBars {
-            times: &times,
-            bars: &mut time_bars,
-        });
         adjoint
             .sweep(
                 &mut system,
+                &mut NoEvents,
                 &recorder.0,
                 &seeds,
                 &mut x0_bar,
                 &mut p_bar,
-                times,
+                Some(&mut time_bars),
             )
             .unwrap();
         *loss_of = loss(recorder.1.values());

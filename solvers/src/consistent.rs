@@ -191,6 +191,48 @@ impl<S: Scalar> Consistent<S> {
         Ok(())
     }
 
+    /// What is left of the cotangent `x_bar` of states that were made consistent: with `w` = -N G^-T K^T x_bar, that of
+    /// the states before is x_bar + J^T w, and f_p^T w and w^T f_t go to parameters and time. `false`: w is 0.
+    pub fn pull_back<F: ImplicitSystem<S> + ?Sized>(
+        &mut self,
+        system: &mut F,
+        (t, x): (S, &[S]),
+        x_bar: &[f64],
+        w: &mut [f64],
+    ) -> bool {
+        if self.algebraic() == 0 {
+            return false;
+        }
+        if self
+            .factor(system, t, x, &mut Statistics::default())
+            .is_err()
+        {
+            return false;
+        }
+        let Some((left, right)) = &self.bases else {
+            return false;
+        };
+        let z_bar = &mut self.correction;
+        z_bar.fill(0.0);
+        for (row, &bar) in x_bar.iter().enumerate() {
+            for (k, value) in right.row(row) {
+                z_bar[k] += value.value() * bar;
+            }
+        }
+        for (z, scale) in z_bar.iter_mut().zip(&self.column_scales) {
+            *z *= scale;
+        }
+        self.lu.solve_transposed(z_bar);
+        for (z, scale) in z_bar.iter_mut().zip(&self.row_scales) {
+            *z *= scale;
+        }
+        for (row, w) in w.iter_mut().enumerate() {
+            let terms = left.row(row).map(|(k, value)| value.value() * z_bar[k]);
+            *w = -terms.sum::<f64>();
+        }
+        true
+    }
+
     /// Damped Newton's method from a first correction of the given size.
     fn search<F: ImplicitSystem<S> + ?Sized>(
         &mut self,

@@ -194,9 +194,9 @@ impl<S: Scalar, E: ErrorEstimate> Squares<'_, S, E> {
         let whole = n / LANES * LANES;
         let mut i = 0;
         while i < whole {
-            for lane in 0..LANES {
+            for (lane, sum) in sums.iter_mut().enumerate() {
                 let k = i + lane;
-                sums[lane] += self.square(errors[k], x[k], x_new[k], part, atol(k));
+                *sum += self.square(errors[k], x[k], x_new[k], part, atol(k));
             }
             i += LANES;
         }

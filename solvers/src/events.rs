@@ -49,6 +49,17 @@ pub enum Action {
     Terminate,
 }
 
+/// Why a solve turns to the discrete part of a hybrid system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause<'a> {
+    /// the step just accepted ends where the first of these roots is zero: its size depends on the states
+    Reached(&'a [usize]),
+    /// a jump, or the start of a stretch, left these roots beyond zero: the time is what it was
+    Carried(&'a [usize]),
+    /// the solve has come to `times[stop]` (0 is its start)
+    Stop(usize),
+}
+
 /// The discrete part of a hybrid system: what fires, and what follows.
 pub trait Hybrid<S: Scalar> {
     /// Number of root functions.

@@ -9,10 +9,11 @@
 //! (unless [`crate::ErrorNorm::WithTangents`]), so a dual solve steps exactly as a plain one.
 
 mod event_step;
+mod replay;
 
 use crate::control::Controller;
 use crate::error::SolveError;
-use crate::events::{Action, Hybrid, NoEvents, Search};
+use crate::events::{Action, Cause, Hybrid, NoEvents, Search};
 use crate::initial_step::initial_step;
 use crate::method::{Method, Outcome, Recorder, StepView, Trial};
 use crate::options::{Options, Statistics, Tolerance};
@@ -109,6 +110,7 @@ impl<S: Scalar, M> Integrator<S, M> {
                     return Ok(drive.statistics);
                 }
             }
+            recorder.happens(Cause::Stop(stop), t, x);
             let action = hybrid.at_stop(stop, t, x);
             if action != Action::Continue {
                 drive.statistics.events += 1;
@@ -125,123 +127,6 @@ impl<S: Scalar, M> Integrator<S, M> {
             return Err(SolveError::EventAlwaysZero { event });
         }
         Ok(drive.statistics)
-    }
-
-    /// Follows `mesh` without error control: the map from (x0, times, parameters) to x(t1) with its steps
-    /// frozen, in the very arithmetic of the solve that recorded the mesh.
-    ///
-    /// The mesh gives the size of every step but the last of each stretch, which ends at its stop time.
-    pub fn replay<F, R>(
-        &mut self,
-        system: &mut F,
-        x: &mut [S],
-        times: &[S],
-        mesh: &Mesh,
-        options: &Options,
-        recorder: &mut R,
-    ) -> Result<Statistics, SolveError>
-    where
-        F: System<S> + ?Sized,
-        M: Method<S, F>,
-        R: Recorder<S> + ?Sized,
-    {
-        self.replay_hybrid(system, x, times, mesh, options, recorder, &mut NoEvents)
-    }
-
-    /// As [`Integrator::replay`], with the time events of `hybrid` ([`Hybrid::at_stop`]). A mesh through root
-    /// events cannot be followed: their steps end where the states say.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "those of `run_hybrid` and the mesh"
-    )]
-    pub fn replay_hybrid<F, R, H>(
-        &mut self,
-        system: &mut F,
-        x: &mut [S],
-        times: &[S],
-        mesh: &Mesh,
-        options: &Options,
-        recorder: &mut R,
-        hybrid: &mut H,
-    ) -> Result<Statistics, SolveError>
-    where
-        F: System<S> + ?Sized,
-        M: Method<S, F>,
-        R: Recorder<S> + ?Sized,
-        H: Hybrid<S> + ?Sized,
-    {
-        if hybrid.roots() > 0 {
-            return Err(invalid("a mesh through root events cannot be followed"));
-        }
-        check_options(options, system.dim())?;
-        self.check_shapes(system, x, times)?;
-        M::check(system)?;
-        recorder.started(times, x)?;
-        self.method.begin();
-        let mut statistics = Statistics::default();
-        let mut steps = mesh.steps.iter().peekable();
-        for (stop, &end) in times.iter().enumerate() {
-            if stop > 0 && hybrid.at_stop(stop - 1, times[stop - 1], x) == Action::Terminate {
-                return Ok(statistics);
-            }
-            let start = if stop > 0 { times[stop - 1] } else { end };
-            if start.value() == end.value() {
-                self.follow(system, x, start, end)?;
-                continue;
-            }
-            let middle = middle(start, end);
-            system.enter_stretch(middle);
-            hybrid.enter_stretch(middle);
-            self.method
-                .initialize(system, start, x, options, &mut statistics)?;
-            self.method.restart(system, start, x, &mut statistics);
-            let mut t = start;
-            let mut restarted = true;
-            loop {
-                let Some(step) = steps.next() else {
-                    return Err(invalid("the mesh has fewer stretches than the times"));
-                };
-                let last = steps.peek().is_none_or(|next| next.restarted);
-                let (h, t_new) = if last {
-                    (end - t, end)
-                } else {
-                    let h = S::from(step.h);
-                    (h, t + h)
-                };
-                self.method.prescribe(step.mode);
-                let trial =
-                    self.method
-                        .step(system, t, h, x, &mut self.x_new, options, &mut statistics);
-                match trial {
-                    Trial::Computed { .. } => {}
-                    Trial::NotFinite { state } => return Err(not_finite(t, state, x)),
-                    Trial::Singular => return Err(SolveError::SingularMatrix { t: t.value() }),
-                    Trial::NotConverged { state } => return Err(not_converged(t, state, x)),
-                }
-                self.method
-                    .accept(system, t_new, &self.x_new, &mut statistics);
-                self.show(
-                    system,
-                    x,
-                    (t, h, t_new),
-                    (restarted, middle),
-                    &mut statistics,
-                    recorder,
-                )?;
-                t = t_new;
-                restarted = false;
-                if last {
-                    break;
-                }
-            }
-        }
-        if steps.next().is_some() {
-            return Err(invalid("the mesh has more stretches than the times"));
-        }
-        if let Some(&end) = times.last() {
-            hybrid.at_stop(times.len() - 1, end, x);
-        }
-        Ok(statistics)
     }
 
     /// The method's workspace.
@@ -376,7 +261,8 @@ impl<S: Scalar, M> Integrator<S, M> {
                             )?;
                         }
                         t = t_event;
-                        let fired = self.fire(hybrid, t, x, drive, recorder)?;
+                        let reached = step.value() != 0.0;
+                        let fired = self.fire(hybrid, reached, t, x, drive, recorder)?;
                         if fired || self.settle(hybrid, t, x, drive, recorder)? {
                             return Ok(true);
                         }

@@ -74,7 +74,7 @@ pub mod system;
 pub use auto::{AutoSwitch, Switch};
 pub use error::SolveError;
 pub use esdirk::{KenCarp4, Kvaerno3, Kvaerno4, Kvaerno5, TrBdf2};
-pub use events::{Action, Direction, Hybrid, NoEvents};
+pub use events::{Action, Cause, Direction, Hybrid, NoEvents};
 pub use explicit::{Bs3, Dop853, Dopri5, Euler, Heun, Midpoint, Rk4, Tableau, Tsit5, Vern7, Vern9};
 pub use integrate::{Integrator, integrate, replay};
 pub use linalg::{Coloring, DenseLu, IterationMatrix, LinearSolver, Preconditioner};

@@ -2,6 +2,7 @@
 
 use crate::auto::Switch;
 use crate::error::SolveError;
+use crate::events::Cause;
 use crate::options::{Options, Statistics};
 use crate::scalar::Scalar;
 
@@ -207,6 +208,10 @@ pub trait Recorder<S: Scalar> {
     fn reads_inside(&self, t: S, t_new: S) -> bool {
         let _ = (t, t_new);
         true
+    }
+    /// The discrete part of the system is about to act at time t on the states `x`.
+    fn happens(&mut self, cause: Cause<'_>, t: S, x: &[S]) {
+        let _ = (cause, t, x);
     }
     /// The states jumped at time t, to `x`.
     fn jumped(&mut self, t: S, x: &[S]) {

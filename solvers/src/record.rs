@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::SolveError;
+use crate::events::Cause;
 use crate::integrate::{check_times, invalid};
 use crate::method::{Recorder, StepView};
 use crate::scalar::Scalar;
@@ -34,6 +35,10 @@ impl<S: Scalar, A: Recorder<S>, B: Recorder<S>> Recorder<S> for (A, B) {
     fn reads_inside(&self, t: S, t_new: S) -> bool {
         self.0.reads_inside(t, t_new) || self.1.reads_inside(t, t_new)
     }
+    fn happens(&mut self, cause: Cause<'_>, t: S, x: &[S]) {
+        self.0.happens(cause, t, x);
+        self.1.happens(cause, t, x);
+    }
     fn jumped(&mut self, t: S, x: &[S]) {
         self.0.jumped(t, x);
         self.1.jumped(t, x);
@@ -53,6 +58,9 @@ impl<S: Scalar, R: Recorder<S> + ?Sized> Recorder<S> for &mut R {
     #[inline]
     fn reads_inside(&self, t: S, t_new: S) -> bool {
         (**self).reads_inside(t, t_new)
+    }
+    fn happens(&mut self, cause: Cause<'_>, t: S, x: &[S]) {
+        (**self).happens(cause, t, x);
     }
     fn jumped(&mut self, t: S, x: &[S]) {
         (**self).jumped(t, x);
@@ -262,6 +270,59 @@ impl<S: Scalar> Recorder<S> for Samples<S> {
     }
 }
 
+/// When the solve turned to the discrete part of its system, and why.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Acts {
+    list: Vec<Act>,
+    /// the roots of all acts, one after the other
+    roots: Vec<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Act {
+    /// steps accepted before
+    step: usize,
+    /// `None`: roots
+    stop: Option<usize>,
+    reached: bool,
+    /// end of its roots among those of all
+    roots: usize,
+}
+
+impl Acts {
+    fn clear(&mut self) {
+        self.list.clear();
+        self.roots.clear();
+    }
+    fn push(&mut self, step: usize, cause: Cause<'_>) {
+        let (stop, reached) = match cause {
+            Cause::Stop(stop) => (Some(stop), false),
+            Cause::Reached(roots) | Cause::Carried(roots) => {
+                self.roots.extend_from_slice(roots);
+                (None, matches!(cause, Cause::Reached(_)))
+            }
+        };
+        self.list.push(Act {
+            step,
+            stop,
+            reached,
+            roots: self.roots.len(),
+        });
+    }
+    /// Steps before act `i`, and its cause.
+    fn get(&self, i: usize) -> Option<(usize, Cause<'_>)> {
+        let act = self.list.get(i)?;
+        let first = i.checked_sub(1).map_or(0, |before| self.list[before].roots);
+        let roots = &self.roots[first..act.roots];
+        let cause = match act.stop {
+            Some(stop) => Cause::Stop(stop),
+            None if act.reached => Cause::Reached(roots),
+            None => Cause::Carried(roots),
+        };
+        Some((act.step, cause))
+    }
+}
+
 /// One step of a mesh.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MeshStep {
@@ -282,6 +343,7 @@ pub struct MeshStep {
 pub struct Mesh {
     /// the steps in order
     pub steps: Vec<MeshStep>,
+    acts: Acts,
 }
 
 impl Mesh {
@@ -300,17 +362,28 @@ impl Mesh {
                 });
             }
         }
-        Self { steps }
+        Self {
+            steps,
+            acts: Acts::default(),
+        }
+    }
+    /// Act `i` of the discrete part, stop times among them: the steps before it, and its cause.
+    pub fn act(&self, i: usize) -> Option<(usize, Cause<'_>)> {
+        self.acts.get(i)
     }
 }
 
 impl<S: Scalar> Recorder<S> for Mesh {
     fn started(&mut self, _times: &[S], _x: &[S]) -> Result<(), SolveError> {
         self.steps.clear();
+        self.acts.clear();
         Ok(())
     }
     fn reads_inside(&self, _t: S, _t_new: S) -> bool {
         false
+    }
+    fn happens(&mut self, cause: Cause<'_>, _t: S, _x: &[S]) {
+        self.acts.push(self.steps.len(), cause);
     }
     #[inline]
     fn accepted(&mut self, step: &StepView<'_, S>) -> bool {
@@ -334,6 +407,27 @@ pub struct Trajectory<S> {
     stages: Vec<S>,
     n: usize,
     stages_per_step: usize,
+    acts: Acts,
+    /// of each act: its time, and where the states before it are kept
+    marks: Vec<(S, Option<usize>)>,
+    mark_states: Vec<S>,
+    /// the state at the last stop, until it is known whether it jumped
+    pending: Vec<S>,
+    /// dense output is ready only where another recorder asked for it
+    sparse: bool,
+}
+
+/// A mark of a [`Trajectory`]: where the discrete part of a hybrid system acted, or might have.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MarkView<'a, S> {
+    /// steps accepted before
+    pub step: usize,
+    /// when
+    pub t: S,
+    /// why
+    pub cause: Cause<'a>,
+    /// the states before; `None` where they did not change and a step ends here
+    pub state: Option<&'a [S]>,
 }
 
 /// Time, size and stretch of a step of a [`Trajectory`].
@@ -362,7 +456,34 @@ impl<S: Scalar> Trajectory<S> {
             stages: Vec::new(),
             n: 0,
             stages_per_step: 0,
+            acts: Acts::default(),
+            marks: Vec::new(),
+            mark_states: Vec::new(),
+            pending: Vec::new(),
+            sparse: false,
         }
+    }
+    /// The same without what dense output needs beyond the steps themselves, but where another recorder asks for it.
+    pub fn sparse() -> Self {
+        Self {
+            sparse: true,
+            ..Self::new()
+        }
+    }
+    /// Number of marks: one at each of the times given to the solve, and one each time that roots fired.
+    pub fn marks(&self) -> usize {
+        self.marks.len()
+    }
+    /// Mark `i`, in the order in which the solve made them.
+    pub fn mark(&self, i: usize) -> Option<MarkView<'_, S>> {
+        let (step, cause) = self.acts.get(i)?;
+        let &(t, state) = self.marks.get(i)?;
+        Some(MarkView {
+            step,
+            t,
+            cause,
+            state: state.map(|at| &self.mark_states[at..at + self.n]),
+        })
     }
     /// The accepted steps in order.
     pub fn steps(&self) -> &[TrajectoryStep<S>] {
@@ -388,9 +509,39 @@ impl<S: Scalar> Recorder<S> for Trajectory<S> {
         self.steps.clear();
         self.states.clear();
         self.stages.clear();
+        self.acts.clear();
+        self.marks.clear();
+        self.mark_states.clear();
         self.n = x.len();
         self.states.extend_from_slice(x);
         Ok(())
+    }
+    fn reads_inside(&self, _t: S, _t_new: S) -> bool {
+        !self.sparse
+    }
+    fn happens(&mut self, cause: Cause<'_>, t: S, x: &[S]) {
+        let step = self.steps.len();
+        // a stop that a step ends at keeps its state only if that is about to change
+        let last = self.acts.list.last();
+        let wait = matches!(cause, Cause::Stop(_)) && last.is_none_or(|last| last.step < step);
+        let state = (!wait).then_some(self.mark_states.len());
+        if wait {
+            self.pending.clear();
+            self.pending.extend_from_slice(x);
+        } else {
+            self.mark_states.extend_from_slice(x);
+        }
+        self.acts.push(step, cause);
+        self.marks.push((t, state));
+    }
+    fn jumped(&mut self, _t: S, x: &[S]) {
+        if let Some((_, state @ None)) = self.marks.last_mut() {
+            *state = Some(self.mark_states.len());
+            self.mark_states.extend_from_slice(&self.pending);
+        }
+        // where no step follows, the last state is that after the jump
+        let last = self.states.len() - self.n;
+        self.states[last..].copy_from_slice(x);
     }
     fn accepted(&mut self, step: &StepView<'_, S>) -> bool {
         self.stages_per_step = step.stages.len() / step.x.len().max(1);

@@ -185,6 +185,24 @@ impl Pattern {
             }
         }
     }
+    /// out = A^T v with A of these values.
+    #[inline]
+    pub fn multiply_transposed(&self, values: &[f64], v: &[f64], out: &mut [f64]) {
+        for (column, o) in self.starts.windows(2).zip(out) {
+            let column = column[0]..column[1];
+            let entries = self.rows[column.clone()].iter().zip(&values[column]);
+            *o = entries.map(|(&row, &value)| value * v[row]).sum();
+        }
+    }
+    /// Adds the entries of `factor v w^T` that lie in the pattern.
+    pub fn add_outer(&self, v: &[f64], w: &[f64], factor: f64, values: &mut [f64]) {
+        for (column, &w) in self.starts.windows(2).zip(w) {
+            let column = column[0]..column[1];
+            for (&row, value) in self.rows[column.clone()].iter().zip(&mut values[column]) {
+                *value += factor * v[row] * w;
+            }
+        }
+    }
     /// Number of non-zeros.
     pub fn non_zeros(&self) -> usize {
         self.rows.len()

@@ -304,6 +304,24 @@ impl AdjointImplicitSystem for ModelSystem<f64> {
         or_nan(done, p_bar);
     }
 
+    fn mass_vjp(&mut self, bar: &[f64], p_bar: &mut [f64]) {
+        let Some((_, values)) = &self.mass else {
+            return;
+        };
+        // its entries read no state, yet the code adds the zeros somewhere
+        let mut unread = vec![0.0; self.pattern.columns()];
+        let done = values.vjp(
+            &[0.0; 2],
+            &[],
+            &self.parameters,
+            bar,
+            &mut unread,
+            p_bar,
+            &mut self.workspace,
+        );
+        or_nan(done, p_bar);
+    }
+
     fn second_order_time_vjp(&mut self, t: f64, x: &[f64], v: &[f64], s: f64, w: &[f64]) -> f64 {
         let time = self.time(t);
         let (p, workspace) = (&self.parameters, &mut self.workspace);

@@ -28,6 +28,8 @@ pub trait AnySolver<S: ModelScalar> {
         recorder: &mut dyn Recorder<S>,
         hybrid: &mut dyn Hybrid<S>,
     ) -> Result<Statistics, SolveError>;
+    /// The model, as the solver steps it.
+    fn system(&mut self) -> &mut ModelSystem<S>;
     /// The changes between the methods of `auto` on the last solve.
     fn switches(&self) -> &[Switch];
     /// [`Integrator::replay_hybrid`].
@@ -63,6 +65,10 @@ impl<S: ModelScalar, M: Method<S, ModelSystem<S>>> AnySolver<S> for Stepped<S, M
     ) -> Result<Statistics, SolveError> {
         self.integrator
             .run_hybrid(&mut self.system, x, times, options, recorder, hybrid)
+    }
+
+    fn system(&mut self) -> &mut ModelSystem<S> {
+        &mut self.system
     }
 
     fn switches(&self) -> &[Switch] {

@@ -185,11 +185,6 @@ impl Equations {
     pub fn plain(&self) -> bool {
         !self.hybrid() && self.mass.is_none()
     }
-
-    /// Whether an event happens where the states say, not at a time known beforehand.
-    pub fn has_roots(&self) -> bool {
-        !self.events.of_root.is_empty()
-    }
 }
 
 /// Nodes of the times of stops and time events, and what each is.

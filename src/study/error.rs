@@ -31,6 +31,16 @@ pub enum StudyError {
     /// A backward sweep was given arrays that do not fit.
     #[error("adjoint: {0}")]
     Adjoint(#[from] AdjointError),
+    /// An event is touched, not crossed: its time has no derivative.
+    #[error("the event `{event}` is touched, not crossed, at t = {t}, so that its time has no derivative{}", in_experiment(.experiment))]
+    Grazing {
+        /// the event
+        event: String,
+        /// when
+        t: f64,
+        /// the experiment; empty where there is one only
+        experiment: String,
+    },
     /// The objective is not a finite number.
     #[error(
         "the objective is not finite: observable `{observable}` is {value} (sigma {sigma}) at t = {t}, measured {measured}"

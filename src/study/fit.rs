@@ -343,7 +343,7 @@ impl<'a> FitProblem<'a> {
             objective: Objective::new(study, solving.clone(), Some(stop))?,
             gradient_method: choose(
                 study.scenario.gradient.method,
-                solving.adjoint(study).ok(),
+                solving.adjoint().ok(),
                 variables.len(),
             ),
             p: study.values(),

@@ -6,14 +6,14 @@
 
 use std::sync::Arc;
 
-use costate_adjoint::sweep::{Seeds, TimeBars};
-use costate_adjoint::{Dual, Tape};
+use costate_adjoint::{Dual, Seeds};
 use costate_solvers::record::{Mesh, Samples};
 use costate_solvers::{NoRecord, Options, Recorder, Scalar, Tolerance};
 
 use super::any_solver::{ANY_WIDTH, StudyScalar};
 use super::equations::Equations;
 use super::error::StudyError;
+use super::hybrid::Happening;
 use super::objective::Objective;
 use super::reverse::Reverse;
 use super::run::{Run, RunError};
@@ -21,7 +21,9 @@ use super::variable::Variable;
 use super::{Solving, Study};
 use crate::compile::{Function, Output, Scratch};
 use crate::diagnostic::{Diagnostic, SourceFile};
-use crate::model::graph::{FIRST_EXTRA, InputId, PARAMETERS, SECOND_EXTRA, STATES, THIRD_EXTRA};
+use crate::model::graph::{
+    FIRST_EXTRA, FOURTH_EXTRA, InputId, PARAMETERS, SECOND_EXTRA, STATES, THIRD_EXTRA, TIME,
+};
 use crate::model::{self, Expression, MassEntry, Model, NodeId, Op, When};
 use crate::scenario::{AbsoluteTolerance, GradientMethod};
 
@@ -48,7 +50,7 @@ pub struct FunctionalStudy {
     uses_objective: bool,
     /// v_j = g_j(t, x, p), one function each
     values: Vec<Function>,
-    /// gradient of w g_j with respect to x and p, accumulated
+    /// gradient of w g_j with respect to x, p and t, accumulated
     values_vjp: Vec<Function>,
     /// root(p, v, objective)
     root: Function,
@@ -62,6 +64,8 @@ struct Reading<S> {
     values: Vec<S>,
     integrals: Vec<S>,
     event_times: Vec<S>,
+    /// the mark of each of these events
+    marks: Vec<usize>,
 }
 
 impl FunctionalStudy {
@@ -149,19 +153,21 @@ impl FunctionalStudy {
         let mut values_vjp = Vec::new();
         for &(_, node) in &functional.samples {
             values.push(compile(graph, &[Output::store(vec![node])])?);
-            let wrt: Vec<NodeId> = states.iter().chain(&parameters).copied().collect();
+            let time = input(graph, TIME, 0);
+            let wrt = states.iter().chain(&parameters).chain([&time]);
+            let wrt: Vec<NodeId> = wrt.copied().collect();
             let mut bars = model::vjp(graph, &[node], &[weight], &wrt);
+            let time = bars.split_off(states.len() + parameters.len());
             let own = bars.split_off(states.len());
-            values_vjp.push(compile(
-                graph,
-                &[Output::accumulate(bars), Output::accumulate(own)],
-            )?);
+            values_vjp.push(compile(graph, &[bars, own, time].map(Output::accumulate))?);
         }
         let count = functional.samples.len();
         let mut wrt = parameters;
         wrt.extend((0..count).map(|j| input(graph, FIRST_EXTRA, j)));
         wrt.push(input(graph, SECOND_EXTRA, 0));
         wrt.extend((0..integrals).map(|j| input(graph, THIRD_EXTRA, j)));
+        let events = functional.event_times.len();
+        wrt.extend((0..events).map(|j| input(graph, FOURTH_EXTRA, j)));
         let one = graph.intern(Op::Constant(1f64.to_bits()));
         let bars = model::vjp(graph, &[functional.root], &[one], &wrt);
         let root = compile(graph, &[Output::store(vec![functional.root])])?;
@@ -295,11 +301,13 @@ impl FunctionalStudy {
             function.evaluate(&inputs, &mut [std::slice::from_mut(value)], &mut registers)?;
         }
         let n = run.x.len();
+        let happened = self.happenings(study, &run)?;
         let reading = Reading {
             parameters: run.parameters.clone(),
             values,
             integrals: run.x[n - self.integrals..].to_vec(),
-            event_times: self.happenings(study, &run)?,
+            event_times: happened.iter().map(|h| h.t).collect(),
+            marks: happened.iter().map(|h| h.mark).collect(),
         };
         Ok((run, samples, reading))
     }
@@ -317,15 +325,15 @@ impl FunctionalStudy {
         options
     }
 
-    /// The times of events that are read.
+    /// The happenings whose times are read.
     fn happenings<S: StudyScalar>(
         &self,
         study: &Study,
         run: &Run<S>,
-    ) -> Result<Vec<S>, StudyError> {
+    ) -> Result<Vec<Happening<S>>, StudyError> {
         let times_of = |event: usize| {
             let all = run.log.happenings.iter();
-            all.filter(move |h| h.event == event).map(|h| h.t)
+            all.filter(move |h| h.event == event).copied()
         };
         self.event_times
             .iter()
@@ -364,9 +372,11 @@ impl FunctionalStudy {
         Ok(value)
     }
 
-    /// Derivatives of root with respect to the experiment's parameters, the values and the objective.
+    /// Derivatives of root with respect to the experiment's parameters, the values, the objective, the integrals and
+    /// the times of events.
     fn root_bars(&self, reading: &Reading<f64>, objective: f64) -> Result<Vec<f64>, StudyError> {
-        let count = reading.parameters.len() + reading.values.len() + 1 + self.integrals;
+        let read = reading.values.len() + 1 + self.integrals + self.event_times.len();
+        let count = reading.parameters.len() + read;
         let mut bars = vec![0.0; count];
         let inputs = [
             &[][..],
@@ -424,53 +434,62 @@ impl FunctionalStudy {
         variables: &[Variable],
         gradient: &mut [f64],
     ) -> Result<f64, StudyError> {
-        solving.adjoint(study)?;
+        solving.adjoint()?;
         let n = self.equations.states();
-        let mut tape = Tape::new();
+        let mut tape = Reverse::tape(solving.stepper);
         let (mut run, samples, reading) = self.read(study, solving, p, |_| {}, &mut tape, None)?;
         let objective = self.objective(study, solving, p)?;
         let bars = self.root_bars(&reading, objective)?;
         let mut own = bars[..p.len()].to_vec();
-        let mut sample_bars = vec![0.0; self.times.len() * n];
+        let mut sample_bars = vec![0.0; samples.len() * n];
+        let mut final_bar = vec![0.0; n];
+        let mut final_time_bar = [0.0];
         let mut scratch = Scratch::default();
         for (j, (function, &sample)) in self.values_vjp.iter().zip(&self.sample_of).enumerate() {
-            let t = self.times[sample];
-            let inputs = [
-                &[t, t][..],
-                samples.state(sample),
-                &reading.parameters,
-                &bars[p.len() + j..=p.len() + j],
-            ];
-            let x_bar = &mut sample_bars[sample * n..(sample + 1) * n];
-            function.call(&inputs, &mut [x_bar, &mut own], &mut scratch)?;
+            let weight = &bars[p.len() + j..=p.len() + j];
+            let (mut still, end) = ([0.0], run.end());
+            // a terminal event ended the run before this time, and the value is read there
+            let (t, x, x_bar, t_bar) = if sample < samples.len() {
+                let x_bar = &mut sample_bars[sample * n..(sample + 1) * n];
+                (self.times[sample], samples.state(sample), x_bar, &mut still)
+            } else {
+                (end, &run.x[..], &mut final_bar[..], &mut final_time_bar)
+            };
+            let inputs = [&[t, t][..], x, &reading.parameters, weight];
+            function.call(&inputs, &mut [x_bar, &mut own, t_bar], &mut scratch)?;
         }
-        let mut final_bar = vec![0.0; n];
-        let integrals = bars.len() - self.integrals;
-        final_bar[n - self.integrals..].copy_from_slice(&bars[integrals..]);
+        let (integrals, event_times) =
+            bars[p.len() + self.values.len() + 1..].split_at(self.integrals);
+        for (bar, q) in final_bar[n - self.integrals..].iter_mut().zip(integrals) {
+            *bar += q;
+        }
+        let mut mark_bars = vec![0.0; tape.marks()];
+        for (&mark, bar) in reading.marks.iter().zip(event_times) {
+            mark_bars[mark] += bar;
+        }
         let seeds = Seeds {
             samples: samples.places(),
             sample_bars: &sample_bars,
             final_bar: &final_bar,
+            final_time_bar: final_time_bar[0],
+            mark_bars: &mark_bars,
         };
         let mut x0 = vec![0.0; n];
         let moving = study.moving_stops && !run.stop_of.is_empty();
         let mut time_bars = vec![0.0; run.times.len()];
-        let times = run.times.clone();
         let fail = |error| study.run_error(error, self.experiment);
-        let bars = moving.then_some(TimeBars {
-            times: &times,
-            bars: &mut time_bars,
-        });
-        let system = run.system(solving.stepper).map_err(fail)?;
-        Reverse::new(n).sweep(
-            solving.stepper,
-            system,
-            &tape,
-            &seeds,
-            &mut x0,
-            &mut own,
-            bars,
-        )?;
+        let bars = moving.then_some(&mut time_bars[..]);
+        Reverse::default()
+            .sweep(
+                solving.stepper,
+                &mut run,
+                &tape,
+                &seeds,
+                &mut x0,
+                &mut own,
+                bars,
+            )
+            .map_err(fail)?;
         let mut global = vec![0.0; p.len()];
         run.prepare_vjp(
             self.experiment,
@@ -501,8 +520,6 @@ impl FunctionalStudy {
         let mut mesh = Mesh::default();
         let (run, _, reading) = self.read(study, solving, p, |_| {}, &mut mesh, None)?;
         let value = self.evaluate_root(&reading, self.objective(study, solving, p)?)?;
-        // steps that end where the states say cannot be frozen: the solve is repeated
-        let frozen = (!study.equations.has_roots()).then_some(&mesh);
         for (g, &variable) in gradient.iter_mut().zip(variables) {
             let at = |delta: f64| -> Result<f64, StudyError> {
                 let mut moved = p.to_vec();
@@ -517,7 +534,7 @@ impl FunctionalStudy {
                     }
                 };
                 let reading = self
-                    .read(study, solving, &moved, add, &mut NoRecord, frozen)?
+                    .read(study, solving, &moved, add, &mut NoRecord, Some(&mesh))?
                     .2;
                 self.evaluate_root(&reading, self.objective(study, solving, &moved)?)
             };

@@ -88,7 +88,7 @@ pub fn gradient(
     p: &[f64],
     variables: &[Variable],
 ) -> Result<Gradient, StudyError> {
-    let method = choose(method, solving.adjoint(study).ok(), variables.len());
+    let method = choose(method, solving.adjoint().ok(), variables.len());
     let mut gradient = vec![0.0; variables.len()];
     let mut evaluate: Evaluation<'_> = match of {
         GradientOf::Data => {

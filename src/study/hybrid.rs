@@ -13,6 +13,8 @@ pub struct Happening<S> {
     pub t: S,
     /// the event, by its place in the scenario
     pub event: usize,
+    /// the mark of a [`costate_solvers::Trajectory`] of the solve that it belongs to
+    pub mark: usize,
 }
 
 /// What happened along a solve.
@@ -58,6 +60,8 @@ pub(super) struct Handler<'a, S: ModelScalar> {
     /// values of a reset before they are stored
     pub values: &'a mut Vec<S>,
     pub log: &'a mut EventLog<S>,
+    /// how often the solver has turned here
+    pub marks: usize,
     /// middle of the stretch; NaN before the first
     pub middle: f64,
     /// a function that could not be called: the solve is ended, this says why
@@ -110,7 +114,11 @@ impl<S: ModelScalar> Handler<'_, S> {
         if self.log.keeps_states {
             self.log.states.extend_from_slice(x);
         }
-        let happening = Happening { t, event };
+        let happening = Happening {
+            t,
+            event,
+            mark: self.marks,
+        };
         self.log.happenings.push(happening);
         if self.equations.events.terminal[event] {
             self.log.ended.get_or_insert(happening);
@@ -162,6 +170,7 @@ impl<S: ModelScalar> Hybrid<S> for Handler<'_, S> {
             let event = self.equations.events.of_root[root];
             action = stronger(action, self.happen(event, t, x));
         }
+        self.marks += 1;
         action
     }
 
@@ -177,6 +186,7 @@ impl<S: ModelScalar> Hybrid<S> for Handler<'_, S> {
                 action = stronger(action, self.happen(event, t, x));
             }
         }
+        self.marks += 1;
         action
     }
 }

@@ -19,6 +19,7 @@ mod objective;
 mod plan;
 mod prior;
 mod reverse;
+mod reverse_events;
 mod run;
 mod scaling;
 mod simulate;
@@ -29,6 +30,7 @@ mod verify;
 use std::path::Path;
 use std::sync::Arc;
 
+use costate_adjoint::AdjointError;
 use costate_solvers::{LinearSolver, Preconditioner, SolveError};
 
 pub use check::{ExpectationResult, check_expectations};
@@ -186,20 +188,28 @@ impl Study {
             RunError::Solve(error) => StudyError::Solve {
                 error,
                 states: self.equations.model().states.clone(),
-                events: self
-                    .equations
-                    .events
-                    .of_root
-                    .iter()
-                    .map(|&event| self.scenario.events[event].name.text.clone())
+                events: (0..self.equations.events.of_root.len())
+                    .map(|root| self.root_name(root))
                     .collect(),
                 experiment: self.experiment_name(experiment),
             },
             error @ (RunError::NoSuchSolver(_) | RunError::NoMass(_)) => {
                 StudyError::Unsupported(error.to_string())
             }
+            RunError::Adjoint(AdjointError::Grazing { root, t }) => StudyError::Grazing {
+                event: self.root_name(root),
+                t,
+                experiment: self.experiment_name(experiment),
+            },
+            RunError::Adjoint(error) => StudyError::Adjoint(error),
             RunError::Compile(error) => StudyError::Compile(error),
             RunError::Call(error) => StudyError::Call(error),
         }
+    }
+
+    /// The name of the event of a root function.
+    fn root_name(&self, root: usize) -> String {
+        let event = self.equations.events.of_root[root];
+        self.scenario.events[event].name.text.clone()
     }
 }

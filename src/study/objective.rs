@@ -6,8 +6,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use costate_adjoint::sweep::{Seeds, TimeBars};
-use costate_adjoint::{Dual, Tape};
+use costate_adjoint::{Dual, Seeds, Tape};
 use costate_solvers::record::Mesh;
 use costate_solvers::{NoRecord, Statistics};
 
@@ -43,7 +42,6 @@ struct Cotangents {
     x0: Vec<f64>,
     own: Vec<f64>,
     times: Vec<f64>,
-    solved: Vec<f64>,
     parameters: Vec<f64>,
     initial: Vec<f64>,
 }
@@ -61,10 +59,10 @@ impl<'a> Objective<'a> {
         Ok(Self {
             study,
             stop,
-            solving,
             plain: Lane::new(study)?,
-            tape: Tape::new(),
-            reverse: Reverse::new(study.equations.states()),
+            tape: Reverse::tape(solving.stepper),
+            solving,
+            reverse: Reverse::default(),
             cotangents: Cotangents::default(),
             dual1: None,
             dual2: None,
@@ -109,7 +107,7 @@ impl<'a> Objective<'a> {
         gradient: &mut [f64],
     ) -> Result<f64, StudyError> {
         let study = self.study;
-        self.solving.adjoint(study)?;
+        self.solving.adjoint()?;
         let (n, count) = (study.equations.states(), study.scenario.observables.len());
         let c = &mut self.cotangents;
         c.parameters.clear();
@@ -179,22 +177,18 @@ impl<'a> Objective<'a> {
             c.times.clear();
             c.times.resize(run.times.len(), 0.0);
             let moving = !run.stop_of.is_empty() && study.moving_stops;
-            c.solved.clear();
-            c.solved.extend_from_slice(&run.times);
             let seeds = Seeds {
                 samples: samples[experiment].places(),
                 sample_bars: &c.samples,
-                final_bar: &[],
+                ..Seeds::default()
             };
             let stepper = self.solving.stepper;
-            let bars = moving.then_some(TimeBars {
-                times: &c.solved,
-                bars: &mut c.times,
-            });
-            let system = run.system(stepper).map_err(fail)?;
-            self.reverse.sweep(
-                stepper, system, &self.tape, &seeds, &mut c.x0, &mut c.own, bars,
-            )?;
+            let bars = moving.then_some(&mut c.times[..]);
+            self.reverse
+                .sweep(
+                    stepper, run, &self.tape, &seeds, &mut c.x0, &mut c.own, bars,
+                )
+                .map_err(fail)?;
             for (total, x0) in c.initial.iter_mut().zip(&c.x0) {
                 *total += x0;
             }
@@ -364,22 +358,6 @@ impl<'a> Objective<'a> {
             let Some(&end) = plan.times.last() else {
                 continue;
             };
-            if study.equations.has_roots() {
-                // steps that end where the states say cannot be frozen: the solve is repeated
-                let add = |x: &mut [f64]| {
-                    if let Some((i, delta)) = increment {
-                        x[i] += delta;
-                    }
-                };
-                let (solving, stop) = (&self.solving, self.stop);
-                self.plain
-                    .solve(study, experiment, solving, stop, add, NoRecord)?;
-                self.plain.observe(study, experiment, |index, y, sigma| {
-                    total += checked_share(study, experiment, index, y, sigma)?;
-                    Ok(())
-                })?;
-                continue;
-            }
             let Lane {
                 run,
                 samples,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use costate_adjoint::{AdjointError, AdjointHybrid};
 use costate_solvers::peers::{self, Peer, PeerSolution};
 use costate_solvers::record::{Mesh, StopFlag};
 use costate_solvers::{
@@ -15,6 +16,7 @@ use thiserror::Error;
 use super::any_solver::{AnySolver, StudyScalar};
 use super::equations::Equations;
 use super::hybrid::{EventLog, Handler};
+use super::reverse_events::{ReverseBuffers, ReverseHandler};
 use crate::compile::{CallError, CompileError, ModelScalar, ModelSystem, Workspace};
 use crate::scenario::SolverMethod;
 
@@ -30,6 +32,9 @@ pub enum RunError {
     /// arrays did not fit a function
     #[error(transparent)]
     Call(#[from] CallError),
+    /// a backward sweep's account
+    #[error(transparent)]
+    Adjoint(#[from] AdjointError),
     /// a method that takes no part in studies
     #[error("`{0}` is no solver of this kind of study")]
     NoSuchSolver(&'static str),
@@ -62,6 +67,7 @@ pub struct Run<S: StudyScalar> {
     moments: Vec<S>,
     between: Vec<Moment<S>>,
     reset: Vec<S>,
+    reverse: ReverseBuffers,
     /// where cotangents of states go that nobody reads
     unread: Vec<f64>,
 }
@@ -92,6 +98,7 @@ impl<S: StudyScalar> Run<S> {
             moments: vec![S::from(0.0); equations.moments.len()],
             between: Vec::new(),
             reset: Vec::new(),
+            reverse: ReverseBuffers::default(),
             unread: vec![0.0; equations.states()],
             equations: Arc::clone(equations),
         }
@@ -302,6 +309,7 @@ impl<S: StudyScalar> Run<S> {
             due: &self.due,
             values: &mut self.reset,
             log: &mut self.log,
+            marks: 0,
             middle: f64::NAN,
             failed: None,
         };
@@ -337,12 +345,32 @@ impl<S: StudyScalar> Run<S> {
 }
 
 impl Run<f64> {
-    /// The system that the last solve by `method` stepped, at the prepared parameters.
-    pub fn system(&mut self, method: SolverMethod) -> Result<&mut ModelSystem<f64>, RunError> {
-        Ok(match method {
-            SolverMethod::Tsit5 => explicit(&mut self.explicit, &self.equations).0,
-            _ => implicit(&mut self.implicit, &self.equations)?.0,
-        })
+    /// Lets `sweep` work backward over the last solve by `method`: with the system that it stepped, and its events.
+    pub fn backward(
+        &mut self,
+        method: SolverMethod,
+        sweep: impl FnOnce(&mut ModelSystem<f64>, &mut dyn AdjointHybrid) -> Result<(), AdjointError>,
+    ) -> Result<(), RunError> {
+        let plain = self.equations.plain();
+        let system = match (method, &mut self.other) {
+            (SolverMethod::Tsit5, _) if plain => explicit(&mut self.explicit, &self.equations).0,
+            (SolverMethod::Rodas5p, _) if plain => implicit(&mut self.implicit, &self.equations)?.0,
+            (_, Some((made, any))) if *made == method => any.system(),
+            _ => return Err(RunError::NoSuchSolver(method.name())),
+        };
+        let mut handler = ReverseHandler {
+            equations: &self.equations,
+            parameters: &self.parameters,
+            due: &self.due,
+            buffers: &mut self.reverse,
+            middle: f64::NAN,
+            failed: None,
+        };
+        let swept = sweep(system, &mut handler);
+        match handler.failed {
+            Some(failed) => Err(failed),
+            None => Ok(swept?),
+        }
     }
 
     /// Solves over the prepared times by a solver of the crate `ode_solvers`, read at `samples`.

@@ -4,6 +4,7 @@ use costate_solvers::{NoRecord, Options, SolveError, Tolerance};
 
 use super::Study;
 use super::error::StudyError;
+use super::reverse::reversible;
 use super::run::{Run, RunError};
 use crate::scenario::{AbsoluteTolerance, SolverMethod};
 
@@ -171,20 +172,14 @@ impl Solving {
             && study.equations.plain()
     }
 
-    /// The method whose discrete adjoint can be swept: that of tsit5 or rodas5p, for systems without events and
-    /// without a mass matrix.
-    pub fn adjoint(&self, study: &Study) -> Result<SolverMethod, StudyError> {
-        let why = if study.equations.hybrid() {
-            "through events".to_owned()
-        } else if study.equations.mass.is_some() {
-            "of systems with a mass matrix".to_owned()
-        } else if matches!(self.stepper, SolverMethod::Tsit5 | SolverMethod::Rodas5p) {
+    /// The method, if its discrete adjoint can be swept.
+    pub fn adjoint(&self) -> Result<SolverMethod, StudyError> {
+        if reversible(self.stepper) {
             return Ok(self.stepper);
-        } else {
-            format!("of `{}`", self.stepper.name())
-        };
+        }
         Err(StudyError::Unsupported(format!(
-            "there is no discrete adjoint {why}: take the gradient by `dual`"
+            "there is no discrete adjoint of `{}`: take the gradient by `dual`",
+            self.stepper.name()
         )))
     }
 

@@ -2,8 +2,10 @@
 //! high-precision answers.
 
 use crate::problems::{LotkaVolterra, assert_close, loss, range, tolerance};
-use costate_adjoint::{Dual, Dynamics, Handwritten, Seeds, Tape, TimeBars, Tsit5Adjoint};
-use costate_solvers::{Integrator, Mesh, NoRecord, Options, Real, Samples, Scalar, Tsit5};
+use costate_adjoint::{Dual, Dynamics, Handwritten, Seeds, Tape, Tsit5Adjoint};
+use costate_solvers::{
+    Integrator, Mesh, NoEvents, NoRecord, Options, Real, Samples, Scalar, Tsit5,
+};
 
 const P: [f64; 3] = [1.5, 1.0, 3.0];
 const GOLDEN_LOSS: f64 = 102.04210862116673;
@@ -38,18 +40,17 @@ fn by_adjoint<M: Dynamics>(
     Tsit5Adjoint::new(x.len())
         .sweep(
             &mut system,
+            &mut NoEvents,
             &tape,
             &Seeds {
                 samples: samples.places(),
                 sample_bars: &sample_bars,
                 final_bar: &final_bar,
+                ..Seeds::default()
             },
             &mut x0_bar,
             &mut p_bar,
-            Some(TimeBars {
-                times,
-                bars: &mut time_bars,
-            }),
+            Some(&mut time_bars),
         )
         .unwrap();
     (value, x0_bar, p_bar, time_bars)
@@ -118,12 +119,20 @@ fn lotka_volterra_meets_the_high_precision_loss_and_gradient() {
     let seeds = Seeds {
         samples: samples.places(),
         sample_bars: &bars,
-        final_bar: &[],
+        ..Seeds::default()
     };
     let (mut x0_bar, mut p_bar) = ([0.0; 2], [0.0; 3]);
     let mut adjoint = Tsit5Adjoint::new(2);
     adjoint
-        .sweep(&mut system, &tape, &seeds, &mut x0_bar, &mut p_bar, None)
+        .sweep(
+            &mut system,
+            &mut NoEvents,
+            &tape,
+            &seeds,
+            &mut x0_bar,
+            &mut p_bar,
+            None,
+        )
         .unwrap();
     assert_close(&p_bar, &GOLDEN_GRADIENT, 1e-9, 0.0, "dL/dp by adjoint");
     for (row, expected) in GOLDEN_FINAL.iter().enumerate() {
@@ -135,7 +144,15 @@ fn lotka_volterra_meets_the_high_precision_loss_and_gradient() {
         };
         p_bar.fill(0.0);
         adjoint
-            .sweep(&mut system, &tape, &seeds, &mut x0_bar, &mut p_bar, None)
+            .sweep(
+                &mut system,
+                &mut NoEvents,
+                &tape,
+                &seeds,
+                &mut x0_bar,
+                &mut p_bar,
+                None,
+            )
             .unwrap();
         assert_close(&p_bar, expected, 1e-9, 0.0, "du(10)/dp by adjoint");
     }
@@ -178,7 +195,8 @@ fn adjoint_and_duals_agree_to_rounding_on_the_steps_taken() {
         let dual = by_duals::<8, _>(LotkaVolterra, &x0, &P, &times, &at, &options);
         assert_eq!(value.to_bits(), dual.value.to_bits());
         let adjoint = [x0_bar, p_bar, t_bar].concat();
-        assert_close(&adjoint, &dual.tangent, 1e-12, 10.0, "gradient");
+        // (the derivative in the stop time is what is left of 200 terms of up to 100, one a sample)
+        assert_close(&adjoint, &dual.tangent, 1e-12, 100.0, "gradient");
     }
 }
 
@@ -325,10 +343,12 @@ fn a_solve_of_no_length_and_wrong_shapes_are_handled() {
         samples: recorder.1.places(),
         sample_bars: &[1.0, 2.0, 3.0, 4.0],
         final_bar: &[10.0, 20.0],
+        ..Seeds::default()
     };
     adjoint
         .sweep(
             &mut system,
+            &mut NoEvents,
             &recorder.0,
             &seeds,
             &mut x0_bar,
@@ -345,6 +365,7 @@ fn a_solve_of_no_length_and_wrong_shapes_are_handled() {
         adjoint
             .sweep(
                 &mut system,
+                &mut NoEvents,
                 &recorder.0,
                 &short,
                 &mut x0_bar,
@@ -424,12 +445,13 @@ fn sensitivities_in_time_meet_the_reference_of_twenty_digits() {
             let seeds = Seeds {
                 samples: &recorder.1.places()[k..=k],
                 sample_bars: &sample_bars,
-                final_bar: &[],
+                ..Seeds::default()
             };
             let (mut x0_bar, mut p_bar) = ([0.0; 2], [0.0; 4]);
             adjoint
                 .sweep(
                     &mut system,
+                    &mut NoEvents,
                     &recorder.0,
                     &seeds,
                     &mut x0_bar,

@@ -4,11 +4,13 @@
 use crate::problems::{assert_close, loss, range, tolerance};
 use costate_adjoint::sweep::AdjointError;
 use costate_adjoint::{
-    Dual, DualObjective, Dynamics, Handwritten, Rodas5PAdjoint, Seeds, Tape, TimeBars,
+    Dual, DualObjective, Dynamics, Handwritten, Rodas5PAdjoint, Seeds, Tape,
     gradient_by_differences, gradient_by_duals,
 };
 use costate_solvers::rosenbrock::Rodas5P;
-use costate_solvers::{Integrator, Mesh, Options, Real, Samples, Scalar, SolveError, Tolerance};
+use costate_solvers::{
+    Integrator, Mesh, NoEvents, Options, Real, Samples, Scalar, SolveError, Tolerance,
+};
 
 /// POLLU, problem P3: 20 species, 25 reactions of air pollution; see data/README.md.
 #[derive(Debug, Clone, Copy)]
@@ -208,10 +210,18 @@ impl<M: Dynamics + Copy> Problem<M> {
             samples: samples.places(),
             sample_bars: &sample_bars,
             final_bar: &final_bar,
+            ..Seeds::default()
         };
-        let time_bars = TimeBars { times, bars };
-        Rodas5PAdjoint::new(self.states)
-            .sweep(&mut system, &tape, &seeds, x0_bar, p_bar, Some(time_bars))
+        Rodas5PAdjoint::new()
+            .sweep(
+                &mut system,
+                &mut NoEvents,
+                &tape,
+                &seeds,
+                x0_bar,
+                p_bar,
+                Some(bars),
+            )
             .unwrap();
         let mut value = loss(samples.values());
         for (i, &x) in x.iter().enumerate() {
@@ -355,8 +365,15 @@ fn the_adjoint_refuses_an_infinite_time_derivative() {
         final_bar: &[1.0],
         ..Seeds::default()
     };
-    let result =
-        Rodas5PAdjoint::new(1).sweep(&mut system, &tape, &seeds, &mut [0.0], &mut [0.0], None);
+    let result = Rodas5PAdjoint::new().sweep(
+        &mut system,
+        &mut NoEvents,
+        &tape,
+        &seeds,
+        &mut [0.0],
+        &mut [0.0],
+        None,
+    );
     assert_eq!(
         result,
         Err(AdjointError::InfiniteTimeDerivative { step: 0 })
@@ -390,11 +407,19 @@ fn pollu_meets_the_high_precision_loss_and_gradient() {
     let seeds = Seeds {
         samples: samples.places(),
         sample_bars: &bars,
-        final_bar: &[],
+        ..Seeds::default()
     };
     let (mut x0_bar, mut p_bar) = ([0.0; 20], [0.0; 25]);
-    Rodas5PAdjoint::new(20)
-        .sweep(&mut system, &tape, &seeds, &mut x0_bar, &mut p_bar, None)
+    Rodas5PAdjoint::new()
+        .sweep(
+            &mut system,
+            &mut NoEvents,
+            &tape,
+            &seeds,
+            &mut x0_bar,
+            &mut p_bar,
+            None,
+        )
         .unwrap();
     for (i, (actual, expected)) in p_bar.iter().zip(GOLDEN_GRADIENT).enumerate() {
         // The reference is good to some 3e-7 relative, and no better than its printed digits (4 to 12).

@@ -193,8 +193,8 @@ impl<R: Row + Sync, S: Scalar> ErrorEstimate for Estimate<'_, R, S> {
             };
         }
         let slopes: [&[S]; MOST] = for_stages!(from_first);
-        for i in 0..n {
-            errors[i] = sum::<R, S, f64>(&slopes, i, |k| k.part(part)) * self.h * self.caution;
+        for (i, error) in errors.iter_mut().enumerate() {
+            *error = sum::<R, S, f64>(&slopes, i, |k| k.part(part)) * self.h * self.caution;
         }
     }
 }

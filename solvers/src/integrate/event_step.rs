@@ -2,8 +2,8 @@
 
 use super::{Drive, Integrator, check_state};
 use crate::error::SolveError;
-use crate::events::{Action, Hybrid, Piece};
-use crate::method::{Method, Recorder, Trial};
+use crate::events::{Action, Cause, Hybrid, Piece};
+use crate::method::{Method, Recorder};
 use crate::scalar::Scalar;
 use crate::system::System;
 
@@ -63,7 +63,13 @@ impl<S: Scalar, M> Integrator<S, M> {
         // which is as near as the local error, one or two reach rounding
         let resolution = 2.0 * f64::EPSILON * f64::max(t.value().abs(), size.abs());
         for _ in 0..POLISHES {
-            self.step_of(system, t, S::from(size), x, drive)?;
+            self.exact_step(
+                system,
+                (t, S::from(size)),
+                x,
+                drive.options,
+                &mut drive.statistics,
+            )?;
             let end = t + size;
             let g = self.search.root(hybrid, root, end, &self.x_new).value();
             let correction = g / slope;
@@ -86,31 +92,6 @@ impl<S: Scalar, M> Integrator<S, M> {
         self.search
             .arrive(hybrid, (theta, slope.abs() * resolution), end, &self.x_new);
         Ok(Some((step, end)))
-    }
-
-    /// Tries the step of a size that has been accepted larger; leaves its end in `x_new`.
-    fn step_of<F>(
-        &mut self,
-        system: &mut F,
-        t: S,
-        h: S,
-        x: &[S],
-        drive: &mut Drive<'_>,
-    ) -> Result<(), SolveError>
-    where
-        F: System<S> + ?Sized,
-        M: Method<S, F>,
-    {
-        let statistics = &mut drive.statistics;
-        let trial = self
-            .method
-            .step(system, t, h, x, &mut self.x_new, drive.options, statistics);
-        match trial {
-            Trial::Computed { .. } => Ok(()),
-            Trial::NotFinite { state } => Err(super::not_finite(t, state, x)),
-            Trial::Singular => Err(SolveError::SingularMatrix { t: t.value() }),
-            Trial::NotConverged { state } => Err(super::not_converged(t, state, x)),
-        }
     }
 
     /// The size of the step to the event with its derivatives: g(t + h, x(h)) = 0 holds in every part. Newton
@@ -151,7 +132,13 @@ impl<S: Scalar, M> Integrator<S, M> {
             let start = S::from(t.value());
             self.method
                 .retract(system, start, &plain, &mut drive.statistics);
-            self.step_of(system, start, h, &plain, drive)?;
+            self.exact_step(
+                system,
+                (start, h),
+                &plain,
+                drive.options,
+                &mut drive.statistics,
+            )?;
             *rate = self
                 .search
                 .root(hybrid, root, start + h, &self.x_new)
@@ -162,7 +149,7 @@ impl<S: Scalar, M> Integrator<S, M> {
         self.method.retract(system, t, x, &mut drive.statistics);
         let mut step = still;
         for _ in 0..3 {
-            self.step_of(system, t, step, x, drive)?;
+            self.exact_step(system, (t, step), x, drive.options, &mut drive.statistics)?;
             let g = self.search.root(hybrid, root, t + step, &self.x_new);
             if (1..S::WIDTH).all(|part| g.part(part) == 0.0) {
                 break;
@@ -173,14 +160,15 @@ impl<S: Scalar, M> Integrator<S, M> {
             });
             step -= correction;
         }
-        self.step_of(system, t, step, x, drive)?;
+        self.exact_step(system, (t, step), x, drive.options, &mut drive.statistics)?;
         Ok(step)
     }
 
-    /// Makes the jump of `search.fired` at (t, x). `true`: the solve ends here.
+    /// Makes the jump of `search.fired` at (t, x), where a step ends that `reached` them. `true`: the solve ends here.
     pub(super) fn fire<H, R>(
         &mut self,
         hybrid: &mut H,
+        reached: bool,
         t: S,
         x: &mut [S],
         drive: &mut Drive<'_>,
@@ -206,7 +194,14 @@ impl<S: Scalar, M> Integrator<S, M> {
                 events: drive.statistics.events,
             });
         }
-        let action = hybrid.at_roots(t, &self.search.fired, x);
+        let fired = &self.search.fired;
+        let cause = if reached {
+            Cause::Reached(fired)
+        } else {
+            Cause::Carried(fired)
+        };
+        recorder.happens(cause, t, x);
+        let action = hybrid.at_roots(t, fired, x);
         if action != Action::Continue {
             check_state(t, x)?;
             recorder.jumped(t, x);
@@ -233,7 +228,7 @@ impl<S: Scalar, M> Integrator<S, M> {
             if self.search.fired.is_empty() {
                 return Ok(false);
             }
-            if self.fire(hybrid, t, x, drive, recorder)? {
+            if self.fire(hybrid, false, t, x, drive, recorder)? {
                 return Ok(true);
             }
         }

@@ -1,5 +1,7 @@
 //! What sets one Rosenbrock method apart from another: its coefficients.
 
+use std::fmt::Debug;
+
 use crate::scalar::Scalar;
 
 /// Stages of the largest method, its dense output's included.
@@ -7,7 +9,7 @@ pub const MOST_STAGES: usize = 8;
 
 /// Coefficients of a stiffly accurate Rosenbrock method with s stages (see [`super`] for what they mean): rows
 /// i of `A` and `C` hold at least the i - 1 entries left of the diagonal, a_sj = m_j (j < s) and m_s = 1.
-pub trait Tableau {
+pub trait Tableau: Debug + Clone + Copy + Default + Send + Sync + 'static {
     /// Order of the solution.
     const ORDER: u32;
     /// Order of the embedded solution, the one without u_s.

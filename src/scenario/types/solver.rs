@@ -78,6 +78,11 @@ macro_rules! methods {
                 }
             }
 
+            /// Whether it is an explicit Runge-Kutta method of ours.
+            pub fn is_explicit(self) -> bool {
+                (Self::Euler as usize..=Self::Vern9 as usize).contains(&(self as usize))
+            }
+
             /// Whether it can solve its linear systems by GMRES: one that corrects its steps until they are solved,
             /// and by real matrices.
             pub fn takes_gmres(self) -> bool {
