@@ -75,7 +75,7 @@ fn by_adjoint(p: [f64; 2]) -> Result<(f64, [f64; 2]), Box<dyn std::error::Error>
         ..Seeds::default()
     };
     let (mut x0_bar, mut p_bar) = ([0.0; 2], [0.0; 2]);
-    let swept: Result<(), AdjointError> = Tsit5Adjoint::new(2).sweep(
+    let swept: Result<(), AdjointError> = Tsit5Adjoint::default().sweep(
         &mut system,
         &mut NoEvents,
         &tape,

@@ -19,25 +19,19 @@ use std::marker::PhantomData;
 
 use costate_solvers::{Tableau, explicit::tsit5};
 
-use crate::Tape;
-use crate::hybrid::AdjointHybrid;
 use crate::readings::{Dense, Readings};
-use crate::sweep::{AdjointError, Reverse, Seeds, Step, StepBars, Task, sweep};
+use crate::sweep::{Adjoint, Reverse, Step, StepBars};
 use crate::system::AdjointSystem;
 
-/// Workspace of the backward sweep over steps of the method with tableau `T`; kept between sweeps, nothing is
-/// allocated in them.
-#[derive(Debug, Clone, Default)]
-pub struct ExplicitAdjoint<T> {
-    kernel: Kernel<T>,
-    readings: Readings,
-}
+/// The backward sweep over steps of the method with tableau `T`.
+pub type ExplicitAdjoint<T> = Adjoint<Kernel<T>>;
 
 /// The adjoint of [`costate_solvers::Tsit5`].
 pub type Tsit5Adjoint = ExplicitAdjoint<tsit5::Coefficients>;
 
+/// The reverse of a step and its workspace.
 #[derive(Debug, Clone, Default)]
-struct Kernel<T> {
+pub struct Kernel<T> {
     n: usize,
     /// cotangent of the states at the end of the step, then at its start
     lambda: Vec<f64>,
@@ -49,44 +43,6 @@ struct Kernel<T> {
     extra: Vec<f64>,
     start_bar: Vec<f64>,
     tableau: PhantomData<T>,
-}
-
-impl<T: Tableau> ExplicitAdjoint<T> {
-    /// A workspace for n states. (One of another size is remade by the first sweep.)
-    pub fn new(n: usize) -> Self {
-        let mut made = Self::default();
-        made.kernel.resize(n);
-        made.readings.begin(n, T::DENSE_DEGREE);
-        made
-    }
-
-    /// Runs backward over the tape. Overwrites `x0_bar` (length n) with the derivative with respect to the
-    /// initial states, and adds to `p_bar` that with respect to the parameters and to `times` those with respect
-    /// to the times given to the solve.
-    #[expect(clippy::too_many_arguments, reason = "a sweep's inputs and outputs")]
-    pub fn sweep<F, H>(
-        &mut self,
-        system: &mut F,
-        hybrid: &mut H,
-        tape: &Tape,
-        seeds: &Seeds<'_>,
-        x0_bar: &mut [f64],
-        p_bar: &mut [f64],
-        times: Option<&mut [f64]>,
-    ) -> Result<(), AdjointError>
-    where
-        F: AdjointSystem + ?Sized,
-        H: AdjointHybrid + ?Sized,
-    {
-        let task = Task {
-            seeds: *seeds,
-            x0_bar,
-            p_bar,
-            times,
-        };
-        let (kernel, readings) = (&mut self.kernel, &mut self.readings);
-        sweep(kernel, readings, system, hybrid, tape, task)
-    }
 }
 
 /// Row `I` of A, its `I` weights left of the diagonal.

@@ -8,9 +8,9 @@ use costate_solvers::record::Place;
 
 use crate::sweep::StepBars;
 
-/// The moments of one step's readings.
+/// The moments of one step's readings of its dense output.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Readings {
+pub struct Readings {
     /// for each state, M_0, ..., M_D
     moments: Vec<f64>,
     /// 1, theta, ..., theta^D

@@ -27,27 +27,22 @@
 use std::marker::PhantomData;
 
 use costate_solvers::consistent::Consistent;
-use costate_solvers::rosenbrock::{rodas5p, tableau::Tableau};
-use costate_solvers::{IterationMatrix, Pattern};
+use costate_solvers::rosenbrock::{BRIDGED, rodas5p, tableau::Tableau};
 
-use crate::Tape;
-use crate::hybrid::AdjointHybrid;
+use crate::matrix::StageMatrix;
 use crate::readings::{Dense, Readings};
-use crate::sweep::{AdjointError, Reverse, Seeds, Step, StepBars, Task, sweep};
+use crate::sweep::{Adjoint, Reverse, Step, StepBars};
 use crate::system::{AdjointImplicitSystem, dot};
 
-/// Workspace of the backward sweep over steps of the method with tableau `T`; kept between sweeps.
-#[derive(Debug, Clone, Default)]
-pub struct RosenbrockAdjoint<T> {
-    kernel: Kernel<T>,
-    readings: Readings,
-}
+/// The backward sweep over steps of the method with tableau `T`.
+pub type RosenbrockAdjoint<T> = Adjoint<Kernel<T>>;
 
 /// The adjoint of [`costate_solvers::Rodas5P`].
 pub type Rodas5PAdjoint = RosenbrockAdjoint<rodas5p::Coefficients>;
 
+/// The reverse of a step and its workspace.
 #[derive(Debug, Clone, Default)]
-struct Kernel<T> {
+pub struct Kernel<T> {
     n: usize,
     /// cotangent of the states at the end of the step, then at its start
     lambda: Vec<f64>,
@@ -59,56 +54,19 @@ struct Kernel<T> {
     product: Vec<f64>,
     /// coefficients of the dense output
     dense: Vec<f64>,
-    jacobian: Vec<f64>,
-    /// W and the patterns that it was made for
-    matrix: Option<(IterationMatrix, Pattern, Option<Pattern>)>,
+    matrix: StageMatrix,
     consistent: Option<Consistent<f64>>,
     mass_bar: Vec<f64>,
     tableau: PhantomData<T>,
 }
 
-impl<T: Tableau> RosenbrockAdjoint<T> {
-    /// A workspace; its sizes are those of the system that is swept.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Runs backward over the tape. Overwrites `x0_bar` (length n) with the derivative with respect to the
-    /// initial states, and adds to `p_bar` that with respect to the parameters and to `times` those with respect
-    /// to the times given to the solve.
-    #[expect(clippy::too_many_arguments, reason = "a sweep's inputs and outputs")]
-    pub fn sweep<F, H>(
-        &mut self,
-        system: &mut F,
-        hybrid: &mut H,
-        tape: &Tape,
-        seeds: &Seeds<'_>,
-        x0_bar: &mut [f64],
-        p_bar: &mut [f64],
-        times: Option<&mut [f64]>,
-    ) -> Result<(), AdjointError>
-    where
-        F: AdjointImplicitSystem + ?Sized,
-        H: AdjointHybrid + ?Sized,
-    {
-        let task = Task {
-            seeds: *seeds,
-            x0_bar,
-            p_bar: &mut *p_bar,
-            times,
-        };
-        let (kernel, readings) = (&mut self.kernel, &mut self.readings);
-        sweep(kernel, readings, system, hybrid, tape, task)?;
-        if !self.kernel.mass_bar.is_empty() {
-            system.mass_vjp(&self.kernel.mass_bar, p_bar);
-        }
-        Ok(())
-    }
-}
-
 impl<T: Tableau, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel<T> {
     const STAGES: usize = T::KEPT;
     const DEGREE: usize = T::H.len() + 1;
+
+    fn is_bridged(mode: u8) -> bool {
+        mode == BRIDGED
+    }
 
     fn begin(&mut self, system: &F) {
         let n = system.dim();
@@ -118,19 +76,12 @@ impl<T: Tableau, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel<T> {
             vector.resize(n, 0.0);
         }
         self.stage_bars.resize(T::KEPT * n, 0.0);
-        self.jacobian.resize(system.pattern().non_zeros(), 0.0);
         let mass = system.mass();
         self.mass_bar.clear();
         self.mass_bar
             .resize(mass.map_or(0, |m| m.values.len()), 0.0);
         self.product.resize(if mass.is_some() { n } else { 0 }, 0.0);
-        let fits = |(_, pattern, of_mass): &(_, Pattern, Option<Pattern>)| {
-            pattern == system.pattern() && of_mass.as_ref() == mass.map(|m| &m.pattern)
-        };
-        if !self.matrix.as_ref().is_some_and(fits) {
-            let (pattern, of_mass) = (system.pattern().clone(), mass.map(|m| m.pattern.clone()));
-            let matrix = IterationMatrix::new(&pattern, of_mass.as_ref(), system.linear_solver());
-            self.matrix = Some((matrix, pattern, of_mass));
+        if self.matrix.begin(system) {
             self.consistent = mass.map(|mass| Consistent::new(system.pattern(), mass));
         }
         if self.dense.is_empty() {
@@ -154,7 +105,8 @@ impl<T: Tableau, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel<T> {
         if n == 0 {
             return true;
         }
-        if !self.factor(system, t, h, x) {
+        // The same expression as the solver's, so that the factors are the very ones of the forward step.
+        if !self.matrix.factor(system, t, x, 1.0 / h / T::GAMMA) {
             return false;
         }
         let mut used = T::STAGES;
@@ -214,6 +166,12 @@ impl<T: Tableau, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel<T> {
         system.vjp(t, x, w, &mut self.lambda, p_bar);
         system.time_vjp(t, x, w)
     }
+
+    fn finish(&mut self, system: &mut F, p_bar: &mut [f64]) {
+        if !self.mass_bar.is_empty() {
+            system.mass_vjp(&self.mass_bar, p_bar);
+        }
+    }
 }
 
 /// Stages kept by the largest method.
@@ -240,25 +198,6 @@ fn dense<T: Tableau>() -> Vec<f64> {
 }
 
 impl<T: Tableau> Kernel<T> {
-    /// Remakes and factors W at the start of a step.
-    fn factor<F: AdjointImplicitSystem + ?Sized>(
-        &mut self,
-        system: &mut F,
-        t: f64,
-        h: f64,
-        x: &[f64],
-    ) -> bool {
-        system.jacobian(t, x, &mut self.jacobian);
-        let Some((matrix, _, _)) = &mut self.matrix else {
-            return false;
-        };
-        // The same expression as the solver's, so that the factors are the very ones of the forward step.
-        let shift = 1.0 / h / T::GAMMA;
-        let jacobian = &self.jacobian;
-        let mass = system.mass().map(|mass| &mass.values[..]);
-        matrix.factor(shift, |k| jacobian[k], mass)
-    }
-
     /// Turns the cotangent of u_i into w_i; adds what u_i's equation owes to h and to M, but for its f and earlier
     /// stages.
     fn solve<F: AdjointImplicitSystem + ?Sized>(
@@ -270,9 +209,7 @@ impl<T: Tableau> Kernel<T> {
     ) {
         let (n, h) = (self.n, step.h);
         let w = &mut self.stage_bars[i * n..][..n];
-        if let Some((matrix, _, _)) = &mut self.matrix {
-            matrix.solve_transposed(w);
-        }
+        self.matrix.solve_transposed(w);
         let u = &step.stages[i * n..][..n];
         let w = match system.mass() {
             None => &*w,

@@ -11,12 +11,11 @@
 
 use costate_solvers::Cause;
 use costate_solvers::record::Place;
-use costate_solvers::rosenbrock::BRIDGED;
 use thiserror::Error;
 
 use crate::Tape;
 use crate::hybrid::AdjointHybrid;
-use crate::readings::Readings;
+pub use crate::readings::Readings;
 use crate::system::{AdjointSystem, dot};
 
 /// Derivatives of an objective with respect to the states it reads.
@@ -93,29 +92,84 @@ fn check_length(what: &'static str, actual: usize, expected: usize) -> Result<()
 
 /// A step of the tape.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Step<'a> {
+pub struct Step<'a> {
+    /// time at its start
     pub t: f64,
+    /// its size
     pub h: f64,
     /// its first stage is its own, and not the last of the step before
     pub restarted: bool,
+    /// how the method made it ([`costate_solvers::Method::mode`])
+    pub mode: u8,
+    /// states at its start
     pub x: &'a [f64],
+    /// states at its end
     pub x_new: &'a [f64],
+    /// its stages
     pub stages: &'a [f64],
 }
 
 /// Derivatives of the objective with respect to the start of a step and to its size.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct StepBars {
+pub struct StepBars {
+    /// that in its start
     pub t: f64,
+    /// that in its size
     pub h: f64,
 }
 
+/// A backward sweep over the steps of a method, by its kernel `K`; its workspace is kept between sweeps, nothing is
+/// allocated after the first.
+#[derive(Debug, Clone, Default)]
+pub struct Adjoint<K> {
+    kernel: K,
+    readings: Readings,
+}
+
+impl<K> Adjoint<K> {
+    /// Runs backward over the tape. Overwrites `x0_bar` (length n) with the derivative with respect to the
+    /// initial states, and adds to `p_bar` that with respect to the parameters and to `times` those with respect
+    /// to the times given to the solve.
+    #[expect(clippy::too_many_arguments, reason = "a sweep's inputs and outputs")]
+    pub fn sweep<F, H>(
+        &mut self,
+        system: &mut F,
+        hybrid: &mut H,
+        tape: &Tape,
+        seeds: &Seeds<'_>,
+        x0_bar: &mut [f64],
+        p_bar: &mut [f64],
+        times: Option<&mut [f64]>,
+    ) -> Result<(), AdjointError>
+    where
+        F: AdjointSystem + ?Sized,
+        H: AdjointHybrid + ?Sized,
+        K: Reverse<F>,
+    {
+        let task = Task {
+            seeds: *seeds,
+            x0_bar,
+            p_bar: &mut *p_bar,
+            times,
+        };
+        let (kernel, readings) = (&mut self.kernel, &mut self.readings);
+        sweep(kernel, readings, system, hybrid, tape, task)?;
+        self.kernel.finish(system, p_bar);
+        Ok(())
+    }
+}
+
 /// The reverse of one step of a method.
-pub(crate) trait Reverse<F: ?Sized> {
+pub trait Reverse<F: ?Sized> {
     /// Vectors of length n that the method's stages hold.
     const STAGES: usize;
     /// Degree of its dense output.
     const DEGREE: usize;
+    /// Whether a step so made cannot be reversed, because it took a quotient for an infinite df/dt.
+    fn is_bridged(mode: u8) -> bool {
+        let _ = mode;
+        false
+    }
     /// Makes the workspace fit the system and forgets the last sweep.
     fn begin(&mut self, system: &F);
     /// Cotangent of the states where the sweep has arrived.
@@ -136,10 +190,14 @@ pub(crate) trait Reverse<F: ?Sized> {
         let _ = (system, t, x, p_bar);
         0.0
     }
+    /// Adds what all steps together owe to the parameters.
+    fn finish(&mut self, system: &mut F, p_bar: &mut [f64]) {
+        let _ = (system, p_bar);
+    }
 }
 
 /// Where a sweep starts and what it writes.
-pub(crate) struct Task<'a> {
+struct Task<'a> {
     pub seeds: Seeds<'a>,
     pub x0_bar: &'a mut [f64],
     pub p_bar: &'a mut [f64],
@@ -199,7 +257,7 @@ enum Size {
 }
 
 /// Runs backward over the tape, step by step.
-pub(crate) fn sweep<F, R, H>(
+fn sweep<F, R, H>(
     method: &mut R,
     readings: &mut Readings,
     system: &mut F,
@@ -237,7 +295,7 @@ where
     for index in (0..tape.steps().len()).rev() {
         let x_new = at.acts(index + 1, method, system, hybrid, tape, &seeds, task.p_bar)?;
         let step = tape.steps()[index];
-        if step.mode == BRIDGED {
+        if R::is_bridged(step.mode) {
             return Err(AdjointError::InfiniteTimeDerivative { step: index });
         }
         if step.stretch != stretch {
@@ -260,7 +318,10 @@ where
         let view = Step {
             t: step.t,
             h: step.h,
-            restarted: step.restarted,
+            // a method that takes over has no stage of the step before
+            restarted: step.restarted
+                || index.checked_sub(1).map(|last| tape.steps()[last].mode) != Some(step.mode),
+            mode: step.mode,
             x: tape.state(index),
             x_new: x_new.unwrap_or(tape.state(index + 1)),
             stages: tape.stages(index),

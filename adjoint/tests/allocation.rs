@@ -37,7 +37,7 @@ fn solving_again_and_sweeping_back_allocates_nothing() {
     let (times, options) = ([0.0, 5.0, 10.0], tolerance(1e-6));
     let mut recorder = (Tape::new(), Samples::new(range(0.0, 0.05, 201)).unwrap());
     let mut integrator = Integrator::<f64, Tsit5<f64>>::new(&system);
-    let mut adjoint = Tsit5Adjoint::new(2);
+    let mut adjoint = Tsit5Adjoint::default();
     let mut sample_bars = vec![0.0; 402];
     let (mut x0_bar, mut p_bar, mut time_bars) = ([0.0; 2], [0.0; 3], [0.0; 3]);
     let (mut counts, mut losses, mut once) = ([0; 2], [0.0; 2], [0.0; 3]);

@@ -16,10 +16,11 @@
 //!   |h| |lambda|, has stayed below half the stability bound for 10 steps. (Comparing both ways is Petzold's idea,
 //!   SIAM J. Sci. Stat. Comput. 4 (1983) 136-148, doi 10.1137/0904010.)
 //!
-//! A mesh says by which method each step was made ([`Method::mode`]: 1 explicit, 2 stiff), and a replay keeps to it.
+//! A mesh says by which method each step was made ([`Method::mode`]: [`EXPLICIT`], or [`STIFF`] and more), and a replay
+//! keeps to it.
 //!
 //! Stages ([`Method::stages`]): those of the method that made the step, and one vector more whose first entry says
-//! which it was (0 explicit, 1 stiff).
+//! which it was: [`Method::mode`] less that of an explicit step.
 
 use crate::error::SolveError;
 use crate::explicit::Tsit5;
@@ -86,9 +87,10 @@ struct Judgement {
     easy_steps: u32,
 }
 
-/// What a mesh calls a step of either method.
-const EXPLICIT: u8 = 1;
-const STIFF: u8 = 2;
+/// What a mesh calls a step of the explicit method.
+pub const EXPLICIT: u8 = 1;
+/// And one of the stiff method, to which that method's own [`Method::mode`] is added.
+pub const STIFF: u8 = 2;
 
 /// Vectors of the stages of either method.
 const INNER: usize = 8;
@@ -248,7 +250,7 @@ impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for AutoSwitch<S> {
 
     fn mode(&self) -> u8 {
         let flag = self.stages.last().map_or(0.0, |flag| flag.value());
-        if flag == 0.0 { EXPLICIT } else { STIFF }
+        EXPLICIT + flag as u8
     }
 
     fn prescribe(&mut self, mode: u8) {
@@ -274,7 +276,7 @@ impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for AutoSwitch<S> {
         statistics: &mut Statistics,
     ) -> Trial {
         self.last_h = h.value().abs();
-        if self.prescribed != 0 && (self.prescribed == STIFF) != self.judgement.is_stiff {
+        if self.prescribed != 0 && (self.prescribed >= STIFF) != self.judgement.is_stiff {
             self.switch(t, f64::NAN, statistics);
             self.restart(system, t, x, statistics);
         }
@@ -292,9 +294,12 @@ impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for AutoSwitch<S> {
 
     fn accept(&mut self, system: &mut F, t_new: S, x_new: &[S], statistics: &mut Statistics) {
         // the stages are those of the step just made, whichever method makes the next
-        let flag = f64::from(u8::from(self.judgement.is_stiff));
+        let flag = match self.judgement.is_stiff {
+            false => 0,
+            true => STIFF - EXPLICIT + <Rodas5P<S> as Method<S, F>>::mode(&self.stiff),
+        };
         let (inner, last) = self.stages.split_at_mut(INNER * self.n);
-        last.fill(S::from(flag));
+        last.fill(S::from(f64::from(flag)));
         let bound = <Tsit5<S> as Method<S, F>>::STABILITY_BOUND;
         if self.judgement.is_stiff {
             inner.copy_from_slice(<Rodas5P<S> as Method<S, F>>::stages(&self.stiff));

@@ -1,13 +1,20 @@
 //! The discrete adjoints of all methods behind one door.
 
+use costate_adjoint::sweep::Reverse as Kernel;
 use costate_adjoint::{
-    AdjointError, AdjointHybrid, ExplicitAdjoint, RosenbrockAdjoint, Seeds, Tape,
+    Adjoint, AdjointError, AdjointHybrid, AutoAdjoint, EsdirkAdjoint, ExplicitAdjoint,
+    ImplicitMidpointAdjoint, Radau5Adjoint, RosenbrockAdjoint, Seeds, SplittingAdjoint, Tape,
 };
 use costate_solvers::Tableau;
+use costate_solvers::esdirk::{
+    Tableau as Esdirk, kencarp4::KenCarp4Tableau, kvaerno3::Kvaerno3Tableau,
+    kvaerno4::Kvaerno4Tableau, kvaerno5::Kvaerno5Tableau, tr_bdf2::TrBdf2Tableau,
+};
 use costate_solvers::explicit::{
     bs3, dop853, dopri5, euler, heun, midpoint, rk4, tsit5, vern7, vern9,
 };
 use costate_solvers::rosenbrock::{rodas3, rodas4, rodas5p, tableau};
+use costate_solvers::symplectic::{Composition, verlet, yoshida4, yoshida6, yoshida8};
 
 use super::run::{Run, RunError};
 use crate::compile::ModelSystem;
@@ -28,27 +35,19 @@ trait AnyAdjoint {
     ) -> Result<(), AdjointError>;
 }
 
-macro_rules! any_adjoint {
-    ($($adjoint:ident of $tableau:path;)*) => {
-        $(impl<T: $tableau> AnyAdjoint for $adjoint<T> {
-            fn sweep(
-                &mut self,
-                system: &mut ModelSystem<f64>,
-                hybrid: &mut dyn AdjointHybrid,
-                tape: &Tape,
-                seeds: &Seeds<'_>,
-                x0_bar: &mut [f64],
-                p_bar: &mut [f64],
-                times: Option<&mut [f64]>,
-            ) -> Result<(), AdjointError> {
-                self.sweep(system, hybrid, tape, seeds, x0_bar, p_bar, times)
-            }
-        })*
-    };
-}
-any_adjoint! {
-    ExplicitAdjoint of Tableau;
-    RosenbrockAdjoint of tableau::Tableau;
+impl<K: Kernel<ModelSystem<f64>>> AnyAdjoint for Adjoint<K> {
+    fn sweep(
+        &mut self,
+        system: &mut ModelSystem<f64>,
+        hybrid: &mut dyn AdjointHybrid,
+        tape: &Tape,
+        seeds: &Seeds<'_>,
+        x0_bar: &mut [f64],
+        p_bar: &mut [f64],
+        times: Option<&mut [f64]>,
+    ) -> Result<(), AdjointError> {
+        self.sweep(system, hybrid, tape, seeds, x0_bar, p_bar, times)
+    }
 }
 
 /// Whether there is a backward sweep over the steps of a method.
@@ -58,10 +57,16 @@ pub(super) fn reversible(method: SolverMethod) -> bool {
 
 fn any_adjoint(method: SolverMethod) -> Option<Box<dyn AnyAdjoint>> {
     fn explicit<T: Tableau>() -> Option<Box<dyn AnyAdjoint>> {
-        Some(Box::new(ExplicitAdjoint::<T>::new(0)))
+        Some(Box::new(ExplicitAdjoint::<T>::default()))
     }
     fn rosenbrock<T: tableau::Tableau>() -> Option<Box<dyn AnyAdjoint>> {
-        Some(Box::new(RosenbrockAdjoint::<T>::new()))
+        Some(Box::new(RosenbrockAdjoint::<T>::default()))
+    }
+    fn esdirk<T: Esdirk>() -> Option<Box<dyn AnyAdjoint>> {
+        Some(Box::new(EsdirkAdjoint::<T>::default()))
+    }
+    fn splitting<C: Composition>() -> Option<Box<dyn AnyAdjoint>> {
+        Some(Box::new(SplittingAdjoint::<C>::default()))
     }
     match method {
         SolverMethod::Euler => explicit::<euler::Coefficients>(),
@@ -77,7 +82,22 @@ fn any_adjoint(method: SolverMethod) -> Option<Box<dyn AnyAdjoint>> {
         SolverMethod::Rodas3 => rosenbrock::<rodas3::Coefficients>(),
         SolverMethod::Rodas4 => rosenbrock::<rodas4::Coefficients>(),
         SolverMethod::Rodas5p => rosenbrock::<rodas5p::Coefficients>(),
-        _ => None,
+        SolverMethod::TrBdf2 => esdirk::<TrBdf2Tableau>(),
+        SolverMethod::Kvaerno3 => esdirk::<Kvaerno3Tableau>(),
+        SolverMethod::Kvaerno4 => esdirk::<Kvaerno4Tableau>(),
+        SolverMethod::Kvaerno5 => esdirk::<Kvaerno5Tableau>(),
+        SolverMethod::KenCarp4 => esdirk::<KenCarp4Tableau>(),
+        SolverMethod::Radau5 => Some(Box::new(Radau5Adjoint::default())),
+        SolverMethod::Verlet => splitting::<verlet::Weights>(),
+        SolverMethod::Yoshida4 => splitting::<yoshida4::Weights>(),
+        SolverMethod::Yoshida6 => splitting::<yoshida6::Weights>(),
+        SolverMethod::Yoshida8 => splitting::<yoshida8::Weights>(),
+        SolverMethod::ImplicitMidpoint => Some(Box::new(ImplicitMidpointAdjoint::default())),
+        SolverMethod::Auto => Some(Box::new(AutoAdjoint::default())),
+        SolverMethod::Bdf
+        | SolverMethod::Ndf
+        | SolverMethod::OdeSolversDopri5
+        | SolverMethod::OdeSolversDop853 => None,
     }
 }
 

@@ -37,7 +37,7 @@ fn by_adjoint<M: Dynamics>(
     let value = loss(samples.values()) + final_part(&x);
     let (mut x0_bar, mut p_bar) = (vec![0.0; x.len()], vec![0.0; p.len()]);
     let mut time_bars = vec![0.0; times.len()];
-    Tsit5Adjoint::new(x.len())
+    Tsit5Adjoint::default()
         .sweep(
             &mut system,
             &mut NoEvents,
@@ -122,7 +122,7 @@ fn lotka_volterra_meets_the_high_precision_loss_and_gradient() {
         ..Seeds::default()
     };
     let (mut x0_bar, mut p_bar) = ([0.0; 2], [0.0; 3]);
-    let mut adjoint = Tsit5Adjoint::new(2);
+    let mut adjoint = Tsit5Adjoint::default();
     adjoint
         .sweep(
             &mut system,
@@ -327,7 +327,7 @@ impl costate_solvers::System<f64> for Still<'_> {
 #[test]
 fn a_solve_of_no_length_and_wrong_shapes_are_handled() {
     let mut system = Handwritten::new(LotkaVolterra, &P);
-    let mut adjoint = Tsit5Adjoint::new(1);
+    let mut adjoint = Tsit5Adjoint::default();
     let mut recorder = (Tape::new(), Samples::new(vec![0.0, 0.0]).unwrap());
     Integrator::<f64, Tsit5<f64>>::new(&system)
         .run(
@@ -425,7 +425,7 @@ fn sensitivities_in_time_meet_the_reference_of_twenty_digits() {
             &mut recorder,
         )
         .unwrap();
-    let mut adjoint = Tsit5Adjoint::new(2);
+    let mut adjoint = Tsit5Adjoint::default();
     assert!(!outputs.is_empty());
     for (k, output) in outputs.iter().enumerate() {
         for (i, state) in ["x", "y"].iter().enumerate() {

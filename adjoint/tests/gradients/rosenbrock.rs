@@ -212,7 +212,7 @@ impl<M: Dynamics + Copy> Problem<M> {
             final_bar: &final_bar,
             ..Seeds::default()
         };
-        Rodas5PAdjoint::new()
+        Rodas5PAdjoint::default()
             .sweep(
                 &mut system,
                 &mut NoEvents,
@@ -365,7 +365,7 @@ fn the_adjoint_refuses_an_infinite_time_derivative() {
         final_bar: &[1.0],
         ..Seeds::default()
     };
-    let result = Rodas5PAdjoint::new().sweep(
+    let result = Rodas5PAdjoint::default().sweep(
         &mut system,
         &mut NoEvents,
         &tape,
@@ -410,7 +410,7 @@ fn pollu_meets_the_high_precision_loss_and_gradient() {
         ..Seeds::default()
     };
     let (mut x0_bar, mut p_bar) = ([0.0; 20], [0.0; 25]);
-    Rodas5PAdjoint::new()
+    Rodas5PAdjoint::default()
         .sweep(
             &mut system,
             &mut NoEvents,

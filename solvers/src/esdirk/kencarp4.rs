@@ -20,7 +20,7 @@
 use super::tableau::{Tableau, lagrange};
 
 /// Coefficients of KenCarp4.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct KenCarp4Tableau;
 
 const GAMMA: f64 = 0.25;

@@ -16,7 +16,7 @@
 use super::tableau::{Tableau, hermite, lagrange, same_increment};
 
 /// Coefficients of Kvaerno 3(2).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Kvaerno3Tableau;
 
 const GAMMA: f64 = 0.4358665215;

@@ -18,7 +18,7 @@
 use super::tableau::{Tableau, lagrange, same_increment};
 
 /// Coefficients of Kvaerno 4(3).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Kvaerno4Tableau;
 
 const GAMMA: f64 = 0.4358665215;

@@ -23,7 +23,7 @@
 use super::tableau::{Tableau, lagrange, same_increment};
 
 /// Coefficients of Kvaerno 5(4).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Kvaerno5Tableau;
 
 const GAMMA: f64 = 0.26;

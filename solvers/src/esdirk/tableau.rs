@@ -3,7 +3,7 @@
 use crate::scalar::Scalar;
 
 /// Coefficients of an ESDIRK method with s stages; see the module of the family for what they mean.
-pub trait Tableau: std::fmt::Debug + Clone + Send + Sync + 'static {
+pub trait Tableau: std::fmt::Debug + Clone + Copy + Default + Send + Sync + 'static {
     /// Order of the solution.
     const ORDER: u32;
     /// Order of the error estimate, the lower of the pair's.

@@ -23,7 +23,7 @@ use std::f64::consts::SQRT_2;
 use super::tableau::{Tableau, hermite, lagrange};
 
 /// Coefficients of TR-BDF2.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct TrBdf2Tableau;
 
 const GAMMA: f64 = 1.0 - SQRT_2 / 2.0;

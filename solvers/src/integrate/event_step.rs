@@ -58,12 +58,11 @@ impl<S: Scalar, M> Integrator<S, M> {
             self.search.arrive(hybrid, (theta, 0.0), t, x);
             return Ok(Some((S::from(0.0), t)));
         }
-        self.method.retract(system, t, x, statistics);
         // Newton steps on h -> g(t + h, x(h)), x(h) being the method's own step: from the dense output's root,
         // which is as near as the local error, one or two reach rounding
         let resolution = 2.0 * f64::EPSILON * f64::max(t.value().abs(), size.abs());
         for _ in 0..POLISHES {
-            self.exact_step(
+            self.fresh_step(
                 system,
                 (t, S::from(size)),
                 x,
@@ -130,9 +129,7 @@ impl<S: Scalar, M> Integrator<S, M> {
         let mut rates = [0.0; 2];
         for (rate, h) in rates.iter_mut().zip([probe, still]) {
             let start = S::from(t.value());
-            self.method
-                .retract(system, start, &plain, &mut drive.statistics);
-            self.exact_step(
+            self.fresh_step(
                 system,
                 (start, h),
                 &plain,
@@ -146,10 +143,9 @@ impl<S: Scalar, M> Integrator<S, M> {
         }
         let rate = rates[0] - rates[1];
         self.scratch = plain;
-        self.method.retract(system, t, x, &mut drive.statistics);
         let mut step = still;
         for _ in 0..3 {
-            self.exact_step(system, (t, step), x, drive.options, &mut drive.statistics)?;
+            self.fresh_step(system, (t, step), x, drive.options, &mut drive.statistics)?;
             let g = self.search.root(hybrid, root, t + step, &self.x_new);
             if (1..S::WIDTH).all(|part| g.part(part) == 0.0) {
                 break;
@@ -160,7 +156,7 @@ impl<S: Scalar, M> Integrator<S, M> {
             });
             step -= correction;
         }
-        self.exact_step(system, (t, step), x, drive.options, &mut drive.statistics)?;
+        self.fresh_step(system, (t, step), x, drive.options, &mut drive.statistics)?;
         Ok(step)
     }
 

@@ -191,7 +191,11 @@ impl<S: Scalar, M> Integrator<S, M> {
                     (S::from(step.h), t + step.h)
                 }
             };
-            self.exact_step(system, (t, h), x, options, statistics)?;
+            if root.is_some() {
+                self.fresh_step(system, (t, h), x, options, statistics)?;
+            } else {
+                self.exact_step(system, (t, h), x, options, statistics)?;
+            }
             self.method.accept(system, t_new, &self.x_new, statistics);
             self.show(
                 system,
@@ -224,15 +228,16 @@ impl<S: Scalar, M> Integrator<S, M> {
         M: Method<S, F>,
         H: Hybrid<S> + ?Sized,
     {
+        self.method.save();
         let mut h = near;
         let mut slope = f64::NAN;
         let resolution = 2.0 * f64::EPSILON * f64::max(t.value().abs(), h.value().abs());
         for _ in 0..MOST_CORRECTIONS {
-            self.exact_step(system, (t, h), x, options, statistics)?;
+            self.fresh_step(system, (t, h), x, options, statistics)?;
             let g = self.search.root(hybrid, root, t + h, &self.x_new);
             if slope.is_nan() {
                 let apart = f64::EPSILON.cbrt() * h.value();
-                self.exact_step(system, (t, h - apart), x, options, statistics)?;
+                self.fresh_step(system, (t, h - apart), x, options, statistics)?;
                 let before = self.search.root(hybrid, root, t + h - apart, &self.x_new);
                 slope = (g.value() - before.value()) / apart;
             }
@@ -245,6 +250,24 @@ impl<S: Scalar, M> Integrator<S, M> {
             h -= correction;
         }
         Ok(h)
+    }
+
+    /// The same from the start of the last step as if it were the first: what earlier tries left makes no difference, so
+    /// that a solve over dual numbers, which tries more often, makes the very step of a plain one.
+    pub(super) fn fresh_step<F>(
+        &mut self,
+        system: &mut F,
+        (t, h): (S, S),
+        x: &[S],
+        options: &Options,
+        statistics: &mut Statistics,
+    ) -> Result<(), SolveError>
+    where
+        F: System<S> + ?Sized,
+        M: Method<S, F>,
+    {
+        self.method.retract(system, t, x, statistics);
+        self.exact_step(system, (t, h), x, options, statistics)
     }
 
     /// Makes a step of this very size, whatever its error.

@@ -1,0 +1,283 @@
+//! Discrete adjoint of Radau5, the step sequence frozen.
+//!
+//! A step solves `(A^-1 (x) M / h) z = f(t + c_i h, x + z_i)_i`, `x_new = x + z_3`. With lambda the cotangent of x_new
+//! and `Z_i` that of `z_i` (lambda for the third, plus what readings gave), by the implicit function theorem
+//!
+//! ```text
+//! ((A^-1 (x) M) / h - blockdiag(f_x(x + z_i)))^T w = Z
+//! x_bar = lambda + sum_i f_x(x + z_i)^T w_i        p_bar += sum_i f_p(x + z_i)^T w_i
+//! M_bar -= sum_ij w_i (A^-1)_ij z_j^T / h
+//! ```
+//!
+//! at the stages as the solver's iteration left them. The matrix of order 3 n is factored as it stands, with three
+//! Jacobians: the solver's two matrices of order n are those of one Jacobian, and good for an iteration only. Cost of a
+//! step: three J, one LU of order 3 n, one transposed solve and three products.
+
+use costate_solvers::consistent::Consistent;
+use costate_solvers::radau::radau5::{ALPHA, BETA, C, GAMMA, T, T_INVERSE};
+use costate_solvers::{IterationMatrix, LinearSolver, Pattern};
+
+use crate::readings::{Dense, Readings};
+use crate::sweep::{Adjoint, Reverse, Step, StepBars};
+use crate::system::{AdjointImplicitSystem, dot};
+
+/// The backward sweep over steps of [`costate_solvers::Radau5`].
+pub type Radau5Adjoint = Adjoint<Kernel>;
+
+/// The reverse of a step and its workspace.
+#[derive(Debug, Clone, Default)]
+pub struct Kernel {
+    n: usize,
+    /// cotangent of the states at the end of the step, then at its start
+    lambda: Vec<f64>,
+    /// Z, then w in its place
+    stage_bars: Vec<f64>,
+    state: Vec<f64>,
+    /// M w_i
+    product: Vec<f64>,
+    jacobian: Vec<f64>,
+    matrix: Option<Triple>,
+    consistent: Option<Consistent<f64>>,
+    mass_bar: Vec<f64>,
+}
+
+/// The matrix of all three stages, and what it was made for.
+#[derive(Debug, Clone)]
+struct Triple {
+    factors: IterationMatrix,
+    /// for each entry of blockdiag(J), its stage and its place in J
+    jacobian_of: Vec<(usize, usize)>,
+    /// for each entry of A^-1 (x) M, that of A^-1 and its place in M
+    mass_of: Vec<(f64, usize)>,
+    mass_values: Vec<f64>,
+    pattern: Pattern,
+    of_mass: Option<Pattern>,
+    choice: LinearSolver,
+}
+
+/// A^-1 = T diag(gamma, [alpha, -beta; beta, alpha]) T^-1.
+fn a_inverse() -> [[f64; 3]; 3] {
+    let rows = T_INVERSE;
+    let scaled: [[f64; 3]; 3] = [
+        rows[0].map(|v| GAMMA * v),
+        std::array::from_fn(|k| ALPHA * rows[1][k] - BETA * rows[2][k]),
+        std::array::from_fn(|k| BETA * rows[1][k] + ALPHA * rows[2][k]),
+    ];
+    std::array::from_fn(|i| std::array::from_fn(|k| (0..3).map(|j| T[i][j] * scaled[j][k]).sum()))
+}
+
+/// Coefficients of theta, theta^2, theta^3 in the polynomials that vanish at 0 and at all c but c_i, where they are 1.
+fn dense() -> [f64; 9] {
+    let mut coefficients = [0.0; 9];
+    for i in 0..3 {
+        let (j, k) = ((i + 1) % 3, (i + 2) % 3);
+        let scale = C[i] * (C[i] - C[j]) * (C[i] - C[k]);
+        let row = [C[j] * C[k] / scale, -(C[j] + C[k]) / scale, 1.0 / scale];
+        coefficients[3 * i..][..3].copy_from_slice(&row);
+    }
+    coefficients
+}
+
+impl Triple {
+    fn new<F: AdjointImplicitSystem + ?Sized>(system: &F) -> Self {
+        let (n, pattern) = (system.dim(), system.pattern());
+        let of_mass = system.mass().map(|mass| mass.pattern.clone());
+        let identity = Pattern {
+            height: n,
+            starts: (0..=n).collect(),
+            rows: (0..n).collect(),
+        };
+        let mass_pattern = of_mass.as_ref().unwrap_or(&identity);
+        let (mut jacobian, mut jacobian_of) = (Vec::new(), Vec::new());
+        let (mut mass, mut mass_of) = (Vec::new(), Vec::new());
+        let a_inverse = a_inverse();
+        // columns in order, rows ascending in each: the order of the pattern's entries
+        for stage in 0..3 {
+            for column in 0..n {
+                for k in pattern.starts[column]..pattern.starts[column + 1] {
+                    jacobian.push((stage * n + pattern.rows[k], stage * n + column));
+                    jacobian_of.push((stage, k));
+                }
+                for (row_stage, row) in a_inverse.iter().enumerate() {
+                    for k in mass_pattern.starts[column]..mass_pattern.starts[column + 1] {
+                        let place = row_stage * n + mass_pattern.rows[k];
+                        mass.push((place, stage * n + column));
+                        mass_of.push((row[stage], k));
+                    }
+                }
+            }
+        }
+        let all = Pattern::from_entries(3 * n, 3 * n, &jacobian);
+        let all_mass = Pattern::from_entries(3 * n, 3 * n, &mass);
+        Self {
+            factors: IterationMatrix::new(&all, Some(&all_mass), system.linear_solver()),
+            mass_values: vec![0.0; mass_of.len()],
+            jacobian_of,
+            mass_of,
+            pattern: pattern.clone(),
+            of_mass,
+            choice: system.linear_solver(),
+        }
+    }
+
+    fn fits<F: AdjointImplicitSystem + ?Sized>(&self, system: &F) -> bool {
+        self.pattern == *system.pattern()
+            && self.of_mass.as_ref() == system.mass().map(|mass| &mass.pattern)
+            && self.choice == system.linear_solver()
+    }
+
+    /// Factors with the three Jacobians one after the other.
+    fn factor(&mut self, h: f64, jacobians: &[f64], mass: Option<&[f64]>) -> bool {
+        for (value, &(a, k)) in self.mass_values.iter_mut().zip(&self.mass_of) {
+            *value = a * mass.map_or(1.0, |mass| mass[k]);
+        }
+        let (of, count) = (&self.jacobian_of, self.pattern.non_zeros());
+        let entry = |at: usize| {
+            let (stage, k) = of[at];
+            jacobians[stage * count + k]
+        };
+        self.factors.factor(1.0 / h, entry, Some(&self.mass_values))
+    }
+}
+
+impl<F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel {
+    const STAGES: usize = 3;
+    const DEGREE: usize = 3;
+
+    fn begin(&mut self, system: &F) {
+        self.n = system.dim();
+        let mass = system.mass();
+        for vector in [&mut self.lambda, &mut self.state, &mut self.product] {
+            vector.resize(self.n, 0.0);
+        }
+        self.stage_bars.resize(3 * self.n, 0.0);
+        self.jacobian.resize(3 * system.pattern().non_zeros(), 0.0);
+        self.mass_bar.clear();
+        self.mass_bar
+            .resize(mass.map_or(0, |m| m.values.len()), 0.0);
+        if !self.matrix.as_ref().is_some_and(|made| made.fits(system)) {
+            self.matrix = Some(Triple::new(system));
+            self.consistent = mass.map(|mass| Consistent::new(system.pattern(), mass));
+        }
+    }
+
+    fn lambda(&mut self) -> &mut [f64] {
+        &mut self.lambda
+    }
+
+    fn reverse(
+        &mut self,
+        system: &mut F,
+        step: &Step<'_>,
+        readings: &mut Readings,
+        p_bar: &mut [f64],
+        bars: &mut Option<StepBars>,
+    ) -> bool {
+        let (n, t, h) = (self.n, step.t, step.h);
+        if n == 0 {
+            return true;
+        }
+        self.stage_bars.fill(0.0);
+        self.stage_bars[2 * n..].copy_from_slice(&self.lambda);
+        if readings.any() {
+            let coefficients = dense();
+            let dense = Dense {
+                weights: &coefficients,
+                degree: 3,
+            };
+            readings.add_to_stages(dense, 1.0, &mut self.stage_bars);
+            readings.add_to_start(&mut self.lambda);
+            if let Some(bars) = bars {
+                let stage = |i: usize| &step.stages[i * n..][..n];
+                readings.add_to_times(dense, (1.0, h), stage, bars);
+            }
+        }
+        let count = system.pattern().non_zeros();
+        for (i, c) in C.iter().enumerate() {
+            self.set_state(i, step);
+            let jacobian = &mut self.jacobian[i * count..][..count];
+            system.jacobian(t + c * h, &self.state, jacobian);
+        }
+        let Some(matrix) = &mut self.matrix else {
+            return false;
+        };
+        let mass = system.mass().map(|mass| &mass.values[..]);
+        if !matrix.factor(h, &self.jacobian, mass) {
+            return false;
+        }
+        matrix.factors.solve_transposed(&mut self.stage_bars);
+        for (i, c) in C.iter().enumerate() {
+            self.set_state(i, step);
+            let w = &self.stage_bars[i * n..][..n];
+            let stage_t = t + c * h;
+            system.vjp(stage_t, &self.state, w, &mut self.lambda, p_bar);
+            if let Some(bars) = bars {
+                let slope = system.time_vjp(stage_t, &self.state, w);
+                bars.t += slope;
+                bars.h += c * slope;
+            }
+        }
+        self.owe_matrix(system, step, bars);
+        true
+    }
+
+    fn uninitialize(&mut self, system: &mut F, t: f64, x: &[f64], p_bar: &mut [f64]) -> f64 {
+        let Some(consistent) = &mut self.consistent else {
+            return 0.0;
+        };
+        let w = &mut self.state;
+        if !consistent.pull_back(system, (t, x), &self.lambda, w) {
+            return 0.0;
+        }
+        system.vjp(t, x, w, &mut self.lambda, p_bar);
+        system.time_vjp(t, x, w)
+    }
+
+    fn finish(&mut self, system: &mut F, p_bar: &mut [f64]) {
+        if !self.mass_bar.is_empty() {
+            system.mass_vjp(&self.mass_bar, p_bar);
+        }
+    }
+}
+
+impl Kernel {
+    /// The state of stage i.
+    fn set_state(&mut self, i: usize, step: &Step<'_>) {
+        let z = &step.stages[i * self.n..][..self.n];
+        for ((y, x), z) in self.state.iter_mut().zip(step.x).zip(z) {
+            *y = x + z;
+        }
+    }
+
+    /// Adds what h and M owe by way of (A^-1 (x) M) z / h.
+    fn owe_matrix<F: AdjointImplicitSystem + ?Sized>(
+        &mut self,
+        system: &F,
+        step: &Step<'_>,
+        bars: &mut Option<StepBars>,
+    ) {
+        let (n, h) = (self.n, step.h);
+        if bars.is_none() && self.mass_bar.is_empty() {
+            return;
+        }
+        for (i, row) in a_inverse().iter().enumerate() {
+            for (state, sum) in self.state.iter_mut().enumerate() {
+                let z = |j: usize| step.stages[j * n + state];
+                *sum = row[0] * z(0) + row[1] * z(1) + row[2] * z(2);
+            }
+            let w = &self.stage_bars[i * n..][..n];
+            let sum = match system.mass() {
+                None => &self.state,
+                Some(mass) => {
+                    let bar = &mut self.mass_bar;
+                    mass.pattern.add_outer(w, &self.state, -1.0 / h, bar);
+                    mass.multiply(&self.state, &mut self.product);
+                    &self.product
+                }
+            };
+            if let Some(bars) = bars {
+                bars.h += dot(w, sum) / (h * h);
+            }
+        }
+    }
+}
