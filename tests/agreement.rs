@@ -419,7 +419,14 @@ fn disagreements(problem: &Problem, method: SolverMethod) -> Vec<String> {
 fn by_differences(method: SolverMethod) -> f64 {
     use SolverMethod as M;
     match method {
-        M::TrBdf2 | M::Kvaerno3 | M::Kvaerno4 | M::Kvaerno5 | M::KenCarp4 | M::Radau5 => 1e-4,
+        M::TrBdf2
+        | M::Kvaerno3
+        | M::Kvaerno4
+        | M::Kvaerno5
+        | M::KenCarp4
+        | M::Radau5
+        | M::Bdf
+        | M::Ndf => 1e-4,
         _ => 1e-6,
     }
 }
@@ -501,4 +508,9 @@ fn symplectic_methods() {
 #[test]
 fn methods_that_change_on_the_way() {
     agree(&[SolverMethod::Auto]);
+}
+
+#[test]
+fn multistep_methods() {
+    agree(&[SolverMethod::Bdf, SolverMethod::Ndf]);
 }

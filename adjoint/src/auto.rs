@@ -8,7 +8,7 @@ use costate_solvers::rosenbrock::{BRIDGED, rodas5p};
 use crate::explicit;
 use crate::readings::Readings;
 use crate::rosenbrock;
-use crate::sweep::{Adjoint, Reverse, Step, StepBars};
+use crate::sweep::{Adjoint, AdjointError, Reverse, Step, StepBars};
 use crate::system::AdjointImplicitSystem;
 
 /// The backward sweep over steps of [`costate_solvers::AutoSwitch`].
@@ -34,10 +34,11 @@ impl<F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel {
         mode == STIFF + BRIDGED
     }
 
-    fn begin(&mut self, system: &F) {
-        Reverse::<F>::begin(&mut self.explicit, system);
-        Reverse::<F>::begin(&mut self.stiff, system);
+    fn begin(&mut self, system: &F) -> Result<(), AdjointError> {
+        Reverse::<F>::begin(&mut self.explicit, system)?;
+        Reverse::<F>::begin(&mut self.stiff, system)?;
         self.is_stiff = false;
+        Ok(())
     }
 
     fn lambda(&mut self) -> &mut [f64] {

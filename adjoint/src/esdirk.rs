@@ -19,7 +19,7 @@ use costate_solvers::esdirk::Tableau;
 
 use crate::matrix::StageMatrix;
 use crate::readings::{Dense, Readings};
-use crate::sweep::{Adjoint, Reverse, Step, StepBars};
+use crate::sweep::{Adjoint, AdjointError, Reverse, Step, StepBars};
 use crate::system::{AdjointImplicitSystem, dot};
 
 /// The backward sweep over steps of the method with tableau `T`.
@@ -46,14 +46,15 @@ impl<T: Tableau, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel<T> {
     const STAGES: usize = T::KEPT;
     const DEGREE: usize = DEGREE;
 
-    fn begin(&mut self, system: &F) {
+    fn begin(&mut self, system: &F) -> Result<(), AdjointError> {
         self.n = system.dim();
         for vector in [&mut self.lambda, &mut self.state, &mut self.state_bar] {
             vector.resize(self.n, 0.0);
         }
         self.stage_bars.clear();
         self.stage_bars.resize(T::KEPT * self.n, 0.0);
-        self.matrix.begin(system);
+        self.matrix.begin(system)?;
+        Ok(())
     }
 
     fn lambda(&mut self) -> &mut [f64] {

@@ -20,7 +20,7 @@ use std::marker::PhantomData;
 use costate_solvers::{Tableau, explicit::tsit5};
 
 use crate::readings::{Dense, Readings};
-use crate::sweep::{Adjoint, Reverse, Step, StepBars};
+use crate::sweep::{Adjoint, AdjointError, Reverse, Step, StepBars};
 use crate::system::AdjointSystem;
 
 /// The backward sweep over steps of the method with tableau `T`.
@@ -66,9 +66,10 @@ impl<T: Tableau, F: AdjointSystem + ?Sized> Reverse<F> for Kernel<T> {
     const STAGES: usize = T::A.len();
     const DEGREE: usize = T::DENSE_DEGREE;
 
-    fn begin(&mut self, system: &F) {
+    fn begin(&mut self, system: &F) -> Result<(), AdjointError> {
         self.resize(system.dim());
         self.stage_bars.fill(0.0);
+        Ok(())
     }
 
     fn lambda(&mut self) -> &mut [f64] {

@@ -1,8 +1,21 @@
 //! The matrices `shift M - J` of a sweep, remade where the solver made them.
 
-use costate_solvers::{IterationMatrix, LinearSolver, Pattern};
+use costate_solvers::{IterationMatrix, LinearSolver, Pattern, Preconditioner};
 
+use crate::sweep::AdjointError;
 use crate::system::AdjointImplicitSystem;
+
+/// Refuses a system that is solved by products with its Jacobian alone.
+pub(crate) fn needs_jacobian<F: AdjointImplicitSystem + ?Sized>(
+    system: &F,
+) -> Result<(), AdjointError> {
+    match system.linear_solver() {
+        LinearSolver::Gmres {
+            preconditioner: Preconditioner::None,
+        } => Err(AdjointError::NoJacobian),
+        _ => Ok(()),
+    }
+}
 
 /// J, M and the factors of `shift M - J` of one system.
 #[derive(Debug, Clone, Default)]
@@ -13,8 +26,12 @@ pub(crate) struct StageMatrix {
 }
 
 impl StageMatrix {
-    /// Makes it fit the system. `true`: it is made anew.
-    pub(crate) fn begin<F: AdjointImplicitSystem + ?Sized>(&mut self, system: &F) -> bool {
+    /// Makes it fit the system. `Ok(true)`: it is made anew.
+    pub(crate) fn begin<F>(&mut self, system: &F) -> Result<bool, AdjointError>
+    where
+        F: AdjointImplicitSystem + ?Sized,
+    {
+        needs_jacobian(system)?;
         let (pattern, choice) = (system.pattern(), system.linear_solver());
         let of_mass = system.mass().map(|mass| &mass.pattern);
         if let Some((_, made, made_mass, made_choice)) = &self.factors
@@ -22,12 +39,12 @@ impl StageMatrix {
             && made_mass.as_ref() == of_mass
             && *made_choice == choice
         {
-            return false;
+            return Ok(false);
         }
         self.jacobian.resize(pattern.non_zeros(), 0.0);
         let matrix = IterationMatrix::new(pattern, of_mass, choice);
         self.factors = Some((matrix, pattern.clone(), of_mass.cloned(), choice));
-        true
+        Ok(true)
     }
 
     /// Factors `shift M - J(t, x)`. `false`: it is singular.

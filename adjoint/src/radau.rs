@@ -17,8 +17,9 @@ use costate_solvers::consistent::Consistent;
 use costate_solvers::radau::radau5::{ALPHA, BETA, C, GAMMA, T, T_INVERSE};
 use costate_solvers::{IterationMatrix, LinearSolver, Pattern};
 
+use crate::matrix::needs_jacobian;
 use crate::readings::{Dense, Readings};
-use crate::sweep::{Adjoint, Reverse, Step, StepBars};
+use crate::sweep::{Adjoint, AdjointError, Reverse, Step, StepBars};
 use crate::system::{AdjointImplicitSystem, dot};
 
 /// The backward sweep over steps of [`costate_solvers::Radau5`].
@@ -144,7 +145,8 @@ impl<F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel {
     const STAGES: usize = 3;
     const DEGREE: usize = 3;
 
-    fn begin(&mut self, system: &F) {
+    fn begin(&mut self, system: &F) -> Result<(), AdjointError> {
+        needs_jacobian(system)?;
         self.n = system.dim();
         let mass = system.mass();
         for vector in [&mut self.lambda, &mut self.state, &mut self.product] {
@@ -159,6 +161,7 @@ impl<F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel {
             self.matrix = Some(Triple::new(system));
             self.consistent = mass.map(|mass| Consistent::new(system.pattern(), mass));
         }
+        Ok(())
     }
 
     fn lambda(&mut self) -> &mut [f64] {

@@ -31,7 +31,7 @@ use costate_solvers::rosenbrock::{BRIDGED, rodas5p, tableau::Tableau};
 
 use crate::matrix::StageMatrix;
 use crate::readings::{Dense, Readings};
-use crate::sweep::{Adjoint, Reverse, Step, StepBars};
+use crate::sweep::{Adjoint, AdjointError, Reverse, Step, StepBars};
 use crate::system::{AdjointImplicitSystem, dot};
 
 /// The backward sweep over steps of the method with tableau `T`.
@@ -68,7 +68,7 @@ impl<T: Tableau, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel<T> {
         mode == BRIDGED
     }
 
-    fn begin(&mut self, system: &F) {
+    fn begin(&mut self, system: &F) -> Result<(), AdjointError> {
         let n = system.dim();
         self.n = n;
         let vectors = [&mut self.lambda, &mut self.state, &mut self.state_bar];
@@ -81,12 +81,13 @@ impl<T: Tableau, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel<T> {
         self.mass_bar
             .resize(mass.map_or(0, |m| m.values.len()), 0.0);
         self.product.resize(if mass.is_some() { n } else { 0 }, 0.0);
-        if self.matrix.begin(system) {
+        if self.matrix.begin(system)? {
             self.consistent = mass.map(|mass| Consistent::new(system.pattern(), mass));
         }
         if self.dense.is_empty() {
             self.dense = dense::<T>();
         }
+        Ok(())
     }
 
     fn lambda(&mut self) -> &mut [f64] {

@@ -58,6 +58,11 @@ pub enum AdjointError {
         /// index of the step
         step: usize,
     },
+    /// The system is solved by products with its Jacobian alone, and the adjoint must factor it.
+    #[error(
+        "linear systems are solved by GMRES without a preconditioner, and the adjoint needs the Jacobian: choose another `linear_solver` or `preconditioner`, or take the gradient by dual numbers"
+    )]
+    NoJacobian,
     /// The solution touches a root function's zero without crossing it: the time of the event has no derivative.
     #[error("root {root} is touched, not crossed, at t = {t}")]
     Grazing {
@@ -99,6 +104,10 @@ pub struct Step<'a> {
     pub h: f64,
     /// its first stage is its own, and not the last of the step before
     pub restarted: bool,
+    /// it is the first of a stretch
+    pub begins: bool,
+    /// size of the step before; NaN for the first
+    pub last_h: f64,
     /// how the method made it ([`costate_solvers::Method::mode`])
     pub mode: u8,
     /// states at its start
@@ -165,13 +174,17 @@ pub trait Reverse<F: ?Sized> {
     const STAGES: usize;
     /// Degree of its dense output.
     const DEGREE: usize;
+    /// Cotangents of what the method carries from step to step beside the states, where the sweep has arrived.
+    fn carried(&mut self) -> &mut [f64] {
+        &mut []
+    }
     /// Whether a step so made cannot be reversed, because it took a quotient for an infinite df/dt.
     fn is_bridged(mode: u8) -> bool {
         let _ = mode;
         false
     }
     /// Makes the workspace fit the system and forgets the last sweep.
-    fn begin(&mut self, system: &F);
+    fn begin(&mut self, system: &F) -> Result<(), AdjointError>;
     /// Cotangent of the states where the sweep has arrived.
     fn lambda(&mut self) -> &mut [f64];
     /// Takes lambda from the end of a step to its start and adds what the step owes to the parameters, and to its
@@ -273,7 +286,7 @@ where
     let n = system.dim();
     task.check(n, system.parameters(), tape, R::STAGES)?;
     let seeds = task.seeds;
-    method.begin(system);
+    method.begin(system)?;
     readings.begin(n, R::DEGREE);
     method.lambda().fill(0.0);
     method.lambda()[..seeds.final_bar.len()].copy_from_slice(seeds.final_bar);
@@ -315,12 +328,14 @@ where
         } else {
             readings.take_inside(samples, bars, method.lambda());
         }
+        let before = index.checked_sub(1).map(|last| &tape.steps()[last]);
         let view = Step {
             t: step.t,
             h: step.h,
             // a method that takes over has no stage of the step before
-            restarted: step.restarted
-                || index.checked_sub(1).map(|last| tape.steps()[last].mode) != Some(step.mode),
+            restarted: step.restarted || before.map(|last| last.mode) != Some(step.mode),
+            begins: step.restarted,
+            last_h: before.map_or(f64::NAN, |last| last.h),
             mode: step.mode,
             x: tape.state(index),
             x_new: x_new.unwrap_or(tape.state(index + 1)),
@@ -371,6 +386,7 @@ struct Backward<'a> {
 struct RootPass {
     lambda: Vec<f64>,
     gradient: Vec<f64>,
+    carried: Vec<f64>,
     p_bar: Vec<f64>,
 }
 
@@ -511,6 +527,7 @@ impl Backward<'_> {
         let RootPass {
             lambda,
             gradient,
+            carried,
             p_bar: own,
         } = &mut self.root;
         gradient.clear();
@@ -532,6 +549,9 @@ impl Backward<'_> {
         t_rate += of_root.t;
         gradient.copy_from_slice(method.lambda());
         method.lambda().copy_from_slice(lambda);
+        carried.clear();
+        carried.extend_from_slice(method.carried());
+        method.carried().fill(0.0);
         let mut bars = Some(StepBars::default());
         if !method.reverse(system, step, readings, p_bar, &mut bars) {
             return Ok(false);
@@ -545,6 +565,9 @@ impl Backward<'_> {
         }
         for (l, g) in method.lambda().iter_mut().zip(gradient.iter()) {
             *l += weight * g;
+        }
+        for (c, g) in method.carried().iter_mut().zip(carried.iter()) {
+            *c += weight * g;
         }
         for (p, g) in p_bar.iter_mut().zip(own.iter()) {
             *p += weight * g;

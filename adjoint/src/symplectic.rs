@@ -16,7 +16,7 @@ use costate_solvers::symplectic::{Composition, separation};
 
 use crate::matrix::StageMatrix;
 use crate::readings::{Dense, Readings};
-use crate::sweep::{Adjoint, Reverse, Step, StepBars};
+use crate::sweep::{Adjoint, AdjointError, Reverse, Step, StepBars};
 use crate::system::{AdjointImplicitSystem, AdjointSystem, dot};
 
 /// The backward sweep over steps of [`costate_solvers::ImplicitMidpoint`].
@@ -125,12 +125,13 @@ impl<F: AdjointImplicitSystem + ?Sized> Reverse<F> for Midpoint {
     const STAGES: usize = 2;
     const DEGREE: usize = 3;
 
-    fn begin(&mut self, system: &F) {
+    fn begin(&mut self, system: &F) -> Result<(), AdjointError> {
         let n = system.dim();
         self.common.begin(n);
         self.w.resize(n, 0.0);
         self.state.resize(n, 0.0);
-        self.matrix.begin(system);
+        self.matrix.begin(system)?;
+        Ok(())
     }
 
     fn lambda(&mut self) -> &mut [f64] {
@@ -227,7 +228,7 @@ impl<C: Composition, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Splitting
     const STAGES: usize = 2;
     const DEGREE: usize = 3;
 
-    fn begin(&mut self, system: &F) {
+    fn begin(&mut self, system: &F) -> Result<(), AdjointError> {
         let n = system.dim();
         self.common.begin(n);
         // (what does not split was never solved)
@@ -235,6 +236,7 @@ impl<C: Composition, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Splitting
         self.states.resize((2 * C::WEIGHTS.len() + 1) * n, 0.0);
         self.slope.resize(n, 0.0);
         self.w.resize(n, 0.0);
+        Ok(())
     }
 
     fn lambda(&mut self) -> &mut [f64] {

@@ -3,7 +3,8 @@
 use costate_adjoint::sweep::Reverse as Kernel;
 use costate_adjoint::{
     Adjoint, AdjointError, AdjointHybrid, AutoAdjoint, EsdirkAdjoint, ExplicitAdjoint,
-    ImplicitMidpointAdjoint, Radau5Adjoint, RosenbrockAdjoint, Seeds, SplittingAdjoint, Tape,
+    ImplicitMidpointAdjoint, MultistepAdjoint, Radau5Adjoint, RosenbrockAdjoint, Seeds,
+    SplittingAdjoint, Tape,
 };
 use costate_solvers::Tableau;
 use costate_solvers::esdirk::{
@@ -13,6 +14,7 @@ use costate_solvers::esdirk::{
 use costate_solvers::explicit::{
     bs3, dop853, dopri5, euler, heun, midpoint, rk4, tsit5, vern7, vern9,
 };
+use costate_solvers::multistep::{BackwardDifferentiation, Formula, NumericalDifferentiation};
 use costate_solvers::rosenbrock::{rodas3, rodas4, rodas5p, tableau};
 use costate_solvers::symplectic::{Composition, verlet, yoshida4, yoshida6, yoshida8};
 
@@ -52,7 +54,10 @@ impl<K: Kernel<ModelSystem<f64>>> AnyAdjoint for Adjoint<K> {
 
 /// Whether there is a backward sweep over the steps of a method.
 pub(super) fn reversible(method: SolverMethod) -> bool {
-    any_adjoint(method).is_some()
+    !matches!(
+        method,
+        SolverMethod::OdeSolversDopri5 | SolverMethod::OdeSolversDop853
+    )
 }
 
 fn any_adjoint(method: SolverMethod) -> Option<Box<dyn AnyAdjoint>> {
@@ -64,6 +69,9 @@ fn any_adjoint(method: SolverMethod) -> Option<Box<dyn AnyAdjoint>> {
     }
     fn esdirk<T: Esdirk>() -> Option<Box<dyn AnyAdjoint>> {
         Some(Box::new(EsdirkAdjoint::<T>::default()))
+    }
+    fn multistep<V: Formula + 'static>() -> Option<Box<dyn AnyAdjoint>> {
+        Some(Box::new(MultistepAdjoint::<V>::default()))
     }
     fn splitting<C: Composition>() -> Option<Box<dyn AnyAdjoint>> {
         Some(Box::new(SplittingAdjoint::<C>::default()))
@@ -94,10 +102,9 @@ fn any_adjoint(method: SolverMethod) -> Option<Box<dyn AnyAdjoint>> {
         SolverMethod::Yoshida8 => splitting::<yoshida8::Weights>(),
         SolverMethod::ImplicitMidpoint => Some(Box::new(ImplicitMidpointAdjoint::default())),
         SolverMethod::Auto => Some(Box::new(AutoAdjoint::default())),
-        SolverMethod::Bdf
-        | SolverMethod::Ndf
-        | SolverMethod::OdeSolversDopri5
-        | SolverMethod::OdeSolversDop853 => None,
+        SolverMethod::Bdf => multistep::<BackwardDifferentiation>(),
+        SolverMethod::Ndf => multistep::<NumericalDifferentiation>(),
+        SolverMethod::OdeSolversDopri5 | SolverMethod::OdeSolversDop853 => None,
     }
 }
 

@@ -26,10 +26,12 @@ fn strictness(options: &Options) -> f64 {
     2.0 * (1e-4 / options.rtol.clamp(1e-10, 1e-4)).powf(0.125)
 }
 
-/// Bits of [`Method::mode`] beside the order: J was new, and there was no history.
-const FRESH: u8 = 0x10;
-const COLD: u8 = 0x20;
-const ORDER: u8 = 0x0f;
+/// Bit of [`Method::mode`] beside the order: J was new.
+pub const FRESH: u8 = 0x10;
+/// The same: there was no history.
+pub const COLD: u8 = 0x20;
+/// Bits that hold the order.
+pub const ORDER: u8 = 0x0f;
 
 /// Workspace of the method for one system; see the module.
 #[derive(Debug, Clone)]
@@ -121,7 +123,7 @@ impl<S: Scalar, V: Formula, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Mult
     const ORDER: u32 = MAX_ORDER as u32;
     const ERROR_ORDER: u32 = MAX_ORDER as u32;
     const START_ORDER: u32 = 1;
-    const STAGES: usize = MAX_ORDER;
+    const STAGES: usize = MAX_ORDER + 1;
 
     fn check(system: &F) -> Result<(), SolveError> {
         match system.mass() {
@@ -160,7 +162,7 @@ impl<S: Scalar, V: Formula, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Mult
             psi: zeros.clone(),
             correction: zeros,
             weights: vec![0.0; n * S::WIDTH],
-            stages: vec![S::from(0.0); MAX_ORDER * n],
+            stages: vec![S::from(0.0); (MAX_ORDER + 1) * n],
             last: Tried {
                 order: 1,
                 leading: S::from(1.0),
@@ -330,7 +332,9 @@ impl<S: Scalar, V: Formula, F: ImplicitSystem<S> + ?Sized> Method<S, F> for Mult
     ) {
         let used = self.last.order * self.n;
         self.stages[..used].copy_from_slice(&self.differences.rows()[..used]);
-        self.stages[used..].fill(S::from(0.0));
+        let (unused, correction) = self.stages[used..].split_at_mut(MAX_ORDER * self.n - used);
+        unused.fill(S::from(0.0));
+        correction.copy_from_slice(&self.correction);
     }
 
     fn resize(&mut self, outcome: Outcome) -> Option<f64> {

@@ -171,7 +171,7 @@ impl<S: Scalar> Differences<S> {
 }
 
 /// The matrix that takes rows 1..=k at spacing h to those at spacing r h.
-fn transfer<S: Scalar>(order: usize, r: S) -> [[S; MAX_ORDER]; MAX_ORDER] {
+pub fn transfer<S: Scalar>(order: usize, r: S) -> [[S; MAX_ORDER]; MAX_ORDER] {
     let mut matrix = [[S::from(0.0); MAX_ORDER]; MAX_ORDER];
     // C_j(-i r), point i = 0 being the current state, of which differences see nothing
     let mut samples = [[S::from(0.0); MAX_ORDER]; MAX_ORDER + 1];

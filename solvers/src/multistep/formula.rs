@@ -22,7 +22,7 @@ pub const GAMMA: [f64; MAX_ORDER + 1] =
     [0.0, 1.0, 3.0 / 2.0, 11.0 / 6.0, 25.0 / 12.0, 137.0 / 60.0];
 
 /// A family of formulas of orders 1 to 5; see the module.
-pub trait Formula: Clone + Copy + std::fmt::Debug + Send + Sync + 'static {
+pub trait Formula: Clone + Copy + Default + std::fmt::Debug + Send + Sync + 'static {
     /// kappa_k, k = 0 (unused) to 5.
     const KAPPA: [f64; MAX_ORDER + 1];
 
@@ -40,7 +40,7 @@ pub trait Formula: Clone + Copy + std::fmt::Debug + Send + Sync + 'static {
 }
 
 /// The classical formulas, kappa = 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BackwardDifferentiation;
 
 impl Formula for BackwardDifferentiation {
@@ -48,7 +48,7 @@ impl Formula for BackwardDifferentiation {
 }
 
 /// Klopfenstein's and Shampine's: smaller errors for a little stability.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct NumericalDifferentiation;
 
 impl Formula for NumericalDifferentiation {

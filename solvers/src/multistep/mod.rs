@@ -21,8 +21,8 @@
 //! [`Method::slope`]: crate::Method::slope
 //!
 //! Cost of an accepted step: 1.0 to 1.3 evaluations of f and solves, a Jacobian and a factorization every 5 to 10
-//! steps. Stages ([`Method::stages`]): nabla^1, ..., nabla^5 at the step's end, those above its order 0; dense
-//! output of order k is their polynomial, and continuous.
+//! steps. Stages ([`Method::stages`]): nabla^1, ..., nabla^5 at the step's end, those above its order k 0, then
+//! nabla^{k+1}; dense output of order k is the polynomial of the former, and continuous.
 //!
 //! Linear systems are solved by factors or by GMRES ([`crate::linalg::NewtonMatrix`]).
 //!
@@ -48,4 +48,6 @@ pub mod formula;
 mod order_and_size;
 
 pub use backward::{Bdf, Multistep, Ndf};
+pub use corrector::SMALL;
+pub use differences::transfer;
 pub use formula::{BackwardDifferentiation, Formula, NumericalDifferentiation};
