@@ -122,22 +122,20 @@ fn derivatives_through_events() {
         let solving = Solving::choose(&study).expect("a method");
         let functional = FunctionalStudy::parse(&study, text).expect("a functional");
         let variable = Variable::parse(parameter, &study.scenario).expect("a parameter");
-        let of = GradientOf::Functional(&functional);
-        let result = gradient(
-            &study,
-            &solving,
-            of,
-            GradientMethod::Dual,
-            &study.values(),
-            &[variable],
-        );
-        let found = result.expect("a gradient").gradient[0];
-        let error = (found - expected).abs();
-        println!("{name}: d {text} / d {parameter} = {found} (off by {error:.1e})");
-        assert!(
-            error <= allowed,
-            "{name}: d {text} / d {parameter} = {found}, not {expected}"
-        );
+        for method in [GradientMethod::Dual, GradientMethod::Adjoint] {
+            let of = GradientOf::Functional(&functional);
+            let (p, wrt) = (study.values(), [variable]);
+            let result = gradient(&study, &solving, of, method, &p, &wrt);
+            let found = result.expect("a gradient").gradient[0];
+            let error = (found - expected).abs();
+            println!(
+                "{name}: d {text} / d {parameter} = {found} by {method:?} (off by {error:.1e})"
+            );
+            assert!(
+                error <= allowed,
+                "{name}: d {text} / d {parameter} = {found} by {method:?}, not {expected}"
+            );
+        }
     }
 }
 

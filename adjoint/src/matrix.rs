@@ -17,12 +17,78 @@ pub(crate) fn needs_jacobian<F: AdjointImplicitSystem + ?Sized>(
     }
 }
 
-/// J, M and the factors of `shift M - J` of one system.
+/// J, M and the factors of `shift M - J`, for solves with its transpose.
+#[derive(Debug, Clone)]
+pub(crate) struct Transposed {
+    factors: IterationMatrix,
+    pattern: Pattern,
+    of_mass: Option<Pattern>,
+    /// non-zeros of J, to be filled before it is factored
+    pub(crate) jacobian: Vec<f64>,
+    mass: Vec<f64>,
+    shift: f64,
+    right: Vec<f64>,
+    product: Vec<f64>,
+}
+
+impl Transposed {
+    pub(crate) fn new(pattern: Pattern, of_mass: Option<Pattern>, choice: LinearSolver) -> Self {
+        let n = pattern.columns();
+        Self {
+            factors: IterationMatrix::new(&pattern, of_mass.as_ref(), choice),
+            jacobian: vec![0.0; pattern.non_zeros()],
+            mass: vec![0.0; of_mass.as_ref().map_or(0, Pattern::non_zeros)],
+            shift: 0.0,
+            right: vec![0.0; n],
+            product: vec![0.0; n],
+            pattern,
+            of_mass,
+        }
+    }
+
+    /// Factors; `mass` gives the non-zeros of M, `None` where it is the identity. `false`: singular.
+    pub(crate) fn factor(&mut self, shift: f64, mass: Option<&[f64]>) -> bool {
+        self.shift = shift;
+        self.mass.copy_from_slice(mass.unwrap_or_default());
+        let jacobian = &self.jacobian;
+        self.factors.factor(shift, |k| jacobian[k], mass)
+    }
+
+    /// Solves in place.
+    ///
+    /// A sparse factorization keeps its pivots while they are tolerable, at the price of digits. Where the solver corrects
+    /// its solutions anyway that does not matter; here one step of refinement brings them back.
+    pub(crate) fn solve(&mut self, w: &mut [f64]) {
+        if self.factors.kind() != LinearSolver::Sparse {
+            self.factors.solve_transposed(w);
+            return;
+        }
+        self.right.copy_from_slice(w);
+        self.factors.solve_transposed(w);
+        let product = &mut self.product;
+        self.pattern.multiply_transposed(&self.jacobian, w, product);
+        for (r, p) in self.right.iter_mut().zip(&*product) {
+            *r += p;
+        }
+        match &self.of_mass {
+            None => product.copy_from_slice(w),
+            Some(pattern) => pattern.multiply_transposed(&self.mass, w, product),
+        }
+        for (r, p) in self.right.iter_mut().zip(&*product) {
+            *r -= self.shift * p;
+        }
+        self.factors.solve_transposed(&mut self.right);
+        for (w, r) in w.iter_mut().zip(&self.right) {
+            *w += r;
+        }
+    }
+}
+
+/// The matrix of one system, remade where the solver made it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StageMatrix {
-    jacobian: Vec<f64>,
-    /// the factors, and the patterns and the choice that they were made for
-    factors: Option<(IterationMatrix, Pattern, Option<Pattern>, LinearSolver)>,
+    /// and the choice that it was made for
+    made: Option<(Transposed, LinearSolver)>,
 }
 
 impl StageMatrix {
@@ -34,16 +100,15 @@ impl StageMatrix {
         needs_jacobian(system)?;
         let (pattern, choice) = (system.pattern(), system.linear_solver());
         let of_mass = system.mass().map(|mass| &mass.pattern);
-        if let Some((_, made, made_mass, made_choice)) = &self.factors
-            && made == pattern
-            && made_mass.as_ref() == of_mass
+        if let Some((made, made_choice)) = &self.made
+            && made.pattern == *pattern
+            && made.of_mass.as_ref() == of_mass
             && *made_choice == choice
         {
             return Ok(false);
         }
-        self.jacobian.resize(pattern.non_zeros(), 0.0);
-        let matrix = IterationMatrix::new(pattern, of_mass, choice);
-        self.factors = Some((matrix, pattern.clone(), of_mass.cloned(), choice));
+        let matrix = Transposed::new(pattern.clone(), of_mass.cloned(), choice);
+        self.made = Some((matrix, choice));
         Ok(true)
     }
 
@@ -55,19 +120,17 @@ impl StageMatrix {
         x: &[f64],
         shift: f64,
     ) -> bool {
-        system.jacobian(t, x, &mut self.jacobian);
-        let Some((matrix, ..)) = &mut self.factors else {
+        let Some((matrix, _)) = &mut self.made else {
             return false;
         };
-        let jacobian = &self.jacobian;
-        let mass = system.mass().map(|mass| &mass.values[..]);
-        matrix.factor(shift, |k| jacobian[k], mass)
+        system.jacobian(t, x, &mut matrix.jacobian);
+        matrix.factor(shift, system.mass().map(|mass| &mass.values[..]))
     }
 
     /// Solves with the transpose, in place.
     pub(crate) fn solve_transposed(&mut self, w: &mut [f64]) {
-        if let Some((matrix, ..)) = &mut self.factors {
-            matrix.solve_transposed(w);
+        if let Some((matrix, _)) = &mut self.made {
+            matrix.solve(w);
         }
     }
 }

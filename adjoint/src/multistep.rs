@@ -259,10 +259,10 @@ impl<V: Formula> Kernel<V> {
                 &step.stages[(j + 1) * n..][..n]
             };
             let g = GAMMA[j + 1] / V::leading(order);
-            for i in 0..n {
-                let row = step.stages[j * n + i] - next[i];
-                self.rows[j * n + i] = row;
-                self.sum[i] += g * row;
+            let rows = self.rows[j * n..].iter_mut().zip(&step.stages[j * n..]);
+            for ((sum, (row, &end)), next) in self.sum.iter_mut().zip(rows).zip(next) {
+                *row = end - next;
+                *sum += g * *row;
             }
         }
     }
@@ -289,9 +289,10 @@ impl<V: Formula> Kernel<V> {
         let matrix = transfer(order, h / old);
         for i in 0..n {
             let bars: [f64; MAX_ORDER] = std::array::from_fn(|j| self.carried[j * n + i]);
-            for m in 0..order {
-                let terms = (0..order).map(|j| matrix[j][m] * bars[j]);
-                self.carried[m * n + i] = terms.sum();
+            let columns = self.carried[i..].iter_mut().step_by(n).take(order);
+            for (m, bar) in columns.enumerate() {
+                let terms = matrix.iter().zip(&bars).take(order);
+                *bar = terms.map(|(row, bar)| row[m] * bar).sum();
             }
         }
     }
@@ -309,9 +310,11 @@ impl<V: Formula> Kernel<V> {
         let c = 1.0 / (h * SMALL);
         let correction = &step.stages[MAX_ORDER * n..][..n];
         // the states, and the slope in place of the row
-        for i in 0..n {
-            self.predicted[i] = step.x_new[i] - correction[i] - self.rows[i];
-            self.rows[i] /= h;
+        let ends = step.x_new.iter().zip(correction);
+        let rows = self.rows.iter_mut();
+        for ((x, (end, d)), row) in self.predicted.iter_mut().zip(ends).zip(rows) {
+            *x = end - d - *row;
+            *row /= h;
         }
         let (x, v) = (&self.predicted, &self.rows[..n]);
         if !self.matrix.factor(system, t, x, c) {

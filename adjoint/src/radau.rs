@@ -15,9 +15,9 @@
 
 use costate_solvers::consistent::Consistent;
 use costate_solvers::radau::radau5::{ALPHA, BETA, C, GAMMA, T, T_INVERSE};
-use costate_solvers::{IterationMatrix, LinearSolver, Pattern};
+use costate_solvers::{LinearSolver, Pattern};
 
-use crate::matrix::needs_jacobian;
+use crate::matrix::{Transposed, needs_jacobian};
 use crate::readings::{Dense, Readings};
 use crate::sweep::{Adjoint, AdjointError, Reverse, Step, StepBars};
 use crate::system::{AdjointImplicitSystem, dot};
@@ -45,7 +45,7 @@ pub struct Kernel {
 /// The matrix of all three stages, and what it was made for.
 #[derive(Debug, Clone)]
 struct Triple {
-    factors: IterationMatrix,
+    matrix: Transposed,
     /// for each entry of blockdiag(J), its stage and its place in J
     jacobian_of: Vec<(usize, usize)>,
     /// for each entry of A^-1 (x) M, that of A^-1 and its place in M
@@ -111,7 +111,7 @@ impl Triple {
         let all = Pattern::from_entries(3 * n, 3 * n, &jacobian);
         let all_mass = Pattern::from_entries(3 * n, 3 * n, &mass);
         Self {
-            factors: IterationMatrix::new(&all, Some(&all_mass), system.linear_solver()),
+            matrix: Transposed::new(all, Some(all_mass), system.linear_solver()),
             mass_values: vec![0.0; mass_of.len()],
             jacobian_of,
             mass_of,
@@ -132,12 +132,11 @@ impl Triple {
         for (value, &(a, k)) in self.mass_values.iter_mut().zip(&self.mass_of) {
             *value = a * mass.map_or(1.0, |mass| mass[k]);
         }
-        let (of, count) = (&self.jacobian_of, self.pattern.non_zeros());
-        let entry = |at: usize| {
-            let (stage, k) = of[at];
-            jacobians[stage * count + k]
-        };
-        self.factors.factor(1.0 / h, entry, Some(&self.mass_values))
+        let count = self.pattern.non_zeros();
+        for (value, &(stage, k)) in self.matrix.jacobian.iter_mut().zip(&self.jacobian_of) {
+            *value = jacobians[stage * count + k];
+        }
+        self.matrix.factor(1.0 / h, Some(&self.mass_values))
     }
 }
 
@@ -208,7 +207,7 @@ impl<F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel {
         if !matrix.factor(h, &self.jacobian, mass) {
             return false;
         }
-        matrix.factors.solve_transposed(&mut self.stage_bars);
+        matrix.matrix.solve(&mut self.stage_bars);
         for (i, c) in C.iter().enumerate() {
             self.set_state(i, step);
             let w = &self.stage_bars[i * n..][..n];
