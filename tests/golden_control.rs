@@ -29,6 +29,10 @@ fn every_scenario_meets_its_expectations() {
         "sticking-oscillator",
         "kepler",
         "euler-top",
+        "sampled-pi",
+        "two-balls",
+        "impact",
+        "collision",
     ] {
         for result in check_expectations(&study(name)) {
             println!("{name}: {} = {}", result.text, result.outcome_text());
@@ -41,7 +45,7 @@ fn every_scenario_meets_its_expectations() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 13);
+    assert_eq!(seen, 18);
 }
 
 #[test]
@@ -51,6 +55,9 @@ fn bounces_are_counted() {
     let run = simulate_by(&study, &solving, 0, &study.values(), &[3.0]).expect("a run");
     assert_eq!(run.events.len(), 6);
 }
+
+const COST: &str = "integral((1 - y)^2) + 0.1*integral((newest - 1/K)^2)";
+const MISS: &str = "final(bx)^2 + final(by)^2";
 
 /// scenario, functional, parameter, derivative, allowed error
 const DERIVATIVES: &[(&str, &str, &str, f64, f64)] = &[
@@ -107,6 +114,24 @@ const DERIVATIVES: &[(&str, &str, &str, f64, f64)] = &[
     ("sliding-block", "final(x)", "mu", -5.09683995922528, 1e-9),
     ("sticking-oscillator", "final(x)", "mu", 3.3354, 1e-8),
     ("sticking-oscillator", "final(x)", "x0", -1.0, 1e-9),
+    ("sampled-pi", COST, "Kp", 0.02164534366751, 1e-10),
+    ("sampled-pi", COST, "Ki", -0.03368267190192, 1e-10),
+    ("sampled-pi", COST, "Tt", -0.01619979337044, 1e-10),
+    ("sampled-pi", COST, "theta", 0.98635791611542, 1e-9),
+    ("sampled-pi", COST, "tau", 0.35383882634877, 1e-9),
+    ("sampled-pi", COST, "K", -0.49896230561257, 1e-9),
+    ("sampled-pi", COST, "umax", -0.40070494887638, 1e-9),
+    ("two-balls", MISS, "x1", -0.398668416461417, 1e-8),
+    ("two-balls", MISS, "x2", -0.321253115524661, 1e-8),
+    ("two-balls", MISS, "v1", -0.497790657365997, 1e-8),
+    ("two-balls", MISS, "v2", -0.22213087462008, 1e-8),
+    ("two-balls", MISS, "force", -0.248895328682998, 1e-8),
+    ("impact", "final(y)", "y0", -1.0, 1e-12),
+    ("impact", "final(y)", "v0", -0.406, 1e-12),
+    ("collision", "final(y)", "x1", 1.0, 1e-12),
+    ("collision", "final(y)", "x2", 0.0, 1e-12),
+    ("collision", "final(y)", "v0", 1.0, 1e-12),
+    ("collision", "final(y)", "u0", 0.0, 1e-12),
     ("kepler", "final(x)", "mu", 22.633762925084014, 1e-7),
     ("kepler", "final(y)", "mu", -30.70989412252724, 1e-7),
     ("kepler", "final(x)", "start", -66.10073459442202, 1e-6),
@@ -134,6 +159,69 @@ fn derivatives_through_events() {
             assert!(
                 error <= allowed,
                 "{name}: d {text} / d {parameter} = {found} by {method:?}, not {expected}"
+            );
+        }
+    }
+}
+
+/// However many outputs are read on the way, none included: the steps, and the derivatives, are the same bits.
+#[test]
+fn readings_do_not_change_derivatives_through_bounces() {
+    let study = study("bouncing-ball");
+    let solving = Solving::choose(&study).expect("a method");
+    let p = study.values();
+    let variables: Vec<Variable> = (0..p.len()).map(Variable::Parameter).collect();
+    for method in [GradientMethod::Dual, GradientMethod::Adjoint] {
+        let mut all = Vec::new();
+        for readings in [0, 1, 10, 300] {
+            let mut text = String::from("final(y)");
+            for k in 1..=readings {
+                let t = 3.0 * f64::from(k) / f64::from(readings + 1);
+                text += &format!(" + 0*at(v, {t})");
+            }
+            let functional = FunctionalStudy::parse(&study, &text).expect("a functional");
+            let mut gradient = vec![0.0; p.len()];
+            functional
+                .gradient(&study, &solving, method, &p, &variables, &mut gradient)
+                .expect("a gradient");
+            all.push(gradient.iter().map(|g| g.to_bits()).collect::<Vec<_>>());
+        }
+        assert!(all.windows(2).all(|w| w[0] == w[1]), "{method:?}");
+    }
+}
+
+/// The damped oscillator of a fit: the sum of squared differences from samples of x with other parameters.
+#[test]
+fn the_loss_of_an_identification() {
+    let text = "[scenario]\ntime = { start = 0.0, end = 10.0 }\n[parameters]\nc = 0.6\nk = 5.0\n\
+                [states]\nx = 1.0\nv = 0.0\n[equations]\nx = \"v\"\nv = \"-c*v - k*x\"\n\
+                [solver]\nmethod = \"tsit5\"\nrtol = 1e-12\natol = 1e-12\n";
+    let (study, findings) = Study::from_text(text, Path::new("."), Backend::Auto);
+    let study = study.unwrap_or_else(|| panic!("{findings:?}"));
+    // x(t) at c = 0.4, k = 4
+    let (decay, frequency) = (0.2f64, (4.0f64 - 0.04).sqrt());
+    let truth = |t: f64| {
+        let (sin, cos) = (frequency * t).sin_cos();
+        (-decay * t).exp() * (cos + decay / frequency * sin)
+    };
+    let terms = (1..=100).map(|i| {
+        let t = f64::from(i) / 10.0;
+        format!("(at(x, {t:?}) - ({:?}))^2", truth(t))
+    });
+    let text = terms.collect::<Vec<_>>().join(" + ");
+    let functional = FunctionalStudy::parse(&study, &text).expect("a functional");
+    let solving = Solving::choose(&study).expect("a method");
+    let (p, variables) = (study.values(), [0, 1].map(Variable::Parameter));
+    for method in [GradientMethod::Dual, GradientMethod::Adjoint] {
+        let mut gradient = [0.0; 2];
+        let loss = functional
+            .gradient(&study, &solving, method, &p, &variables, &mut gradient)
+            .expect("a gradient");
+        assert!((loss - 3.687802392310179).abs() < 1e-9, "{loss}");
+        for (g, expected) in gradient.iter().zip([-5.042228937188497, 5.522815047699397]) {
+            assert!(
+                (g - expected).abs() < 1e-8,
+                "{method:?}: {g} for {expected}"
             );
         }
     }

@@ -6,7 +6,7 @@
 //!
 //! `-- work-precision` draws error against time instead (see `work_precision`), `-- time-events` prints what a time
 //! event costs (see `time_events`), `-- arrays` what models with arrays cost (see `arrays`), `-- fields` what whole solves
-//! of a field cost (see `fields`).
+//! of a field cost (see `fields`), `-- gradients` what gradients cost beside solves (see `gradients`).
 //!
 //! The work is task T1 (see `task.rs`). The error beside each time is that of the gradient, or of the objective where the row solves
 //! only, relative to a reference at rtol = 3e-14: compare rows at matched error.
@@ -18,6 +18,7 @@ mod diffsol_side;
 mod fields;
 #[path = "../../tests/golden/mod.rs"]
 mod golden;
+mod gradients;
 mod ode_solvers_side;
 mod process;
 mod task;
@@ -54,9 +55,15 @@ fn main() -> std::process::ExitCode {
                 return std::process::ExitCode::FAILURE;
             }
         }
+        Some((command, [])) if command == "gradients" => {
+            if let Err(message) = gradients::run() {
+                eprintln!("{message}");
+                return std::process::ExitCode::FAILURE;
+            }
+        }
         Some((other, _)) => {
             eprintln!(
-                "unknown command `{other}`: there are `work-precision`, `time-events`, `arrays` and `fields`"
+                "unknown command `{other}`: there are `work-precision`, `time-events`, `arrays`, `fields` and `gradients`"
             );
             return std::process::ExitCode::FAILURE;
         }
