@@ -39,7 +39,7 @@ const OLD: u32 = 20;
 const EXPECTED_RATE: f64 = 0.5;
 /// Share of the remembered rate that a faster iteration cannot go below.
 const MEMORY: f64 = 0.3;
-/// delta / h in [`Corrector::slope`]: the slope is off by delta x'', a small part of the h x'' / 2 that the error estimate of
+/// delta / h where the slope at a start is made of f(t, x): it is off by delta x'', a small part of the h x'' / 2 that the error estimate of
 /// order 1 is made of, and what rounding leaves of the algebraic equations is in it divided by delta.
 pub const SMALL: f64 = 0.03;
 /// Share of what the iteration may leave that a solve by GMRES leaves, and largest relative residual.
