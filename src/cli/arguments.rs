@@ -233,6 +233,9 @@ pub struct GradientArguments {
     /// A functional of the trajectory instead of the data misfit, such as "final(x)"
     #[arg(long, value_name = "FUNCTIONAL")]
     pub of: Option<String>,
+    /// The second derivatives, too
+    #[arg(long)]
+    pub hessian: bool,
 }
 
 /// Arguments of `fit`.

@@ -2,7 +2,8 @@
 
 use costate::scenario::GradientMethod;
 use costate::study::{
-    FunctionalStudy, Gradient, GradientOf, Solving, Study, StudyError, Variable, gradient,
+    FunctionalStudy, Gradient, GradientOf, Hessian, Solving, Study, StudyError, Variable, gradient,
+    hessian,
 };
 use serde_json::{Map, Value, json};
 
@@ -63,11 +64,48 @@ pub fn run(arguments: &GradientArguments) -> Result<(), Failure> {
             Err(error) => return Err(work(error)),
         }
     }
+    let second = match arguments.hessian {
+        true => Some(hessian(&study, &solving, of, &p, &variables).map_err(work)?),
+        false => None,
+    };
     if arguments.common.json {
-        print_json(&document(&study, &solving, &variables, &results))
+        let mut document = document(&study, &solving, &variables, &results);
+        if let Some(second) = &second {
+            let rows = second.matrix.chunks(variables.len().max(1));
+            document["hessian"] = rows.map(|row| json!(row)).collect();
+            document["certificate"]["asymmetry"] = json!(second.asymmetry());
+        }
+        print_json(&document)
     } else {
-        print_text(&table(&study, &solving, &variables, &results))
+        let mut text = table(&study, &solving, &variables, &results);
+        if let Some(second) = &second {
+            text += &matrix(&study, &variables, second);
+        }
+        print_text(&text)
     }
+}
+
+/// The second derivatives, a row a variable.
+fn matrix(study: &Study, variables: &[Variable], second: &Hessian) -> String {
+    let names: Vec<String> = variables.iter().map(|v| v.name(&study.scenario)).collect();
+    let width = names.iter().map(String::len).max().unwrap_or(0).max(13);
+    let mut text = format!(
+        "\nsecond derivatives by dual numbers over dual numbers\n{:width$}",
+        ""
+    );
+    for name in &names {
+        text += &format!("  {name:>22}");
+    }
+    text.push('\n');
+    for (name, row) in names.iter().zip(second.matrix.chunks(names.len().max(1))) {
+        text += &format!("{name:width$}");
+        for entry in row {
+            text += &format!("  {entry:>22.14e}");
+        }
+        text.push('\n');
+    }
+    let asymmetry = second.asymmetry();
+    text + &format!("{:width$}  {asymmetry:>22.1e}\n", "asymmetry")
 }
 
 fn work(error: StudyError) -> Failure {

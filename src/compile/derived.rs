@@ -20,7 +20,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use costate_adjoint::Dual;
+use costate_adjoint::{Dual, DualOver};
 use costate_solvers::{ExplicitStages, Scalar};
 
 use super::error::{CallError, CompileError};
@@ -81,7 +81,7 @@ pub struct Derived {
 /// Numbers of directions for which dual forms are compiled; others are interpreted.
 const DIRECTIONS: [usize; 4] = [1, 2, 4, 8];
 
-/// Scalars a model runs on: `f64`, and dual numbers with any number of directions.
+/// Scalars a model runs on: `f64`, dual numbers with any number of directions, and dual numbers over those.
 pub trait ModelScalar: Scalar {
     /// Whether steps of explicit methods may be compiled as a whole.
     const STEPS: bool = false;
@@ -180,6 +180,22 @@ impl<const N: usize> ModelScalar for Dual<N> {
                 .plain()?
                 .evaluate(&[time, x, p], &mut [y], &mut workspace.registers),
         }
+    }
+}
+
+/// Second derivatives: the interpreter runs the plain program on them.
+impl<const N: usize, const M: usize> ModelScalar for DualOver<Dual<N>, M> {
+    #[inline]
+    fn evaluate(
+        function: &Derived,
+        time: &[Self],
+        x: &[Self],
+        p: &[Self],
+        y: &mut [Self],
+        workspace: &mut Workspace<Self>,
+    ) -> Result<(), CallError> {
+        let plain = function.plain()?;
+        plain.evaluate(&[time, x, p], &mut [y], &mut workspace.registers)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use costate_adjoint::Dual;
+use costate_adjoint::{Dual, DualOver};
 use costate_solvers::{
     AutoSwitch, Bdf, Bs3, Dop853, Dopri5, Euler, Heun, Hybrid, ImplicitMidpoint, Integrator,
     KenCarp4, Kvaerno3, Kvaerno4, Kvaerno5, Mesh, Method, Midpoint, Ndf, Options, Radau5, Recorder,
@@ -113,6 +113,8 @@ pub trait StudyScalar: ModelScalar {
 
 /// Directions of the dual numbers that run through any method.
 pub const ANY_WIDTH: usize = 8;
+/// Second derivatives: in one direction, and that and [`ANY_WIDTH`] others.
+pub type Second = DualOver<Dual<ANY_WIDTH>, 1>;
 
 macro_rules! study_scalars {
     ($($scalar:ty: $make:expr;)*) => {
@@ -133,6 +135,7 @@ study_scalars! {
     Dual<1>: no_solver;
     Dual<2>: no_solver;
     Dual<4>: no_solver;
+    Second: any_solver;
 }
 
 fn no_solver<S: ModelScalar>(

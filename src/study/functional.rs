@@ -426,6 +426,25 @@ impl FunctionalStudy {
         Ok(value)
     }
 
+    /// The functional over dual numbers of second order: `objective` is that of the data, if it is asked for.
+    pub(super) fn over<S: StudyScalar>(
+        &self,
+        study: &Study,
+        solving: &Solving,
+        p: &[S],
+        increment: impl FnOnce(&mut [S]),
+        objective: impl FnOnce() -> Result<S, StudyError>,
+    ) -> Result<S, StudyError> {
+        let reading = self
+            .read(study, solving, p, increment, &mut NoRecord, None)?
+            .2;
+        let objective = match self.uses_objective {
+            true => objective()?,
+            false => S::from(0.0),
+        };
+        self.evaluate_root(&reading, objective)
+    }
+
     fn by_adjoint(
         &self,
         study: &Study,

@@ -107,6 +107,33 @@ impl<S: StudyScalar> Lane<S> {
     }
 }
 
+impl<S: StudyScalar> Lane<S> {
+    /// The data's share of the objective at parameters `p`; `increment` moves the initial states of every experiment.
+    pub fn objective(
+        &mut self,
+        study: &Study,
+        solving: &Solving,
+        p: &[S],
+        increment: impl Fn(&mut [S]),
+    ) -> Result<S, StudyError> {
+        self.parameters.copy_from_slice(p);
+        let mut total = S::from(0.0);
+        for experiment in 0..study.plans.len() {
+            if study.plans[experiment].measurements.is_empty() {
+                continue;
+            }
+            self.solve(study, experiment, solving, None, &increment, NoRecord)?;
+            self.observe(study, experiment, |index, y, sigma| {
+                checked_share(study, experiment, index, y.value(), sigma.value())?;
+                let m = study.plans[experiment].measurements[index];
+                total += noise::share(study.noise[m.observable], y, sigma, m.value);
+                Ok(())
+            })?;
+        }
+        Ok(total)
+    }
+}
+
 /// The lane of a slot, made when first used.
 pub(super) fn lane<'l, S: StudyScalar>(
     slot: &'l mut Option<Lane<S>>,

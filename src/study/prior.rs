@@ -11,6 +11,8 @@ pub struct PriorShare {
     pub value: f64,
     /// its derivative
     pub slope: f64,
+    /// its second derivative
+    pub curvature: f64,
     /// residual of the least-squares row: `residual * residual_slope = slope`
     pub residual: f64,
     /// derivative of the row's residual: its square is the Fisher information of the prior
@@ -26,6 +28,7 @@ pub fn share(prior: Prior, v: f64) -> PriorShare {
             PriorShare {
                 value: 0.5 * residual * residual + scale.ln() + HALF_LN_TWO_PI,
                 slope: residual / scale,
+                curvature: 1.0 / (scale * scale),
                 residual,
                 residual_slope: 1.0 / scale,
             }
@@ -37,6 +40,7 @@ pub fn share(prior: Prior, v: f64) -> PriorShare {
             PriorShare {
                 value: 0.5 * z * z + v.ln() + scale.ln() + HALF_LN_TWO_PI,
                 slope: (z + scale) * residual_slope,
+                curvature: residual_slope * (residual_slope - (z + scale) / v),
                 residual: z + scale,
                 residual_slope,
             }
@@ -50,6 +54,7 @@ pub fn share(prior: Prior, v: f64) -> PriorShare {
             PriorShare {
                 value: (v - location).abs() / scale + (2.0 * scale).ln(),
                 slope: sign / scale,
+                curvature: 0.0,
                 residual: sign,
                 residual_slope: 1.0 / scale,
             }
@@ -61,6 +66,7 @@ pub fn share(prior: Prior, v: f64) -> PriorShare {
                 f64::INFINITY
             },
             slope: 0.0,
+            curvature: 0.0,
             residual: 0.0,
             residual_slope: 0.0,
         },
@@ -101,6 +107,12 @@ mod tests {
                 at.slope
             );
             assert!((at.residual * at.residual_slope - at.slope).abs() < 1e-14);
+            let difference = (share(prior, v + h).slope - share(prior, v - h).slope) / (2.0 * h);
+            assert!(
+                (at.curvature - difference).abs() < 1e-8,
+                "{prior:?}: {} {difference}",
+                at.curvature
+            );
         }
     }
 }
