@@ -236,6 +236,12 @@ pub struct GradientArguments {
     /// The second derivatives, too
     #[arg(long)]
     pub hessian: bool,
+    /// Check the gradient by other roads and say how far it can be trusted; exit code 3 where it cannot
+    #[arg(long)]
+    pub certify: bool,
+    /// Seed of the directions that --certify tries
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
 }
 
 /// Arguments of `fit`.

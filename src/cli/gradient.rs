@@ -2,8 +2,8 @@
 
 use costate::scenario::GradientMethod;
 use costate::study::{
-    FunctionalStudy, Gradient, GradientOf, Hessian, Solving, Study, StudyError, Variable, gradient,
-    hessian,
+    Certificate, FunctionalStudy, Gradient, GradientOf, Hessian, Solving, Study, StudyError,
+    Variable, certify, gradient, hessian,
 };
 use serde_json::{Map, Value, json};
 
@@ -68,6 +68,10 @@ pub fn run(arguments: &GradientArguments) -> Result<(), Failure> {
         true => Some(hessian(&study, &solving, of, &p, &variables).map_err(work)?),
         false => None,
     };
+    let certificate = match arguments.certify {
+        true => Some(certify(&study, &solving, of, &p, &variables, arguments.seed).map_err(work)?),
+        false => None,
+    };
     if arguments.common.json {
         let mut document = document(&study, &solving, &variables, &results);
         if let Some(second) = &second {
@@ -75,14 +79,67 @@ pub fn run(arguments: &GradientArguments) -> Result<(), Failure> {
             document["hessian"] = rows.map(|row| json!(row)).collect();
             document["certificate"]["asymmetry"] = json!(second.asymmetry());
         }
-        print_json(&document)
+        if let Some(certificate) = &certificate {
+            add_certificate(&mut document["certificate"], certificate);
+        }
+        print_json(&document)?;
     } else {
         let mut text = table(&study, &solving, &variables, &results);
         if let Some(second) = &second {
             text += &matrix(&study, &variables, second);
         }
-        print_text(&text)
+        if let Some(certificate) = &certificate {
+            text += &checks(certificate);
+        }
+        print_text(&text)?;
     }
+    match certificate {
+        Some(certificate) if !certificate.objections().is_empty() => Err(Failure::Check),
+        _ => Ok(()),
+    }
+}
+
+fn add_certificate(to: &mut Value, certificate: &Certificate) {
+    let entry = |found: &Result<f64, String>| match found {
+        Ok(value) => json!(value),
+        Err(why) => json!(why),
+    };
+    to["forward-backward"] = entry(&certificate.forward_backward);
+    to["frozen-differences"] = entry(&certificate.differences);
+    to["tolerance"] = entry(&certificate.tolerance);
+    to["growth"] = entry(&certificate.growth);
+    to["holds"] = json!(certificate.objections().is_empty());
+    to["objections"] = json!(certificate.objections());
+}
+
+/// The certificate, a line a check.
+fn checks(certificate: &Certificate) -> String {
+    let digits = |found: &Result<f64, String>| match found {
+        Ok(0.0) => "all digits agree".into(),
+        Ok(value) if *value < 1.0 => format!("{:.1} digits agree", -value.log10()),
+        Ok(value) => format!("no digit agrees ({value:.1e})"),
+        Err(why) => why.clone(),
+    };
+    let growth = match &certificate.growth {
+        Ok(value) => format!("a small change of the start becomes {value:.2e} times as large"),
+        Err(why) => why.clone(),
+    };
+    let mut text = format!(
+        "\ncertificate\n  forward and backward through the same steps: {}\n  differences of the same steps: {}\n  \
+         tighter steps that follow the derivatives, too: {}\n  {growth}\n",
+        digits(&certificate.forward_backward),
+        digits(&certificate.differences),
+        digits(&certificate.tolerance),
+    );
+    match certificate.objections().as_slice() {
+        [] => text += "the gradient holds\n",
+        objections => {
+            for objection in objections {
+                text += &format!("the gradient does not hold: {objection}\n");
+            }
+        }
+    }
+    text
 }
 
 /// The second derivatives, a row a variable.

@@ -84,7 +84,7 @@ pub fn hessian(
             };
             let mut data = || {
                 let misfit = lane.objective(study, solving, &seeded, increment)?;
-                Ok(misfit + priors(study, p, &seeded))
+                Ok(misfit + prior::shares(study, p, &seeded))
             };
             let total = match of {
                 GradientOf::Data => data()?,
@@ -100,16 +100,4 @@ pub fn hessian(
         }
     }
     Ok(result)
-}
-
-/// The priors' shares: their Taylor polynomials, which is all that second derivatives see.
-fn priors(study: &Study, p: &[f64], seeded: &[Second]) -> Second {
-    let mut total = Second::from(0.0);
-    for ((parameter, &at), &moved) in study.scenario.parameters.iter().zip(p).zip(seeded) {
-        if let Some(prior) = parameter.prior {
-            let (share, change) = (prior::share(prior, at), moved - at);
-            total += change * (change * (0.5 * share.curvature) + share.slope) + share.value;
-        }
-    }
-    total
 }

@@ -4,6 +4,7 @@
 //! that fits and gradients share; studies never see a solver's insides and solvers never see a study.
 
 mod any_solver;
+mod certificate;
 mod check;
 mod drift;
 mod equations;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 use costate_adjoint::AdjointError;
 use costate_solvers::{LinearSolver, Preconditioner, SolveError};
 
+pub use certificate::{Certificate, certify};
 pub use check::{ExpectationResult, check_expectations};
 pub use drift::Drift;
 pub use equations::Equations;

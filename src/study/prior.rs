@@ -1,5 +1,8 @@
 //! Priors: the negative log-density of a parameter, as a value, a slope and a least-squares row.
 
+use costate_solvers::Scalar;
+
+use super::Study;
 use crate::scenario::Prior;
 
 const HALF_LN_TWO_PI: f64 = 0.918_938_533_204_672_8;
@@ -71,6 +74,19 @@ pub fn share(prior: Prior, v: f64) -> PriorShare {
             residual_slope: 0.0,
         },
     }
+}
+
+/// The shares of all priors at parameters that are `p` but for derivatives, of second order at most: their Taylor
+/// polynomials.
+pub(super) fn shares<S: Scalar>(study: &Study, p: &[f64], seeded: &[S]) -> S {
+    let mut total = S::from(0.0);
+    for ((parameter, &at), &moved) in study.scenario.parameters.iter().zip(p).zip(seeded) {
+        if let Some(prior) = parameter.prior {
+            let (share, change) = (share(prior, at), moved - at);
+            total += change * (change * (0.5 * share.curvature) + share.slope) + share.value;
+        }
+    }
+    total
 }
 
 #[cfg(test)]
