@@ -75,6 +75,9 @@ atol = 1e-6
     // with steps that are short enough it holds
     let held = text.replace("atol = 1e-6", "atol = 1e-6\nmax_step = 0.05");
     assert_eq!(objections(&held, "final(x)"), Vec::<String>::new());
+    // or follow the derivatives themselves
+    let held = format!("{text}[gradient]\nerror_control = true\n");
+    assert_eq!(objections(&held, "final(x)"), Vec::<String>::new());
 }
 
 #[test]

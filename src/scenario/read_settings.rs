@@ -240,7 +240,21 @@ pub(super) fn gradient(reader: &mut Reader<'_>, top: &Section<'_, '_>) -> Gradie
         Some("finite-difference") => GradientMethod::FiniteDifference,
         _ => GradientMethod::Auto,
     };
-    GradientSettings { method }
+    let control = section.and_then(|section| section.get("error_control"));
+    let error_control = section.and_then(|section| reader.boolean(&section, "error_control"));
+    if let (Some(true), Some(value), GradientMethod::Adjoint) = (error_control, control, method) {
+        let diagnostic = reader.error(
+            "scenario::contradiction",
+            "steps cannot follow derivatives that an adjoint finds after them".to_owned(),
+            value.span(),
+        );
+        diagnostic.label = "not with `method = \"adjoint\"`".to_owned();
+        diagnostic.help = Some("take `method = \"dual\"`, or leave `error_control` out".to_owned());
+    }
+    GradientSettings {
+        method,
+        error_control: error_control.unwrap_or(false),
+    }
 }
 
 pub(super) fn fit(reader: &mut Reader<'_>, top: &Section<'_, '_>) -> FitSettings {

@@ -360,6 +360,8 @@ pub struct DataSet {
 pub struct GradientSettings {
     /// method
     pub method: GradientMethod,
+    /// whether the error test of steps covers derivatives, too: dual numbers only
+    pub error_control: bool,
 }
 
 /// Gradient methods by their names in scenarios.

@@ -72,7 +72,7 @@ impl Certificate {
         });
         judge(&self.tolerance, BY_TOLERANCE, &|e| {
             format!(
-                "unreliable: it changes by {e:.1e} of its size when the steps are made to follow it, too; set a tighter `rtol` or a `max_step`"
+                "unreliable: it changes by {e:.1e} of its size when the steps are made to follow it, too; set `error_control = true` in `[gradient]`, a tighter `rtol` or a `max_step`"
             )
         });
         judge(&self.growth, GROWTH, &|e| {
@@ -101,11 +101,15 @@ pub fn certify(
             along.collect()
         })
         .collect();
-    let forward = along(study, solving, of, p, variables, &directions)?;
-    let backward = match solving.adjoint() {
-        Ok(_) => gradient(study, solving, of, GradientMethod::Adjoint, p, variables),
-        Err(_) => gradient(study, solving, of, GradientMethod::Dual, p, variables),
+    // the same steps for every road: those that follow the states
+    let mut plain = solving.clone();
+    plain.options.error_norm = ErrorNorm::Values;
+    let forward = along(study, &plain, of, p, variables, &directions)?;
+    let how = match plain.adjoint() {
+        Ok(_) => GradientMethod::Adjoint,
+        Err(_) => GradientMethod::Dual,
     };
+    let backward = gradient(study, &plain, of, how, p, variables);
     let g = match &backward {
         Ok(backward) => &backward.gradient,
         Err(error) => return Ok(none(&error.to_string())),
@@ -121,8 +125,8 @@ pub fn certify(
                 .sqrt()
         })
         .collect();
-    let against = |other: &[f64]| {
-        let terms = forward.iter().zip(other).zip(&scales);
+    let against = |one: &[f64], other: &[f64]| {
+        let terms = one.iter().zip(other).zip(&scales);
         terms.fold(0.0_f64, |worst, ((a, b), scale)| {
             let difference = (a - b).abs();
             // (NaN is the worst of all)
@@ -137,12 +141,16 @@ pub fn certify(
         .iter()
         .map(|v| v.iter().zip(g).map(|(v, g)| v * g).sum())
         .collect();
+    let asked = match solving.options.error_norm {
+        ErrorNorm::Values => forward.clone(),
+        ErrorNorm::WithTangents => along(study, solving, of, p, variables, &directions)?,
+    };
     let tighter = along(study, &tighter(solving), of, p, variables, &directions);
     Ok(Certificate {
-        forward_backward: Ok(against(&products)),
-        differences: by_differences(study, solving, of, p, (variables, &sizes, g)),
+        forward_backward: Ok(against(&forward, &products)),
+        differences: by_differences(study, &plain, of, p, (variables, &sizes, g)),
         tolerance: tighter
-            .map(|other| against(&other))
+            .map(|other| against(&asked, &other))
             .map_err(|error| format!("the tighter solve failed: {error}")),
         growth: growth(study, solving, p, &mut random).map_err(|error| error.to_string()),
     })

@@ -1,6 +1,6 @@
 //! Which method solves a scenario, with which options; and why.
 
-use costate_solvers::{NoRecord, Options, SolveError, Tolerance};
+use costate_solvers::{ErrorNorm, NoRecord, Options, SolveError, Tolerance};
 
 use super::Study;
 use super::error::StudyError;
@@ -111,6 +111,10 @@ impl Solving {
             max_steps: settings.max_steps,
             max_events: settings.event_limit,
             step: settings.step,
+            error_norm: match study.scenario.gradient.error_control {
+                true => ErrorNorm::WithTangents,
+                false => ErrorNorm::Values,
+            },
             ..Options::default()
         }
     }
@@ -174,6 +178,12 @@ impl Solving {
 
     /// The method, if its discrete adjoint can be swept.
     pub fn adjoint(&self) -> Result<SolverMethod, StudyError> {
+        if self.options.error_norm == ErrorNorm::WithTangents {
+            return Err(StudyError::Unsupported(
+                "with `error_control` steps follow the derivatives, which an adjoint comes too late for: take the gradient by `dual`"
+                    .into(),
+            ));
+        }
         if reversible(self.stepper) {
             return Ok(self.stepper);
         }

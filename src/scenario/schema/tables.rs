@@ -671,15 +671,23 @@ pub const TABLES: &[Table] = &[
     Table {
         path: "gradient",
         words: "`[gradient]`",
-        keys: &[key(
-            "method",
-            Kind::Choice {
-                now: &["auto", "dual", "adjoint", "finite-difference"],
-                later: &["forward", "continuous-adjoint"],
-            },
-            "auto",
-            "how derivatives are found",
-        )],
+        keys: &[
+            key(
+                "method",
+                Kind::Choice {
+                    now: &["auto", "dual", "adjoint", "finite-difference"],
+                    later: &["forward", "continuous-adjoint"],
+                },
+                "auto",
+                "how derivatives are found",
+            ),
+            key(
+                "error_control",
+                Kind::Boolean,
+                "false",
+                "whether steps are held to the tolerance for derivatives, too",
+            ),
+        ],
     },
     Table {
         path: "fit",
