@@ -29,7 +29,7 @@ pub struct Seeds<'a> {
     pub final_bar: &'a [f64],
     /// derivative with respect to the time at which the solve ended, at a stop or by a terminal event
     pub final_time_bar: f64,
-    /// derivatives with respect to the times of the tape's marks (one number each; empty: zero)
+    /// derivatives with respect to the times of the tape's marks (one number each; zero past the last)
     pub mark_bars: &'a [f64],
 }
 
@@ -133,6 +133,32 @@ pub struct StepBars {
 pub struct Adjoint<K> {
     kernel: K,
     readings: Readings,
+    at: Backward,
+}
+
+/// Steps of a solve that a tape holds in one piece.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'a> {
+    /// the steps, and the marks after each (of the first part those before the first step, too)
+    pub tape: &'a Tape,
+    /// index of its first step among those of the solve
+    pub first_step: usize,
+    /// index of its first mark, likewise
+    pub first_mark: usize,
+    /// mode and size of the step before the first
+    pub before: Option<(u8, f64)>,
+}
+
+impl<'a> From<&'a Tape> for Part<'a> {
+    /// The whole solve.
+    fn from(tape: &'a Tape) -> Self {
+        Self {
+            tape,
+            first_step: 0,
+            first_mark: 0,
+            before: None,
+        }
+    }
 }
 
 impl<K> Adjoint<K> {
@@ -155,17 +181,192 @@ impl<K> Adjoint<K> {
         H: AdjointHybrid + ?Sized,
         K: Reverse<F>,
     {
-        let task = Task {
-            seeds: *seeds,
-            x0_bar,
-            p_bar: &mut *p_bar,
-            times,
+        check_tape(tape, seeds, times.as_deref())?;
+        let reached = |i: usize| {
+            let mark = tape.mark(i);
+            mark.is_some_and(|mark| matches!(mark.cause, Cause::Reached(_)))
         };
-        let (kernel, readings) = (&mut self.kernel, &mut self.readings);
-        sweep(kernel, readings, system, hybrid, tape, task)?;
+        let moving = times.is_some() || (0..tape.marks()).any(reached);
+        self.begin(system, seeds, moving)?;
+        self.segment(system, hybrid, tape.into(), seeds, p_bar, times)?;
+        self.finish(system, seeds, x0_bar, p_bar)
+    }
+
+    /// Begins a sweep that takes the solve part by part, the last first. `moving`: cotangents of times are wanted, or a
+    /// step of the solve ends at a root.
+    pub fn begin<F>(
+        &mut self,
+        system: &F,
+        seeds: &Seeds<'_>,
+        moving: bool,
+    ) -> Result<(), AdjointError>
+    where
+        F: AdjointSystem + ?Sized,
+        K: Reverse<F>,
+    {
+        let n = system.dim();
+        let numbers = seeds.samples.len() * n;
+        check_length("sample_bars", seeds.sample_bars.len(), numbers)?;
+        if !seeds.final_bar.is_empty() {
+            check_length("final_bar", seeds.final_bar.len(), n)?;
+        }
+        let mut last = 0;
+        for (index, sample) in seeds.samples.iter().enumerate() {
+            if sample.step < last {
+                return Err(AdjointError::SampleOrder { index });
+            }
+            last = sample.step;
+        }
+        self.kernel.begin(system)?;
+        self.readings.begin(n, K::DEGREE);
+        let lambda = self.kernel.lambda();
+        lambda.fill(0.0);
+        lambda[..seeds.final_bar.len()].copy_from_slice(seeds.final_bar);
+        let at = &mut self.at;
+        (at.moving, at.t_bar, at.size) = (moving, seeds.final_time_bar, Size::Fixed);
+        (at.left, at.stretch) = (seeds.samples.len(), f64::NAN);
+        Ok(())
+    }
+
+    /// Ends a sweep: see [`Adjoint::sweep`].
+    pub fn finish<F>(
+        &mut self,
+        system: &mut F,
+        seeds: &Seeds<'_>,
+        x0_bar: &mut [f64],
+        p_bar: &mut [f64],
+    ) -> Result<(), AdjointError>
+    where
+        F: AdjointSystem + ?Sized,
+        K: Reverse<F>,
+    {
+        let n = system.dim();
+        check_length("x0_bar", x0_bar.len(), n)?;
+        // What is left was read from a solve of no length.
+        for bar in seeds.sample_bars[..self.at.left * n].chunks_exact(n.max(1)) {
+            for (l, b) in self.kernel.lambda().iter_mut().zip(bar) {
+                *l += b;
+            }
+        }
+        x0_bar.copy_from_slice(self.kernel.lambda());
         self.kernel.finish(system, p_bar);
         Ok(())
     }
+
+    /// Takes the sweep through a part of the solve.
+    pub fn segment<F, H>(
+        &mut self,
+        system: &mut F,
+        hybrid: &mut H,
+        part: Part<'_>,
+        seeds: &Seeds<'_>,
+        p_bar: &mut [f64],
+        times: Option<&mut [f64]>,
+    ) -> Result<(), AdjointError>
+    where
+        F: AdjointSystem + ?Sized,
+        H: AdjointHybrid + ?Sized,
+        K: Reverse<F>,
+    {
+        let (tape, n) = (part.tape, system.dim());
+        let steps = tape.steps();
+        check_length("p_bar", p_bar.len(), system.parameters())?;
+        if !steps.is_empty() {
+            check_length("a tape's state", tape.state(0).len(), n)?;
+            check_length("a tape's stages", tape.stages(0).len(), n * K::STAGES)?;
+        }
+        let mut none = [];
+        let times = times.unwrap_or(&mut none);
+        let (method, readings, at) = (&mut self.kernel, &mut self.readings, &mut self.at);
+        at.marks = tape.marks();
+        for index in (0..steps.len()).rev() {
+            let x_new = at.acts(
+                index + 1,
+                method,
+                system,
+                hybrid,
+                &part,
+                seeds,
+                (p_bar, times),
+            )?;
+            let (step, number) = (steps[index], part.first_step + index);
+            if K::is_bridged(step.mode) {
+                return Err(AdjointError::InfiniteTimeDerivative { step: number });
+            }
+            if step.stretch != at.stretch {
+                at.stretch = step.stretch;
+                system.enter_stretch(at.stretch);
+            }
+            let end = at.left;
+            while at.left > 0 && seeds.samples[at.left - 1].step == number {
+                at.left -= 1;
+            }
+            let (samples, bars) = (
+                &seeds.samples[at.left..end],
+                &seeds.sample_bars[at.left * n..end * n],
+            );
+            if at.moving {
+                readings.take(samples, bars);
+            } else {
+                readings.take_inside(samples, bars, method.lambda());
+            }
+            let before = match index.checked_sub(1) {
+                Some(last) => Some((steps[last].mode, steps[last].h)),
+                None => part.before,
+            };
+            let view = Step {
+                t: step.t,
+                h: step.h,
+                // a method that takes over has no stage of the step before
+                restarted: step.restarted || before.map(|(mode, _)| mode) != Some(step.mode),
+                begins: step.restarted,
+                last_h: before.map_or(f64::NAN, |(_, h)| h),
+                mode: step.mode,
+                x: tape.state(index),
+                x_new: x_new.unwrap_or(tape.state(index + 1)),
+                stages: tape.stages(index),
+            };
+            let reversed = match at.size {
+                Size::ToRoot(root) => {
+                    hybrid.enter_stretch(at.stretch);
+                    at.event_step(root, &view, method, readings, system, hybrid, p_bar)?
+                }
+                _ => at.step(&view, method, readings, system, (p_bar, times)),
+            };
+            if !reversed {
+                return Err(AdjointError::SingularMatrix { step: number });
+            }
+            at.size = Size::Fixed;
+            if step.restarted {
+                at.t_bar += method.uninitialize(system, step.t, view.x, p_bar);
+            }
+        }
+        if part.first_step == 0 {
+            at.acts(0, method, system, hybrid, &part, seeds, (p_bar, times))?;
+        }
+        Ok(())
+    }
+}
+
+/// Checks everything that a sweep over a whole tape indexes by.
+fn check_tape(tape: &Tape, seeds: &Seeds<'_>, times: Option<&[f64]>) -> Result<(), AdjointError> {
+    if seeds.mark_bars.len() > tape.marks() {
+        check_length("mark_bars", seeds.mark_bars.len(), tape.marks())?;
+    }
+    if let Some(times) = times {
+        let stops = (0..tape.marks()).filter_map(|i| match tape.mark(i)?.cause {
+            Cause::Stop(stop) => Some(stop + 1),
+            _ => None,
+        });
+        let least = stops.max().unwrap_or(0);
+        if times.len() < least {
+            check_length("times", times.len(), least)?;
+        }
+    }
+    // A solve of no length has its samples at the start.
+    let steps = tape.steps().len().max(1);
+    let past = seeds.samples.iter().position(|sample| sample.step >= steps);
+    past.map_or(Ok(()), |index| Err(AdjointError::SampleOrder { index }))
 }
 
 /// The reverse of one step of a method.
@@ -209,59 +410,11 @@ pub trait Reverse<F: ?Sized> {
     }
 }
 
-/// Where a sweep starts and what it writes.
-struct Task<'a> {
-    pub seeds: Seeds<'a>,
-    pub x0_bar: &'a mut [f64],
-    pub p_bar: &'a mut [f64],
-    pub times: Option<&'a mut [f64]>,
-}
-
-impl Task<'_> {
-    /// Checks everything a sweep indexes by.
-    fn check(&self, n: usize, p: usize, tape: &Tape, stages: usize) -> Result<(), AdjointError> {
-        let seeds = &self.seeds;
-        check_length("x0_bar", self.x0_bar.len(), n)?;
-        check_length("p_bar", self.p_bar.len(), p)?;
-        let numbers = seeds.samples.len() * n;
-        check_length("sample_bars", seeds.sample_bars.len(), numbers)?;
-        if !seeds.final_bar.is_empty() {
-            check_length("final_bar", seeds.final_bar.len(), n)?;
-        }
-        if !seeds.mark_bars.is_empty() {
-            check_length("mark_bars", seeds.mark_bars.len(), tape.marks())?;
-        }
-        if let Some(times) = &self.times {
-            let stops = (0..tape.marks()).filter_map(|i| match tape.mark(i)?.cause {
-                Cause::Stop(stop) => Some(stop + 1),
-                _ => None,
-            });
-            let least = stops.max().unwrap_or(0).max(times.len().min(1));
-            if times.len() < least {
-                check_length("times", times.len(), least)?;
-            }
-        }
-        let steps = tape.steps().len();
-        if steps > 0 {
-            check_length("a tape's state", tape.state(0).len(), n)?;
-            check_length("a tape's stages", tape.stages(0).len(), n * stages)?;
-        }
-        let mut last = 0;
-        for (index, sample) in seeds.samples.iter().enumerate() {
-            // A solve of no length has its samples at the start.
-            if sample.step < last || sample.step >= steps.max(1) {
-                return Err(AdjointError::SampleOrder { index });
-            }
-            last = sample.step;
-        }
-        Ok(())
-    }
-}
-
 /// What a step's size is.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 enum Size {
     /// a number
+    #[default]
     Fixed,
     /// what is left to the stop time of this index
     ToStop(usize),
@@ -269,120 +422,31 @@ enum Size {
     ToRoot(usize),
 }
 
-/// Runs backward over the tape, step by step.
-fn sweep<F, R, H>(
-    method: &mut R,
-    readings: &mut Readings,
-    system: &mut F,
-    hybrid: &mut H,
-    tape: &Tape,
-    task: Task<'_>,
-) -> Result<(), AdjointError>
-where
-    F: AdjointSystem + ?Sized,
-    R: Reverse<F>,
-    H: AdjointHybrid + ?Sized,
-{
-    let n = system.dim();
-    task.check(n, system.parameters(), tape, R::STAGES)?;
-    let seeds = task.seeds;
-    method.begin(system)?;
-    readings.begin(n, R::DEGREE);
-    method.lambda().fill(0.0);
-    method.lambda()[..seeds.final_bar.len()].copy_from_slice(seeds.final_bar);
-    let mut none = [];
-    let reached = |i: usize| {
-        let mark = tape.mark(i);
-        mark.is_some_and(|mark| matches!(mark.cause, Cause::Reached(_)))
-    };
-    let mut at = Backward {
-        moving: task.times.is_some() || (0..tape.marks()).any(reached),
-        times: task.times.unwrap_or(&mut none),
-        t_bar: seeds.final_time_bar,
-        size: Size::Fixed,
-        marks: tape.marks(),
-        root: RootPass::default(),
-    };
-    let mut stretch = f64::NAN;
-    let mut left = seeds.samples.len();
-    for index in (0..tape.steps().len()).rev() {
-        let x_new = at.acts(index + 1, method, system, hybrid, tape, &seeds, task.p_bar)?;
-        let step = tape.steps()[index];
-        if R::is_bridged(step.mode) {
-            return Err(AdjointError::InfiniteTimeDerivative { step: index });
-        }
-        if step.stretch != stretch {
-            stretch = step.stretch;
-            system.enter_stretch(stretch);
-        }
-        let end = left;
-        while left > 0 && seeds.samples[left - 1].step == index {
-            left -= 1;
-        }
-        let (samples, bars) = (
-            &seeds.samples[left..end],
-            &seeds.sample_bars[left * n..end * n],
-        );
-        if at.moving {
-            readings.take(samples, bars);
-        } else {
-            readings.take_inside(samples, bars, method.lambda());
-        }
-        let before = index.checked_sub(1).map(|last| &tape.steps()[last]);
-        let view = Step {
-            t: step.t,
-            h: step.h,
-            // a method that takes over has no stage of the step before
-            restarted: step.restarted || before.map(|last| last.mode) != Some(step.mode),
-            begins: step.restarted,
-            last_h: before.map_or(f64::NAN, |last| last.h),
-            mode: step.mode,
-            x: tape.state(index),
-            x_new: x_new.unwrap_or(tape.state(index + 1)),
-            stages: tape.stages(index),
-        };
-        let reversed = match at.size {
-            Size::ToRoot(root) => {
-                hybrid.enter_stretch(stretch);
-                at.event_step(root, &view, method, readings, system, hybrid, task.p_bar)?
-            }
-            _ => at.step(&view, method, readings, system, task.p_bar),
-        };
-        if !reversed {
-            return Err(AdjointError::SingularMatrix { step: index });
-        }
-        at.size = Size::Fixed;
-        if step.restarted {
-            at.t_bar += method.uninitialize(system, step.t, view.x, task.p_bar);
-        }
-    }
-    at.acts(0, method, system, hybrid, tape, &seeds, task.p_bar)?;
-    // What is left was read from a solve of no length.
-    for bar in seeds.sample_bars[..left * n].chunks_exact(n.max(1)) {
-        for (l, b) in method.lambda().iter_mut().zip(bar) {
-            *l += b;
-        }
-    }
-    task.x0_bar.copy_from_slice(method.lambda());
-    Ok(())
-}
-
 /// Where a sweep stands between two steps.
-struct Backward<'a> {
-    /// cotangents of times are wanted
+#[derive(Debug, Clone, Default)]
+struct Backward {
+    /// cotangents of times matter
     moving: bool,
-    /// those of the solve's times; none where nobody asked for them
-    times: &'a mut [f64],
     /// that of the time at hand
     t_bar: f64,
     size: Size,
-    /// marks that are still to come
+    /// marks of the part that are still to come
     marks: usize,
+    /// samples that are still to come
+    left: usize,
+    /// stretch of the step reversed last
+    stretch: f64,
     root: RootPass,
 }
 
+fn add_time(times: &mut [f64], stop: usize, bar: f64) {
+    if let Some(total) = times.get_mut(stop) {
+        *total += bar;
+    }
+}
+
 /// Buffers of a step to a root.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct RootPass {
     lambda: Vec<f64>,
     gradient: Vec<f64>,
@@ -390,13 +454,7 @@ struct RootPass {
     p_bar: Vec<f64>,
 }
 
-impl Backward<'_> {
-    fn add_time(&mut self, stop: usize, bar: f64) {
-        if let Some(total) = self.times.get_mut(stop) {
-            *total += bar;
-        }
-    }
-
+impl Backward {
     /// Reverses what happened after `step` steps; the state there before any of it, where it did change.
     #[expect(clippy::too_many_arguments, reason = "all that a sweep works with")]
     fn acts<'t, F, R, H>(
@@ -405,16 +463,18 @@ impl Backward<'_> {
         method: &mut R,
         system: &mut F,
         hybrid: &mut H,
-        tape: &'t Tape,
+        part: &Part<'t>,
         seeds: &Seeds<'_>,
-        p_bar: &mut [f64],
+        (p_bar, times): (&mut [f64], &mut [f64]),
     ) -> Result<Option<&'t [f64]>, AdjointError>
     where
         F: AdjointSystem + ?Sized,
         R: Reverse<F>,
         H: AdjointHybrid + ?Sized,
     {
-        let stretch = |step: usize| tape.steps().get(step).map_or(f64::NAN, |s| s.stretch);
+        let tape = part.tape;
+        let last_step = step.checked_sub(1).and_then(|last| tape.steps().get(last));
+        let before = last_step.map_or(f64::NAN, |step| step.stretch);
         let mut first_state = None;
         while let Some(mark) = self
             .marks
@@ -423,11 +483,11 @@ impl Backward<'_> {
             .filter(|mark| mark.step == step)
         {
             self.marks -= 1;
-            let before = step.checked_sub(1).map_or(f64::NAN, stretch);
-            self.t_bar += seeds.mark_bars.get(self.marks).copied().unwrap_or(0.0);
+            let number = part.first_mark + self.marks;
+            self.t_bar += seeds.mark_bars.get(number).copied().unwrap_or(0.0);
             if let Some(x) = mark.state {
                 let entered = matches!(mark.cause, Cause::Carried(_)) && self.entered(step, tape);
-                hybrid.enter_stretch(if entered { stretch(step) } else { before });
+                hybrid.enter_stretch(if entered { self.stretch } else { before });
                 self.t_bar += hybrid.act_vjp(mark.cause, mark.t, x, method.lambda(), p_bar);
                 first_state = Some(x);
             }
@@ -438,20 +498,18 @@ impl Backward<'_> {
                 }
                 Cause::Stop(stop) => {
                     let t_bar = std::mem::take(&mut self.t_bar);
-                    self.add_time(stop, t_bar);
+                    add_time(times, stop, t_bar);
                     self.size = Size::ToStop(stop);
-                    if let (true, Some(x), Some(last)) = (
-                        !self.times.is_empty(),
-                        mark.state,
-                        self.follows_stop(step, tape),
-                    ) {
+                    if let (true, Some(x), Some(last)) =
+                        (!times.is_empty(), mark.state, self.follows_stop(step, tape))
+                    {
                         // the states followed the flow from the stop before, of the same time
                         let mut slope = vec![0.0; x.len()];
                         system.enter_stretch(before);
                         system.rhs(mark.t, x, &mut slope);
                         let along = dot(method.lambda(), &slope);
-                        self.add_time(stop, along);
-                        self.add_time(last, -along);
+                        add_time(times, stop, along);
+                        add_time(times, last, -along);
                     }
                 }
             }
@@ -482,7 +540,7 @@ impl Backward<'_> {
         method: &mut R,
         readings: &mut Readings,
         system: &mut F,
-        p_bar: &mut [f64],
+        (p_bar, times): (&mut [f64], &mut [f64]),
     ) -> bool
     where
         F: AdjointSystem + ?Sized,
@@ -496,7 +554,7 @@ impl Backward<'_> {
             self.t_bar += bars.t;
             if let Size::ToStop(stop) = self.size {
                 self.t_bar -= bars.h;
-                self.add_time(stop, bars.h);
+                add_time(times, stop, bars.h);
             }
         }
         true

@@ -11,6 +11,8 @@
 mod event_step;
 mod replay;
 
+pub use replay::Position;
+
 use crate::control::Controller;
 use crate::error::SolveError;
 use crate::events::{Action, Cause, Hybrid, NoEvents, Search};

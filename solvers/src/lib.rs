@@ -76,7 +76,7 @@ pub use error::SolveError;
 pub use esdirk::{KenCarp4, Kvaerno3, Kvaerno4, Kvaerno5, TrBdf2};
 pub use events::{Action, Cause, Direction, Hybrid, NoEvents};
 pub use explicit::{Bs3, Dop853, Dopri5, Euler, Heun, Midpoint, Rk4, Tableau, Tsit5, Vern7, Vern9};
-pub use integrate::{Integrator, integrate, replay};
+pub use integrate::{Integrator, Position, integrate, replay};
 pub use linalg::{Coloring, DenseLu, IterationMatrix, LinearSolver, Preconditioner};
 pub use method::{Method, Outcome, Recorder, StepView};
 pub use multistep::{Bdf, Ndf};

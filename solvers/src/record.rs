@@ -326,8 +326,6 @@ impl Acts {
 /// One step of a mesh.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MeshStep {
-    /// time at the start
-    pub t: f64,
     /// step size, either sign
     pub h: f64,
     /// first step of a stretch
@@ -354,7 +352,6 @@ impl Mesh {
             let h = (w[1] - w[0]) / per_stretch.max(1) as f64;
             for k in 0..per_stretch.max(1) {
                 steps.push(MeshStep {
-                    t: w[0] + h * k as f64,
                     h,
                     restarted: k == 0,
                     stretch: w[0] + 0.5 * (w[1] - w[0]),
@@ -388,7 +385,6 @@ impl<S: Scalar> Recorder<S> for Mesh {
     #[inline]
     fn accepted(&mut self, step: &StepView<'_, S>) -> bool {
         self.steps.push(MeshStep {
-            t: step.t.value(),
             h: step.h.value(),
             restarted: step.restarted,
             stretch: step.stretch,
@@ -470,6 +466,15 @@ impl<S: Scalar> Trajectory<S> {
             ..Self::new()
         }
     }
+    /// Forgets all but the memory.
+    pub fn forget(&mut self) {
+        self.steps.clear();
+        self.states.clear();
+        self.stages.clear();
+        self.acts.clear();
+        self.marks.clear();
+        self.mark_states.clear();
+    }
     /// Number of marks: one at each of the times given to the solve, and one each time that roots fired.
     pub fn marks(&self) -> usize {
         self.marks.len()
@@ -506,12 +511,7 @@ impl<S: Scalar> Trajectory<S> {
 
 impl<S: Scalar> Recorder<S> for Trajectory<S> {
     fn started(&mut self, _times: &[S], x: &[S]) -> Result<(), SolveError> {
-        self.steps.clear();
-        self.states.clear();
-        self.stages.clear();
-        self.acts.clear();
-        self.marks.clear();
-        self.mark_states.clear();
+        self.forget();
         self.n = x.len();
         self.states.extend_from_slice(x);
         Ok(())

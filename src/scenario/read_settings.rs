@@ -251,10 +251,44 @@ pub(super) fn gradient(reader: &mut Reader<'_>, top: &Section<'_, '_>) -> Gradie
         diagnostic.label = "not with `method = \"adjoint\"`".to_owned();
         diagnostic.help = Some("take `method = \"dual\"`, or leave `error_control` out".to_owned());
     }
+    let memory = section.and_then(|section| memory(reader, &section));
     GradientSettings {
         method,
+        memory,
         error_control: error_control.unwrap_or(false),
     }
+}
+
+/// An amount of memory such as "64 MiB", in bytes.
+fn memory(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<usize> {
+    const UNITS: [(&str, f64); 7] = [
+        ("KiB", 1024.0),
+        ("MiB", 1_048_576.0),
+        ("GiB", 1_073_741_824.0),
+        ("kB", 1e3),
+        ("MB", 1e6),
+        ("GB", 1e9),
+        ("B", 1.0),
+    ];
+    let value = section.get("memory")?;
+    let text = reader.text(section, "memory")?;
+    let unit = UNITS.iter().find(|(unit, _)| text.ends_with(unit));
+    let bytes = unit.and_then(|(unit, size)| {
+        let number: f64 = text.strip_suffix(unit)?.trim().parse().ok()?;
+        (number > 0.0 && number.is_finite()).then_some(number * size)
+    });
+    // less than a few steps of anything is a mistake
+    if let Some(bytes) = bytes.filter(|bytes| *bytes >= 65_536.0) {
+        return Some(bytes as usize);
+    }
+    let diagnostic = reader.error(
+        "scenario::memory",
+        format!("`{}` is no amount of memory", shorten(&text)),
+        value.span(),
+    );
+    diagnostic.label = "expected a number and a unit, 64 KiB at least".to_owned();
+    diagnostic.help = Some("such as \"64 MiB\", \"2 GB\" or \"500 kB\"".to_owned());
+    None
 }
 
 pub(super) fn fit(reader: &mut Reader<'_>, top: &Section<'_, '_>) -> FitSettings {

@@ -360,6 +360,8 @@ pub struct DataSet {
 pub struct GradientSettings {
     /// method
     pub method: GradientMethod,
+    /// bytes that a backward sweep may hold of a solve; `None`: all of it
+    pub memory: Option<usize>,
     /// whether the error test of steps covers derivatives, too: dual numbers only
     pub error_control: bool,
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use costate_adjoint::{Dual, DualOver};
 use costate_solvers::{
     AutoSwitch, Bdf, Bs3, Dop853, Dopri5, Euler, Heun, Hybrid, ImplicitMidpoint, Integrator,
-    KenCarp4, Kvaerno3, Kvaerno4, Kvaerno5, Mesh, Method, Midpoint, Ndf, Options, Radau5, Recorder,
-    Rk4, Rodas3, Rodas4, Rodas5P, SolveError, Statistics, Switch, TrBdf2, Tsit5, Verlet, Vern7,
-    Vern9, Yoshida4, Yoshida6, Yoshida8,
+    KenCarp4, Kvaerno3, Kvaerno4, Kvaerno5, Mesh, Method, Midpoint, Ndf, Options, Position, Radau5,
+    Recorder, Rk4, Rodas3, Rodas4, Rodas5P, SolveError, Statistics, Switch, TrBdf2, Tsit5, Verlet,
+    Vern7, Vern9, Yoshida4, Yoshida6, Yoshida8,
 };
 
 use super::equations::Equations;
@@ -38,6 +38,18 @@ pub trait AnySolver<S: ModelScalar> {
         x: &mut [S],
         times: &[S],
         mesh: &Mesh,
+        options: &Options,
+        recorder: &mut dyn Recorder<S>,
+        hybrid: &mut dyn Hybrid<S>,
+    ) -> Result<Statistics, SolveError>;
+    /// [`Integrator::resume`].
+    #[expect(clippy::too_many_arguments, reason = "those of `Integrator::resume`")]
+    fn resume(
+        &mut self,
+        at: (S, &mut [S]),
+        times: &[S],
+        mesh: &Mesh,
+        part: (Position, usize),
         options: &Options,
         recorder: &mut dyn Recorder<S>,
         hybrid: &mut dyn Hybrid<S>,
@@ -87,6 +99,21 @@ impl<S: ModelScalar, M: Method<S, ModelSystem<S>>> AnySolver<S> for Stepped<S, M
         let system = &mut self.system;
         self.integrator
             .replay_hybrid(system, x, times, mesh, options, recorder, hybrid)
+    }
+
+    fn resume(
+        &mut self,
+        at: (S, &mut [S]),
+        times: &[S],
+        mesh: &Mesh,
+        part: (Position, usize),
+        options: &Options,
+        recorder: &mut dyn Recorder<S>,
+        hybrid: &mut dyn Hybrid<S>,
+    ) -> Result<Statistics, SolveError> {
+        let system = &mut self.system;
+        self.integrator
+            .resume(system, at, times, mesh, part, options, recorder, hybrid)
     }
 }
 

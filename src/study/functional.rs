@@ -454,9 +454,14 @@ impl FunctionalStudy {
         gradient: &mut [f64],
     ) -> Result<f64, StudyError> {
         solving.adjoint()?;
+        let solving = &Solving {
+            options: self.options(study, solving),
+            ..solving.clone()
+        };
         let n = self.equations.states();
-        let mut tape = Reverse::tape(solving.stepper);
-        let (mut run, samples, reading) = self.read(study, solving, p, |_| {}, &mut tape, None)?;
+        let mut ledger = Reverse::ledger(solving);
+        let (mut run, samples, reading) =
+            self.read(study, solving, p, |_| {}, &mut ledger, None)?;
         let objective = self.objective(study, solving, p)?;
         let bars = self.root_bars(&reading, objective)?;
         let mut own = bars[..p.len()].to_vec();
@@ -482,7 +487,8 @@ impl FunctionalStudy {
         for (bar, q) in final_bar[n - self.integrals..].iter_mut().zip(integrals) {
             *bar += q;
         }
-        let mut mark_bars = vec![0.0; tape.marks()];
+        let last = reading.marks.iter().max().map_or(0, |mark| mark + 1);
+        let mut mark_bars = vec![0.0; last];
         for (&mark, bar) in reading.marks.iter().zip(event_times) {
             mark_bars[mark] += bar;
         }
@@ -500,9 +506,9 @@ impl FunctionalStudy {
         let bars = moving.then_some(&mut time_bars[..]);
         Reverse::default()
             .sweep(
-                solving.stepper,
+                solving,
                 &mut run,
-                &tape,
+                &mut ledger,
                 &seeds,
                 &mut x0,
                 &mut own,

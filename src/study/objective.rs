@@ -6,7 +6,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use costate_adjoint::{Dual, Seeds, Tape};
+use costate_adjoint::{Dual, Ledger, Seeds};
 use costate_solvers::record::Mesh;
 use costate_solvers::{NoRecord, Statistics};
 
@@ -24,7 +24,7 @@ pub struct Objective<'a> {
     stop: Option<&'a AtomicBool>,
     solving: Solving,
     plain: Lane<f64>,
-    tape: Tape,
+    ledger: Ledger,
     reverse: Reverse,
     cotangents: Cotangents,
     dual1: Option<Lane<Dual<1>>>,
@@ -60,7 +60,7 @@ impl<'a> Objective<'a> {
             study,
             stop,
             plain: Lane::new(study)?,
-            tape: Reverse::tape(solving.stepper),
+            ledger: Reverse::ledger(&solving),
             solving,
             reverse: Reverse::default(),
             cotangents: Cotangents::default(),
@@ -132,7 +132,7 @@ impl<'a> Objective<'a> {
                 &self.solving,
                 self.stop,
                 |_| {},
-                &mut self.tape,
+                &mut self.ledger,
             )?;
             add(&mut self.statistics, counted);
             let Lane {
@@ -182,12 +182,10 @@ impl<'a> Objective<'a> {
                 sample_bars: &c.samples,
                 ..Seeds::default()
             };
-            let stepper = self.solving.stepper;
             let bars = moving.then_some(&mut c.times[..]);
+            let (solving, ledger) = (&self.solving, &mut self.ledger);
             self.reverse
-                .sweep(
-                    stepper, run, &self.tape, &seeds, &mut c.x0, &mut c.own, bars,
-                )
+                .sweep(solving, run, ledger, &seeds, &mut c.x0, &mut c.own, bars)
                 .map_err(fail)?;
             for (total, x0) in c.initial.iter_mut().zip(&c.x0) {
                 *total += x0;

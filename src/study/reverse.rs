@@ -2,11 +2,10 @@
 
 use costate_adjoint::sweep::Reverse as Kernel;
 use costate_adjoint::{
-    Adjoint, AdjointError, AdjointHybrid, AutoAdjoint, EsdirkAdjoint, ExplicitAdjoint,
-    ImplicitMidpointAdjoint, MultistepAdjoint, Radau5Adjoint, RosenbrockAdjoint, Seeds,
-    SplittingAdjoint, Tape,
+    Adjoint, AdjointError, AdjointHybrid, AutoAdjoint, Checkpoints, EsdirkAdjoint, ExplicitAdjoint,
+    ImplicitMidpointAdjoint, Ledger, MultistepAdjoint, Part, Radau5Adjoint, RosenbrockAdjoint,
+    Seeds, SplittingAdjoint, Tape,
 };
-use costate_solvers::Tableau;
 use costate_solvers::esdirk::{
     Tableau as Esdirk, kencarp4::KenCarp4Tableau, kvaerno3::Kvaerno3Tableau,
     kvaerno4::Kvaerno4Tableau, kvaerno5::Kvaerno5Tableau, tr_bdf2::TrBdf2Tableau,
@@ -17,7 +16,9 @@ use costate_solvers::explicit::{
 use costate_solvers::multistep::{BackwardDifferentiation, Formula, NumericalDifferentiation};
 use costate_solvers::rosenbrock::{rodas3, rodas4, rodas5p, tableau};
 use costate_solvers::symplectic::{Composition, verlet, yoshida4, yoshida6, yoshida8};
+use costate_solvers::{Cause, Mesh, Position, Tableau};
 
+use super::Solving;
 use super::run::{Run, RunError};
 use crate::compile::ModelSystem;
 use crate::scenario::SolverMethod;
@@ -35,6 +36,28 @@ trait AnyAdjoint {
         p_bar: &mut [f64],
         times: Option<&mut [f64]>,
     ) -> Result<(), AdjointError>;
+    fn begin(
+        &mut self,
+        system: &ModelSystem<f64>,
+        seeds: &Seeds<'_>,
+        moving: bool,
+    ) -> Result<(), AdjointError>;
+    fn segment(
+        &mut self,
+        system: &mut ModelSystem<f64>,
+        hybrid: &mut dyn AdjointHybrid,
+        part: Part<'_>,
+        seeds: &Seeds<'_>,
+        p_bar: &mut [f64],
+        times: Option<&mut [f64]>,
+    ) -> Result<(), AdjointError>;
+    fn finish(
+        &mut self,
+        system: &mut ModelSystem<f64>,
+        seeds: &Seeds<'_>,
+        x0_bar: &mut [f64],
+        p_bar: &mut [f64],
+    ) -> Result<(), AdjointError>;
 }
 
 impl<K: Kernel<ModelSystem<f64>>> AnyAdjoint for Adjoint<K> {
@@ -50,6 +73,37 @@ impl<K: Kernel<ModelSystem<f64>>> AnyAdjoint for Adjoint<K> {
     ) -> Result<(), AdjointError> {
         self.sweep(system, hybrid, tape, seeds, x0_bar, p_bar, times)
     }
+
+    fn begin(
+        &mut self,
+        system: &ModelSystem<f64>,
+        seeds: &Seeds<'_>,
+        moving: bool,
+    ) -> Result<(), AdjointError> {
+        self.begin(system, seeds, moving)
+    }
+
+    fn segment(
+        &mut self,
+        system: &mut ModelSystem<f64>,
+        hybrid: &mut dyn AdjointHybrid,
+        part: Part<'_>,
+        seeds: &Seeds<'_>,
+        p_bar: &mut [f64],
+        times: Option<&mut [f64]>,
+    ) -> Result<(), AdjointError> {
+        self.segment(system, hybrid, part, seeds, p_bar, times)
+    }
+
+    fn finish(
+        &mut self,
+        system: &mut ModelSystem<f64>,
+        seeds: &Seeds<'_>,
+        x0_bar: &mut [f64],
+        p_bar: &mut [f64],
+    ) -> Result<(), AdjointError> {
+        self.finish(system, seeds, x0_bar, p_bar)
+    }
 }
 
 /// Whether there is a backward sweep over the steps of a method.
@@ -58,6 +112,22 @@ pub(super) fn reversible(method: SolverMethod) -> bool {
         method,
         SolverMethod::OdeSolversDopri5 | SolverMethod::OdeSolversDop853
     )
+}
+
+/// Whether a part of a solve can be repeated to the last bit from the states at its start.
+pub(super) fn repeats_exactly(method: SolverMethod) -> bool {
+    use SolverMethod as M;
+    let iterates = [
+        M::TrBdf2,
+        M::Kvaerno3,
+        M::Kvaerno4,
+        M::Kvaerno5,
+        M::KenCarp4,
+        M::Radau5,
+        M::Bdf,
+        M::Ndf,
+    ];
+    !iterates.contains(&method)
 }
 
 fn any_adjoint(method: SolverMethod) -> Option<Box<dyn AnyAdjoint>> {
@@ -115,38 +185,123 @@ pub struct Reverse {
 }
 
 impl Reverse {
-    /// A tape for the solves of a method: no more than its adjoint reads.
-    pub fn tape(method: SolverMethod) -> Tape {
-        match method.is_explicit() {
+    /// A record for the solves of a method, within so many bytes: no more than its adjoint reads.
+    pub fn ledger(solving: &Solving) -> Ledger {
+        let tape = match solving.stepper.is_explicit() {
             true => Tape::sparse(),
             false => Tape::new(),
-        }
+        };
+        Ledger::new(solving.memory.unwrap_or(usize::MAX), tape)
     }
 
-    /// Runs backward over the tape that the last solve of `run` by `method` recorded: overwrites `x0_bar`, adds to
-    /// `p_bar`, the cotangent of the experiment's own parameters, and, where asked for, to those of the solve's times.
+    /// Runs backward over the record of the last solve of `run`: overwrites `x0_bar`, adds to `p_bar`, the cotangent of
+    /// the experiment's own parameters, and, where asked for, to those of the solve's times.
     #[expect(
         clippy::too_many_arguments,
         reason = "a sweep's inputs and outputs, borrowed one by one"
     )]
     pub fn sweep(
         &mut self,
-        method: SolverMethod,
+        solving: &Solving,
         run: &mut Run<f64>,
-        tape: &Tape,
+        ledger: &mut Ledger,
         seeds: &Seeds<'_>,
         x0_bar: &mut [f64],
         p_bar: &mut [f64],
         times: Option<&mut [f64]>,
     ) -> Result<(), RunError> {
+        let method = solving.stepper;
         if self.made.as_ref().is_none_or(|(made, _)| *made != method) {
             self.made = any_adjoint(method).map(|any| (method, any));
         }
         let Some((_, any)) = &mut self.made else {
             return Err(RunError::NoSuchSolver(method.name()));
         };
-        run.backward(method, |system, hybrid| {
-            any.sweep(system, hybrid, tape, seeds, x0_bar, p_bar, times)
-        })
+        if let Some(tape) = ledger.tape() {
+            return run.backward(method, |system, hybrid| {
+                any.sweep(system, hybrid, tape, seeds, x0_bar, p_bar, times)
+            });
+        }
+        let (room, most) = ledger.room();
+        let (mesh, start, checkpoints, tape) = ledger.parts();
+        let mut acts = (0..).map_while(|i| mesh.act(i));
+        let moving = times.is_some() || acts.any(|(_, cause)| matches!(cause, Cause::Reached(_)));
+        run.backward(method, |system, _| any.begin(system, seeds, moving))?;
+        let mut parts = Parts {
+            any: any.as_mut(),
+            solving,
+            run,
+            mesh,
+            start,
+            tape,
+            room,
+            most,
+            seeds,
+            p_bar,
+            times,
+        };
+        parts.reverse(checkpoints, mesh.steps.len())?;
+        let Parts {
+            any, run, p_bar, ..
+        } = parts;
+        run.backward(method, |system, _| any.finish(system, seeds, x0_bar, p_bar))
+    }
+}
+
+/// A solve that is swept part by part, each solved again.
+struct Parts<'a> {
+    any: &'a mut dyn AnyAdjoint,
+    solving: &'a Solving,
+    run: &'a mut Run<f64>,
+    mesh: &'a Mesh,
+    /// states at the very start
+    start: &'a [f64],
+    tape: &'a mut Tape,
+    /// steps that the tape has room for
+    room: usize,
+    /// checkpoints that a part may have of its own
+    most: usize,
+    seeds: &'a Seeds<'a>,
+    p_bar: &'a mut [f64],
+    times: Option<&'a mut [f64]>,
+}
+
+impl Parts<'_> {
+    /// Takes the sweep from `end` back to the first of the checkpoints.
+    fn reverse(&mut self, checkpoints: &Checkpoints, end: usize) -> Result<(), RunError> {
+        let method = self.solving.stepper;
+        for (i, point) in checkpoints.list.iter().enumerate().rev() {
+            let (first, until) = (point.at.step, checkpoints.end(i, end));
+            // what happened before the first step belongs to it
+            let from = match first {
+                0 => (Position::default(), self.run.times[0], self.start),
+                _ => (point.at, point.t, &point.x[..]),
+            };
+            let steps = until - first;
+            let options = &self.solving.options;
+            if steps > self.room {
+                let spacing = self.room.max(steps.div_ceil(self.most));
+                let mut own = Checkpoints::new(from.0, spacing, self.most.max(3));
+                self.run
+                    .resume(method, options, self.mesh, from, until, &mut own)?;
+                self.reverse(&own, until)?;
+                continue;
+            }
+            self.run
+                .resume(method, options, self.mesh, from, until, &mut *self.tape)?;
+            let before = first.checked_sub(1).map(|last| &self.mesh.steps[last]);
+            let part = Part {
+                tape: self.tape,
+                first_step: first,
+                first_mark: from.0.act,
+                before: before.map(|step| (step.mode, step.h)),
+            };
+            let (any, seeds) = (&mut *self.any, self.seeds);
+            let (p_bar, times) = (&mut *self.p_bar, self.times.as_deref_mut());
+            self.run.backward(method, |system, hybrid| {
+                any.segment(system, hybrid, part, seeds, p_bar, times)
+            })?;
+        }
+        Ok(())
     }
 }

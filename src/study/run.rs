@@ -7,8 +7,8 @@ use costate_adjoint::{AdjointError, AdjointHybrid};
 use costate_solvers::peers::{self, Peer, PeerSolution};
 use costate_solvers::record::{Mesh, StopFlag};
 use costate_solvers::{
-    Integrator, LinearSolver, Options, Preconditioner, Recorder, Rodas5P, SolveError, Statistics,
-    Switch, Tsit5,
+    Integrator, LinearSolver, NoEvents, Options, Position, Preconditioner, Recorder, Rodas5P,
+    SolveError, Statistics, Switch, Tsit5,
 };
 
 use thiserror::Error;
@@ -272,6 +272,38 @@ impl<S: StudyScalar> Run<S> {
             }
             _ => self.by_any(method, |any, x, times, handler| {
                 any.replay(x, times, mesh, options, recorder, handler)
+            }),
+        }
+    }
+
+    /// Repeats a part of the last solve, from `at`: where it stood, the time and the states, to right before step `until`.
+    pub fn resume<R: Recorder<S>>(
+        &mut self,
+        method: SolverMethod,
+        options: &Options,
+        mesh: &Mesh,
+        (from, t, x): (Position, S, &[S]),
+        until: usize,
+        mut recorder: R,
+    ) -> Result<Statistics, RunError> {
+        let (recorder, part) = (&mut recorder, (from, until));
+        self.log.clear();
+        self.x.copy_from_slice(x);
+        match method {
+            SolverMethod::Tsit5 if self.equations.plain() => {
+                let (system, integrator) = explicit(&mut self.explicit, &self.equations);
+                let at = (t, &mut self.x[..]);
+                let (times, none) = (&self.times, &mut NoEvents);
+                Ok(integrator.resume(system, at, times, mesh, part, options, recorder, none)?)
+            }
+            SolverMethod::Rodas5p if self.equations.plain() => {
+                let (system, integrator) = implicit(&mut self.implicit, &self.equations)?;
+                let at = (t, &mut self.x[..]);
+                let (times, none) = (&self.times, &mut NoEvents);
+                Ok(integrator.resume(system, at, times, mesh, part, options, recorder, none)?)
+            }
+            _ => self.by_any(method, |any, x, times, handler| {
+                any.resume((t, x), times, mesh, part, options, recorder, handler)
             }),
         }
     }

@@ -4,7 +4,7 @@ use costate_solvers::{ErrorNorm, NoRecord, Options, SolveError, Tolerance};
 
 use super::Study;
 use super::error::StudyError;
-use super::reverse::reversible;
+use super::reverse::{repeats_exactly, reversible};
 use super::run::{Run, RunError};
 use crate::scenario::{AbsoluteTolerance, SolverMethod};
 
@@ -15,6 +15,8 @@ pub struct Solving {
     pub stepper: SolverMethod,
     /// tolerances and limits
     pub options: Options,
+    /// bytes that a backward sweep may hold of a solve
+    pub memory: Option<usize>,
     /// who chose
     pub choice: Choice,
 }
@@ -124,6 +126,7 @@ impl Solving {
     pub fn choose(study: &Study) -> Result<Self, StudyError> {
         let options = Self::options(study);
         let named = |stepper, choice| Self {
+            memory: study.scenario.gradient.memory,
             stepper,
             options: options.clone(),
             choice,
@@ -152,6 +155,7 @@ impl Solving {
         match study.scenario.solver.method {
             method @ (SolverMethod::OdeSolversDopri5 | SolverMethod::OdeSolversDop853) => {
                 Ok(Self {
+                    memory: study.scenario.gradient.memory,
                     stepper: method,
                     options: Self::options(study),
                     choice: Choice::Named,
@@ -161,6 +165,7 @@ impl Solving {
                 if study.equations.mass.is_none() && study.scenario.solver.step.is_none() =>
             {
                 Ok(Self {
+                    memory: study.scenario.gradient.memory,
                     stepper: SolverMethod::Auto,
                     options: Self::options(study),
                     choice: Choice::NonStiff,
@@ -183,6 +188,12 @@ impl Solving {
                 "with `error_control` steps follow the derivatives, which an adjoint comes too late for: take the gradient by `dual`"
                     .into(),
             ));
+        }
+        if self.memory.is_some() && !repeats_exactly(self.stepper) {
+            return Err(StudyError::Unsupported(format!(
+                "`memory` in `[gradient]` serves methods whose steps depend on nothing but where they start, and those of `{}` keep matrices and guesses from step to step: choose an explicit or a Rosenbrock method, or leave it out",
+                self.stepper.name()
+            )));
         }
         if reversible(self.stepper) {
             return Ok(self.stepper);
@@ -222,6 +233,7 @@ impl Solving {
             Err(_) => (SolverMethod::Tsit5, Choice::NonStiff),
         };
         Ok(Self {
+            memory: study.scenario.gradient.memory,
             stepper,
             options,
             choice,

@@ -12,10 +12,44 @@ use crate::system::System;
 /// Repeats of a step that bring its end onto a root.
 const MOST_CORRECTIONS: usize = 12;
 
+/// Where a solve stands right before a step, all that happens before done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Position {
+    /// the step, by its place in the mesh
+    pub step: usize,
+    /// the next act of the mesh
+    pub act: usize,
+    /// the stop time that ends its stretch
+    pub stop: usize,
+}
+
 /// Acts of the mesh that are still to come.
 struct Cursor<'a> {
     mesh: &'a Mesh,
     next: usize,
+    /// the step before which to stop
+    until: usize,
+    /// steps to roots have their recorded sizes: nothing has moved since
+    still: bool,
+}
+
+/// What comes after a step.
+enum After {
+    /// the root that it ends at
+    Root(usize),
+    /// the end of its stretch
+    Stop,
+    Step,
+}
+
+/// Why a stretch was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    AtStop,
+    /// a terminal event ended the solve
+    Ended,
+    /// at the step before which to stop
+    Halfway,
 }
 
 impl<'a> Cursor<'a> {
@@ -85,23 +119,127 @@ impl<S: Scalar, M> Integrator<S, M> {
         recorder.started(times, x)?;
         self.method.begin();
         self.search.begin(hybrid.roots(), x.len());
-        let mut acts = Cursor { mesh, next: 0 };
+        let mut acts = Cursor {
+            mesh,
+            next: 0,
+            until: usize::MAX,
+            still: false,
+        };
         let mut statistics = Statistics::default();
-        for (stop, &end) in times.iter().enumerate() {
-            if stop > 0 {
+        let work = (&mut acts, options);
+        self.follow_mesh(
+            system,
+            x,
+            (times, 0),
+            work,
+            &mut statistics,
+            recorder,
+            hybrid,
+        )?;
+        Ok(statistics)
+    }
+
+    /// Repeats a part of a solve to the last bit: from the states `x` at time t, where it stood at `from` (the default: at its
+    /// very start), to right before step `until` of its mesh (or its end), the same parameters set. For methods whose steps depend on nothing but where
+    /// they start: all but those that iterate with matrices kept from earlier steps.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "those of `replay_hybrid`, and where to begin and end"
+    )]
+    pub fn resume<F, R, H>(
+        &mut self,
+        system: &mut F,
+        (t, x): (S, &mut [S]),
+        times: &[S],
+        mesh: &Mesh,
+        (from, until): (Position, usize),
+        options: &Options,
+        recorder: &mut R,
+        hybrid: &mut H,
+    ) -> Result<Statistics, SolveError>
+    where
+        F: System<S> + ?Sized,
+        M: Method<S, F>,
+        R: Recorder<S> + ?Sized,
+        H: Hybrid<S> + ?Sized,
+    {
+        check_options(options, system.dim())?;
+        self.check_shapes(system, x, times)?;
+        recorder.started(times, x)?;
+        self.method.begin();
+        self.search.begin(hybrid.roots(), x.len());
+        let mut acts = Cursor {
+            mesh,
+            next: from.act,
+            until,
+            still: true,
+        };
+        let mut statistics = Statistics {
+            steps: from.step,
+            ..Statistics::default()
+        };
+        let mut left = Left::AtStop;
+        if from.stop > 0 {
+            let (Some(&start), Some(&end)) = (times.get(from.stop - 1), times.get(from.stop))
+            else {
+                return Err(invalid("the solve has no such stretch"));
+            };
+            left = self.replay_stretch(
+                system,
+                x,
+                (start, end, Some(t)),
+                (&mut acts, options),
+                &mut statistics,
+                recorder,
+                hybrid,
+            )?;
+        }
+        if left == Left::AtStop {
+            let work = (&mut acts, options);
+            self.follow_mesh(
+                system,
+                x,
+                (times, from.stop),
+                work,
+                &mut statistics,
+                recorder,
+                hybrid,
+            )?;
+        }
+        Ok(statistics)
+    }
+
+    /// Goes on from stop `first`, what happens there included, to the end or to where it is to stop.
+    #[expect(clippy::too_many_arguments, reason = "a solve's parts")]
+    fn follow_mesh<F, R, H>(
+        &mut self,
+        system: &mut F,
+        x: &mut [S],
+        (times, first): (&[S], usize),
+        (acts, options): (&mut Cursor<'_>, &Options),
+        statistics: &mut Statistics,
+        recorder: &mut R,
+        hybrid: &mut H,
+    ) -> Result<(), SolveError>
+    where
+        F: System<S> + ?Sized,
+        M: Method<S, F>,
+        R: Recorder<S> + ?Sized,
+        H: Hybrid<S> + ?Sized,
+    {
+        for (stop, &end) in times.iter().enumerate().skip(first) {
+            if stop > first {
                 let start = times[stop - 1];
                 if start.value() == end.value() {
                     self.follow(system, x, start, end)?;
-                } else if self.replay_stretch(
-                    system,
-                    x,
-                    (start, end),
-                    (&mut acts, options),
-                    &mut statistics,
-                    recorder,
-                    hybrid,
-                )? {
-                    return Ok(statistics);
+                } else {
+                    let ends = (start, end, None);
+                    let work = (&mut *acts, options);
+                    let left =
+                        self.replay_stretch(system, x, ends, work, statistics, recorder, hybrid)?;
+                    if left != Left::AtStop {
+                        return Ok(());
+                    }
                 }
             }
             acts.take(statistics.steps, is_stop);
@@ -112,27 +250,27 @@ impl<S: Scalar, M> Integrator<S, M> {
                 recorder.jumped(end, x);
             }
             if action == Action::Terminate {
-                return Ok(statistics);
+                return Ok(());
             }
         }
-        if mesh.steps.len() > statistics.steps {
+        if acts.mesh.steps.len() > statistics.steps {
             return Err(invalid("the mesh has more stretches than the times"));
         }
-        Ok(statistics)
+        Ok(())
     }
 
-    /// Follows the mesh from one stop time to the next. `true`: a terminal event ended the solve.
+    /// Follows the mesh from one stop time to the next, or from a time between.
     #[expect(clippy::too_many_arguments, reason = "a solve's parts")]
     fn replay_stretch<F, R, H>(
         &mut self,
         system: &mut F,
         x: &mut [S],
-        (start, end): (S, S),
+        (start, end, inside): (S, S, Option<S>),
         (acts, options): (&mut Cursor<'_>, &Options),
         statistics: &mut Statistics,
         recorder: &mut R,
         hybrid: &mut H,
-    ) -> Result<bool, SolveError>
+    ) -> Result<Left, SolveError>
     where
         F: System<S> + ?Sized,
         M: Method<S, F>,
@@ -143,8 +281,9 @@ impl<S: Scalar, M> Integrator<S, M> {
         system.enter_stretch(middle);
         hybrid.enter_stretch(middle);
         let mesh = acts.mesh;
-        let mut t = start;
+        let mut t = inside.unwrap_or(start);
         let mut begins = true;
+        let mut resumed = inside.is_some();
         loop {
             while let Some(cause) = acts.take(statistics.steps, |cause| !is_stop(cause)) {
                 let (Cause::Reached(roots) | Cause::Carried(roots)) = cause else {
@@ -157,56 +296,64 @@ impl<S: Scalar, M> Integrator<S, M> {
                     recorder.jumped(t, x);
                 }
                 if action == Action::Terminate {
-                    return Ok(true);
+                    return Ok(Left::Ended);
                 }
                 begins = true;
             }
             if t.value() == end.value() {
-                return Ok(false);
+                return Ok(Left::AtStop);
+            }
+            if statistics.steps == acts.until {
+                return Ok(Left::Halfway);
             }
             let Some(step) = mesh.steps.get(statistics.steps) else {
                 return Err(invalid("the mesh has fewer stretches than the times"));
             };
             if begins {
-                self.method.initialize(system, t, x, options, statistics)?;
+                if !resumed {
+                    self.method.initialize(system, t, x, options, statistics)?;
+                }
                 self.method.restart(system, t, x, statistics);
             }
             self.method.prescribe(step.mode);
             let next = mesh.act(acts.next);
-            let root = next
-                .filter(|&(steps, _)| steps == statistics.steps + 1)
-                .and_then(|(_, cause)| match cause {
-                    Cause::Reached(roots) => roots.first().copied(),
-                    _ => None,
-                });
-            let (h, t_new) = if let Some(root) = root {
-                let size = (t, S::from(step.h));
-                let h = self.size_to_root(system, x, size, root, options, statistics, hybrid)?;
-                (h, t + h)
-            } else {
-                let after = mesh.steps.get(statistics.steps + 1);
-                if after.is_none_or(|next| next.restarted) {
-                    (end - t, end)
-                } else {
-                    (S::from(step.h), t + step.h)
-                }
+            let after = match next.filter(|&(steps, _)| steps == statistics.steps + 1) {
+                Some((_, Cause::Reached(&[root, ..]))) => After::Root(root),
+                Some((_, Cause::Stop(_))) => After::Stop,
+                Some(_) => After::Step,
+                // (a mesh made by hand knows of no stops)
+                None => match mesh.steps.get(statistics.steps + 1) {
+                    Some(next) if !next.restarted => After::Step,
+                    _ => After::Stop,
+                },
             };
-            if root.is_some() {
+            let (h, t_new) = match after {
+                After::Root(root) if !acts.still => {
+                    let size = (t, S::from(step.h));
+                    let h =
+                        self.size_to_root(system, x, size, root, options, statistics, hybrid)?;
+                    (h, t + h)
+                }
+                After::Root(_) | After::Step => (S::from(step.h), t + step.h),
+                After::Stop => (end - t, end),
+            };
+            if matches!(after, After::Root(_)) {
                 self.fresh_step(system, (t, h), x, options, statistics)?;
             } else {
                 self.exact_step(system, (t, h), x, options, statistics)?;
             }
             self.method.accept(system, t_new, &self.x_new, statistics);
+            let restarted = if resumed { step.restarted } else { begins };
             self.show(
                 system,
                 x,
                 (t, h, t_new),
-                (begins, middle),
+                (restarted, middle),
                 statistics,
                 recorder,
             )?;
             t = t_new;
-            begins = false;
+            (begins, resumed) = (false, false);
         }
     }
 

@@ -27,9 +27,9 @@ fn solve<R: Recorder<f64>>(
 
 #[test]
 fn samples_on_step_ends_are_the_states_there() {
-    let mut mesh = Mesh::default();
-    solve(&[0.0, 0.4, 1.0], &mut mesh).0.expect("a solve");
-    let mut wanted: Vec<f64> = mesh.steps.iter().map(|s| s.t).collect();
+    let mut first = costate_solvers::Trajectory::new();
+    solve(&[0.0, 0.4, 1.0], &mut first).0.expect("a solve");
+    let mut wanted: Vec<f64> = first.steps().iter().map(|s| s.t).collect();
     wanted.push(1.0);
     let mut recorder = (
         Samples::new(wanted).expect("samples"),

@@ -682,6 +682,12 @@ pub const TABLES: &[Table] = &[
                 "how derivatives are found",
             ),
             key(
+                "memory",
+                Kind::Text,
+                "no bound",
+                "what an adjoint may hold of a solve, such as \"64 MiB\"; the rest is solved again",
+            ),
+            key(
                 "error_control",
                 Kind::Boolean,
                 "false",

@@ -1,0 +1,188 @@
+//! The record of a solve within bounds of memory: all steps while they fit, then checkpoints.
+//!
+//! A [`Ledger`] keeps the tape of all steps until that would take its share of the budget, and from then on the mesh (24
+//! bytes a step) and the states at checkpoints alone. How many steps will come is not known: checkpoints are set every s
+//! steps, and where they fill their share every other one is dropped and s doubled (as in the online schemes after
+//! Stumm & Walther 2010, doi 10.1137/080742439). Backward, the parts between checkpoints are solved again one after the
+//! other, and a part that does not fit the tape is divided by [`Checkpoints`] of its own. Where a part repeats the solve to
+//! the last bit, the gradient has the same bits for any budget.
+
+use costate_solvers::{Cause, Mesh, Position, Recorder, SolveError, StepView};
+
+use crate::Tape;
+
+/// Shares of the budget: the tape, and the checkpoints. The rest is for the mesh, which grows with the steps.
+const TAPE: usize = 6;
+const CHECKPOINTS: usize = 16;
+/// Bytes that a step of a tape and a checkpoint take beside their numbers.
+const STEP: usize = 64;
+
+/// States right before a step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkpoint {
+    /// where the solve stands
+    pub at: Position,
+    /// the time
+    pub t: f64,
+    /// the states
+    pub x: Vec<f64>,
+}
+
+/// Keeps checkpoints, of which there are `most` at most: where they would be more, every other one goes.
+#[derive(Debug, Clone)]
+pub struct Checkpoints {
+    /// those kept, in order
+    pub list: Vec<Checkpoint>,
+    at: Position,
+    first: usize,
+    spacing: usize,
+    most: usize,
+}
+
+impl Checkpoints {
+    /// None yet, from a position on, `spacing` steps apart at least.
+    pub fn new(from: Position, spacing: usize, most: usize) -> Self {
+        Self {
+            list: Vec::new(),
+            at: from,
+            first: from.step,
+            spacing: spacing.max(1),
+            most: most.max(2),
+        }
+    }
+
+    /// The step before which the part from checkpoint `i` ends, `end` being where the last does.
+    pub fn end(&self, i: usize, end: usize) -> usize {
+        self.list.get(i + 1).map_or(end, |next| next.at.step)
+    }
+}
+
+impl Recorder<f64> for Checkpoints {
+    fn reads_inside(&self, _t: f64, _t_new: f64) -> bool {
+        false
+    }
+
+    fn happens(&mut self, cause: Cause<'_>, _t: f64, _x: &[f64]) {
+        self.at.act += 1;
+        self.at.stop += usize::from(matches!(cause, Cause::Stop(_)));
+    }
+
+    #[inline]
+    fn accepted(&mut self, step: &StepView<'_, f64>) -> bool {
+        let number = self.at.step - self.first;
+        if number.is_multiple_of(self.spacing) {
+            if self.list.len() >= self.most {
+                let mut kept = false;
+                self.list.retain(|_| {
+                    kept = !kept;
+                    kept
+                });
+                self.spacing *= 2;
+            }
+            if number.is_multiple_of(self.spacing) {
+                self.list.push(Checkpoint {
+                    at: self.at,
+                    t: step.t,
+                    x: step.x.to_vec(),
+                });
+            }
+        }
+        self.at.step += 1;
+        true
+    }
+}
+
+/// The record of a solve for a backward sweep; pass it as the recorder.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    budget: usize,
+    tape: Tape,
+    /// the tape holds every step so far
+    whole: bool,
+    mesh: Mesh,
+    start: Vec<f64>,
+    checkpoints: Checkpoints,
+    /// bytes that a step takes on the tape
+    step_bytes: usize,
+}
+
+impl Ledger {
+    /// A record within so many bytes, on tapes like `tape`; `usize::MAX`: without bounds.
+    pub fn new(budget: usize, tape: Tape) -> Self {
+        Self {
+            budget,
+            tape,
+            whole: true,
+            mesh: Mesh::default(),
+            start: Vec::new(),
+            checkpoints: Checkpoints::new(Position::default(), 1, 2),
+            step_bytes: STEP,
+        }
+    }
+
+    /// The tape of the whole solve, where it fits.
+    pub fn tape(&self) -> Option<&Tape> {
+        self.whole.then_some(&self.tape)
+    }
+
+    /// What there is where it does not: the steps, the states at the start, checkpoints, and the tape to solve parts onto.
+    pub fn parts(&mut self) -> (&Mesh, &[f64], &Checkpoints, &mut Tape) {
+        (&self.mesh, &self.start, &self.checkpoints, &mut self.tape)
+    }
+
+    /// Steps that the tape has room for, and checkpoints that a part may have of its own.
+    pub fn room(&self) -> (usize, usize) {
+        let steps = self.budget / TAPE / self.step_bytes;
+        (steps.max(1), self.checkpoints.most)
+    }
+}
+
+impl Recorder<f64> for Ledger {
+    fn started(&mut self, times: &[f64], x: &[f64]) -> Result<(), SolveError> {
+        self.whole = true;
+        let most = self.budget / CHECKPOINTS / (STEP + 8 * x.len());
+        self.checkpoints = Checkpoints::new(Position::default(), 1, most);
+        self.start.clear();
+        self.start.extend_from_slice(x);
+        self.mesh.started(times, x)?;
+        self.tape.started(times, x)
+    }
+
+    fn reads_inside(&self, t: f64, t_new: f64) -> bool {
+        self.whole && self.tape.reads_inside(t, t_new)
+    }
+
+    fn happens(&mut self, cause: Cause<'_>, t: f64, x: &[f64]) {
+        if self.budget < usize::MAX {
+            self.checkpoints.happens(cause, t, x);
+            self.mesh.happens(cause, t, x);
+        }
+        if self.whole {
+            self.tape.happens(cause, t, x);
+        }
+    }
+
+    fn jumped(&mut self, t: f64, x: &[f64]) {
+        if self.whole {
+            self.tape.jumped(t, x);
+        }
+    }
+
+    #[inline]
+    fn accepted(&mut self, step: &StepView<'_, f64>) -> bool {
+        if self.budget == usize::MAX {
+            return self.tape.accepted(step);
+        }
+        self.checkpoints.accepted(step);
+        self.mesh.accepted(step);
+        if self.whole {
+            self.tape.accepted(step);
+            self.step_bytes = STEP + 8 * (step.x.len() + step.stages.len());
+            if (self.tape.steps().len() + 1) * self.step_bytes > self.budget / TAPE {
+                self.whole = false;
+                self.tape.forget();
+            }
+        }
+        true
+    }
+}
