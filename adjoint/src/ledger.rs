@@ -12,8 +12,8 @@ use costate_solvers::{Cause, Mesh, Position, Recorder, SolveError, StepView};
 use crate::Tape;
 
 /// Shares of the budget: the tape, and the checkpoints. The rest is for the mesh, which grows with the steps.
-const TAPE: usize = 6;
-const CHECKPOINTS: usize = 16;
+const TAPE: usize = 8;
+const CHECKPOINTS: usize = 32;
 /// Bytes that a step of a tape and a checkpoint take beside their numbers.
 const STEP: usize = 64;
 
