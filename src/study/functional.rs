@@ -4,9 +4,10 @@
 //! A functional F = root(p, v_1, ..., v_k, objective) reads v_j = g_j(t_j, x(t_j), p). Its gradient runs through
 //! dual numbers, or backward: root's, then each g_j's vector-Jacobian product, then the solve's.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
-use costate_adjoint::{Dual, Seeds};
+use costate_adjoint::{Dual, Ledger, Seeds};
 use costate_solvers::record::{Mesh, Samples};
 use costate_solvers::{NoRecord, Options, Recorder, Scalar, Tolerance};
 
@@ -25,7 +26,7 @@ use crate::model::graph::{
     FIRST_EXTRA, FOURTH_EXTRA, InputId, PARAMETERS, SECOND_EXTRA, STATES, THIRD_EXTRA, TIME,
 };
 use crate::model::{self, Expression, MassEntry, Model, NodeId, Op, When};
-use crate::scenario::{AbsoluteTolerance, GradientMethod};
+use crate::scenario::{AbsoluteTolerance, GradientMethod, SolverMethod};
 
 /// Directions of a chunk of dual numbers.
 const WIDTH: usize = ANY_WIDTH;
@@ -56,6 +57,22 @@ pub struct FunctionalStudy {
     root: Function,
     /// its gradient with respect to p, v and objective
     root_gradient: Function,
+    kept: RefCell<Option<Kept>>,
+}
+
+/// Workspace of the gradient by the adjoint.
+struct Kept {
+    /// the method and the bound of memory that it was made for
+    solver: (SolverMethod, Option<usize>),
+    run: Run<f64>,
+    ledger: Ledger,
+    reverse: Reverse,
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kept").finish_non_exhaustive()
+    }
 }
 
 /// The plain solve and readings that the backward sweep and the root need.
@@ -190,12 +207,15 @@ impl FunctionalStudy {
             values_vjp,
             root,
             root_gradient,
+            kept: RefCell::new(None),
         })
     }
 
     /// The functional's value at natural parameters `p`.
     pub fn value(&self, study: &Study, solving: &Solving, p: &[f64]) -> Result<f64, StudyError> {
-        let reading = self.read(study, solving, p, |_| {}, &mut NoRecord, None)?.2;
+        let reading = self
+            .read(self.run(), study, solving, p, |_| {}, &mut NoRecord, None)?
+            .2;
         let objective = self.objective(study, solving, p)?;
         self.evaluate_root(&reading, objective)
     }
@@ -220,7 +240,9 @@ impl FunctionalStudy {
             }
         };
         if self.uses_objective && method != GradientMethod::FiniteDifference {
-            let reading = self.read(study, solving, p, |_| {}, &mut NoRecord, None)?.2;
+            let reading = self
+                .read(self.run(), study, solving, p, |_| {}, &mut NoRecord, None)?
+                .2;
             let mut objective = Objective::new(study, solving.clone(), None)?;
             let mut part = vec![0.0; variables.len()];
             let value = match method {
@@ -245,13 +267,30 @@ impl FunctionalStudy {
         }
     }
 
+    fn run<S: StudyScalar>(&self) -> Run<S> {
+        Run::new(&self.equations)
+    }
+
+    /// The workspace of the last gradient by the adjoint, or a new one.
+    fn kept(&self, solving: &Solving) -> Kept {
+        let fits = |kept: &Kept| kept.solver == (solving.stepper, solving.memory);
+        self.kept.take().filter(fits).unwrap_or_else(|| Kept {
+            solver: (solving.stepper, solving.memory),
+            run: self.run(),
+            ledger: Reverse::ledger(solving),
+            reverse: Reverse::default(),
+        })
+    }
+
     /// Solves (or replays) the experiment and reads the values.
     #[expect(
         clippy::type_complexity,
         reason = "the run, its samples and the readings, for the backward sweep"
     )]
+    #[expect(clippy::too_many_arguments, reason = "a solve's parts")]
     fn read<S: StudyScalar, R: Recorder<S>>(
         &self,
+        mut run: Run<S>,
         study: &Study,
         solving: &Solving,
         p: &[S],
@@ -260,7 +299,6 @@ impl FunctionalStudy {
         mesh: Option<&Mesh>,
     ) -> Result<(Run<S>, Samples<S>, Reading<S>), StudyError> {
         let fail = |error: RunError| study.run_error(error, self.experiment);
-        let mut run = Run::<S>::new(&self.equations);
         let start = study.scenario.start;
         let end = match self.times.last() {
             _ if self.to_end => study.scenario.end,
@@ -417,7 +455,15 @@ impl FunctionalStudy {
                 }
             };
             let reading = self
-                .read(study, solving, &seeded, increment, &mut NoRecord, None)?
+                .read(
+                    self.run(),
+                    study,
+                    solving,
+                    &seeded,
+                    increment,
+                    &mut NoRecord,
+                    None,
+                )?
                 .2;
             let result = self.evaluate_root(&reading, Dual::from(objective))?;
             into.copy_from_slice(&result.tangent[..chunk.len()]);
@@ -436,7 +482,15 @@ impl FunctionalStudy {
         objective: impl FnOnce() -> Result<S, StudyError>,
     ) -> Result<S, StudyError> {
         let reading = self
-            .read(study, solving, p, increment, &mut NoRecord, None)?
+            .read(
+                self.run(),
+                study,
+                solving,
+                p,
+                increment,
+                &mut NoRecord,
+                None,
+            )?
             .2;
         let objective = match self.uses_objective {
             true => objective()?,
@@ -459,9 +513,14 @@ impl FunctionalStudy {
             ..solving.clone()
         };
         let n = self.equations.states();
-        let mut ledger = Reverse::ledger(solving);
+        let Kept {
+            solver,
+            run,
+            mut ledger,
+            mut reverse,
+        } = self.kept(solving);
         let (mut run, samples, reading) =
-            self.read(study, solving, p, |_| {}, &mut ledger, None)?;
+            self.read(run, study, solving, p, |_| {}, &mut ledger, None)?;
         let objective = self.objective(study, solving, p)?;
         let bars = self.root_bars(&reading, objective)?;
         let mut own = bars[..p.len()].to_vec();
@@ -504,7 +563,7 @@ impl FunctionalStudy {
         let mut time_bars = vec![0.0; run.times.len()];
         let fail = |error| study.run_error(error, self.experiment);
         let bars = moving.then_some(&mut time_bars[..]);
-        Reverse::default()
+        reverse
             .sweep(
                 solving,
                 &mut run,
@@ -531,6 +590,12 @@ impl FunctionalStudy {
                 Variable::Initial(i) => x0[i],
             };
         }
+        self.kept.replace(Some(Kept {
+            solver,
+            run,
+            ledger,
+            reverse,
+        }));
         self.evaluate_root(&reading, objective)
     }
 
@@ -543,7 +608,8 @@ impl FunctionalStudy {
         gradient: &mut [f64],
     ) -> Result<f64, StudyError> {
         let mut mesh = Mesh::default();
-        let (run, _, reading) = self.read(study, solving, p, |_| {}, &mut mesh, None)?;
+        let (run, _, reading) =
+            self.read(self.run(), study, solving, p, |_| {}, &mut mesh, None)?;
         let value = self.evaluate_root(&reading, self.objective(study, solving, p)?)?;
         for (g, &variable) in gradient.iter_mut().zip(variables) {
             let at = |delta: f64| -> Result<f64, StudyError> {
@@ -559,7 +625,15 @@ impl FunctionalStudy {
                     }
                 };
                 let reading = self
-                    .read(study, solving, &moved, add, &mut NoRecord, Some(&mesh))?
+                    .read(
+                        self.run(),
+                        study,
+                        solving,
+                        &moved,
+                        add,
+                        &mut NoRecord,
+                        Some(&mesh),
+                    )?
                     .2;
                 self.evaluate_root(&reading, self.objective(study, solving, &moved)?)
             };
