@@ -1,6 +1,7 @@
-//! The matrices `shift M - J` of a sweep, remade where the solver made them.
+//! The matrices `shift M - J` of a sweep, remade where the solver made them, and what a mass matrix brings along.
 
-use costate_solvers::{IterationMatrix, LinearSolver, Pattern, Preconditioner};
+use costate_solvers::consistent::Consistent;
+use costate_solvers::{IterationMatrix, LinearSolver, Mass, Pattern, Preconditioner};
 
 use crate::sweep::AdjointError;
 use crate::system::AdjointImplicitSystem;
@@ -131,6 +132,67 @@ impl StageMatrix {
     pub(crate) fn solve_transposed(&mut self, w: &mut [f64]) {
         if let Some((matrix, _)) = &mut self.made {
             matrix.solve(w);
+        }
+    }
+}
+
+/// What a mass matrix M brings to a sweep: the cotangents of its entries, and starts that were made consistent with the
+/// equations that it makes algebraic. Empty for a system without one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct MassSide {
+    consistent: Option<Consistent<f64>>,
+    bar: Vec<f64>,
+    w: Vec<f64>,
+}
+
+impl MassSide {
+    /// Makes it fit the system; `anew`: it may be another than the last.
+    pub(crate) fn begin<F: AdjointImplicitSystem + ?Sized>(&mut self, system: &F, anew: bool) {
+        let mass = system.mass();
+        self.bar.clear();
+        self.bar.resize(mass.map_or(0, |m| m.values.len()), 0.0);
+        self.w.resize(system.dim(), 0.0);
+        if anew {
+            self.consistent = mass.map(|mass| Consistent::new(system.pattern(), mass));
+        }
+    }
+
+    /// Whether the system has a mass matrix.
+    pub(crate) fn is_there(&self) -> bool {
+        self.consistent.is_some()
+    }
+
+    /// Adds `factor v w^T` to the cotangent of M.
+    pub(crate) fn add_outer(&mut self, mass: &Mass<f64>, v: &[f64], w: &[f64], factor: f64) {
+        mass.pattern.add_outer(v, w, factor, &mut self.bar);
+    }
+
+    /// Takes lambda from states that were made consistent to those before; returns what is owed to the time.
+    pub(crate) fn uninitialize<F: AdjointImplicitSystem + ?Sized>(
+        &mut self,
+        system: &mut F,
+        (t, x): (f64, &[f64]),
+        lambda: &mut [f64],
+        p_bar: &mut [f64],
+    ) -> f64 {
+        let Some(consistent) = &mut self.consistent else {
+            return 0.0;
+        };
+        if !consistent.pull_back(system, (t, x), lambda, &mut self.w) {
+            return 0.0;
+        }
+        system.vjp(t, x, &self.w, lambda, p_bar);
+        system.time_vjp(t, x, &self.w)
+    }
+
+    /// Adds what the entries of M owe to the parameters.
+    pub(crate) fn finish<F: AdjointImplicitSystem + ?Sized>(
+        &self,
+        system: &mut F,
+        p_bar: &mut [f64],
+    ) {
+        if !self.bar.is_empty() {
+            system.mass_vjp(&self.bar, p_bar);
         }
     }
 }

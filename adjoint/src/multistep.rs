@@ -24,13 +24,12 @@
 
 use std::marker::PhantomData;
 
-use costate_solvers::consistent::Consistent;
 use costate_solvers::multistep::backward::{COLD, ORDER};
 use costate_solvers::multistep::formula::{Formula, GAMMA, MAX_ORDER};
 use costate_solvers::multistep::{SMALL, transfer};
 
 use crate::dual::Dual;
-use crate::matrix::StageMatrix;
+use crate::matrix::{MassSide, StageMatrix};
 use crate::readings::{Dense, Readings};
 use crate::sweep::{Adjoint, AdjointError, Reverse, Step, StepBars};
 use crate::system::{AdjointImplicitSystem, dot};
@@ -57,8 +56,7 @@ pub struct Kernel<V> {
     predicted: Vec<f64>,
     w: Vec<f64>,
     matrix: StageMatrix,
-    consistent: Option<Consistent<f64>>,
-    mass_bar: Vec<f64>,
+    mass: MassSide,
     formula: PhantomData<V>,
 }
 
@@ -97,13 +95,8 @@ impl<V: Formula, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel<V> {
         self.rows.resize(MAX_ORDER * self.n, 0.0);
         self.carried.clear();
         self.carried.resize((ROWS + 1) * self.n + 1, 0.0);
-        let mass = system.mass();
-        self.mass_bar.clear();
-        self.mass_bar
-            .resize(mass.map_or(0, |m| m.values.len()), 0.0);
-        if self.matrix.begin(system)? {
-            self.consistent = mass.map(|mass| Consistent::new(system.pattern(), mass));
-        }
+        let anew = self.matrix.begin(system)?;
+        self.mass.begin(system, anew);
         Ok(())
     }
 
@@ -148,7 +141,7 @@ impl<V: Formula, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel<V> {
             Some(mass) => {
                 let pattern = &mass.pattern;
                 pattern.multiply_transposed(&mass.values, &self.w, &mut self.product);
-                pattern.add_outer(&self.w, &self.sum, -c, &mut self.mass_bar);
+                self.mass.add_outer(mass, &self.w, &self.sum, -c);
                 &self.product
             }
         };
@@ -187,7 +180,7 @@ impl<V: Formula, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel<V> {
             self.w[i] = h * self.carried[i];
         }
         self.carried.fill(0.0);
-        if self.consistent.is_some() {
+        if self.mass.is_there() {
             return self.begin_consistently(system, step, p_bar, bars);
         }
         if step.begins {
@@ -202,20 +195,12 @@ impl<V: Formula, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel<V> {
     }
 
     fn uninitialize(&mut self, system: &mut F, t: f64, x: &[f64], p_bar: &mut [f64]) -> f64 {
-        let Some(consistent) = &mut self.consistent else {
-            return 0.0;
-        };
-        if !consistent.pull_back(system, (t, x), &self.lambda, &mut self.w) {
-            return 0.0;
-        }
-        system.vjp(t, x, &self.w, &mut self.lambda, p_bar);
-        system.time_vjp(t, x, &self.w)
+        self.mass
+            .uninitialize(system, (t, x), &mut self.lambda, p_bar)
     }
 
     fn finish(&mut self, system: &mut F, p_bar: &mut [f64]) {
-        if !self.mass_bar.is_empty() {
-            system.mass_vjp(&self.mass_bar, p_bar);
-        }
+        self.mass.finish(system, p_bar);
     }
 }
 
@@ -323,7 +308,7 @@ impl<V: Formula> Kernel<V> {
         self.matrix.solve_transposed(&mut self.w);
         let w = &self.w;
         if let Some(mass) = system.mass() {
-            mass.pattern.add_outer(w, v, -c, &mut self.mass_bar);
+            self.mass.add_outer(mass, w, v, -c);
             mass.multiply(v, &mut self.product);
         }
         if let Some(bars) = bars {
@@ -338,14 +323,11 @@ impl<V: Formula> Kernel<V> {
             *sum = c * w;
         }
         system.vjp(t, x, &self.sum, &mut self.lambda, p_bar);
-        let Some(consistent) = &mut self.consistent else {
-            return true;
-        };
-        if consistent.pull_back(system, (t, x), &self.lambda, &mut self.w) {
-            system.vjp(t, x, &self.w, &mut self.lambda, p_bar);
-            if let Some(bars) = bars {
-                bars.t += system.time_vjp(t, x, &self.w);
-            }
+        let owed = self
+            .mass
+            .uninitialize(system, (t, x), &mut self.lambda, p_bar);
+        if let Some(bars) = bars {
+            bars.t += owed;
         }
         true
     }

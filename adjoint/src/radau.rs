@@ -13,11 +13,10 @@
 //! Jacobians: the solver's two matrices of order n are those of one Jacobian, and good for an iteration only. Cost of a
 //! step: three J, one LU of order 3 n, one transposed solve and three products.
 
-use costate_solvers::consistent::Consistent;
 use costate_solvers::radau::radau5::{ALPHA, BETA, C, GAMMA, T, T_INVERSE};
 use costate_solvers::{LinearSolver, Pattern};
 
-use crate::matrix::{Transposed, needs_jacobian};
+use crate::matrix::{MassSide, Transposed, needs_jacobian};
 use crate::readings::{Dense, Readings};
 use crate::sweep::{Adjoint, AdjointError, Reverse, Step, StepBars};
 use crate::system::{AdjointImplicitSystem, dot};
@@ -38,8 +37,7 @@ pub struct Kernel {
     product: Vec<f64>,
     jacobian: Vec<f64>,
     matrix: Option<Triple>,
-    consistent: Option<Consistent<f64>>,
-    mass_bar: Vec<f64>,
+    mass: MassSide,
 }
 
 /// The matrix of all three stages, and what it was made for.
@@ -147,19 +145,16 @@ impl<F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel {
     fn begin(&mut self, system: &F) -> Result<(), AdjointError> {
         needs_jacobian(system)?;
         self.n = system.dim();
-        let mass = system.mass();
         for vector in [&mut self.lambda, &mut self.state, &mut self.product] {
             vector.resize(self.n, 0.0);
         }
         self.stage_bars.resize(3 * self.n, 0.0);
         self.jacobian.resize(3 * system.pattern().non_zeros(), 0.0);
-        self.mass_bar.clear();
-        self.mass_bar
-            .resize(mass.map_or(0, |m| m.values.len()), 0.0);
-        if !self.matrix.as_ref().is_some_and(|made| made.fits(system)) {
+        let anew = !self.matrix.as_ref().is_some_and(|made| made.fits(system));
+        if anew {
             self.matrix = Some(Triple::new(system));
-            self.consistent = mass.map(|mass| Consistent::new(system.pattern(), mass));
         }
+        self.mass.begin(system, anew);
         Ok(())
     }
 
@@ -224,21 +219,12 @@ impl<F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel {
     }
 
     fn uninitialize(&mut self, system: &mut F, t: f64, x: &[f64], p_bar: &mut [f64]) -> f64 {
-        let Some(consistent) = &mut self.consistent else {
-            return 0.0;
-        };
-        let w = &mut self.state;
-        if !consistent.pull_back(system, (t, x), &self.lambda, w) {
-            return 0.0;
-        }
-        system.vjp(t, x, w, &mut self.lambda, p_bar);
-        system.time_vjp(t, x, w)
+        self.mass
+            .uninitialize(system, (t, x), &mut self.lambda, p_bar)
     }
 
     fn finish(&mut self, system: &mut F, p_bar: &mut [f64]) {
-        if !self.mass_bar.is_empty() {
-            system.mass_vjp(&self.mass_bar, p_bar);
-        }
+        self.mass.finish(system, p_bar);
     }
 }
 
@@ -259,7 +245,7 @@ impl Kernel {
         bars: &mut Option<StepBars>,
     ) {
         let (n, h) = (self.n, step.h);
-        if bars.is_none() && self.mass_bar.is_empty() {
+        if bars.is_none() && !self.mass.is_there() {
             return;
         }
         for (i, row) in a_inverse().iter().enumerate() {
@@ -271,8 +257,7 @@ impl Kernel {
             let sum = match system.mass() {
                 None => &self.state,
                 Some(mass) => {
-                    let bar = &mut self.mass_bar;
-                    mass.pattern.add_outer(w, &self.state, -1.0 / h, bar);
+                    self.mass.add_outer(mass, w, &self.state, -1.0 / h);
                     mass.multiply(&self.state, &mut self.product);
                     &self.product
                 }

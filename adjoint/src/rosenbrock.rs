@@ -26,10 +26,9 @@
 
 use std::marker::PhantomData;
 
-use costate_solvers::consistent::Consistent;
 use costate_solvers::rosenbrock::{BRIDGED, rodas5p, tableau::Tableau};
 
-use crate::matrix::StageMatrix;
+use crate::matrix::{MassSide, StageMatrix};
 use crate::readings::{Dense, Readings};
 use crate::sweep::{Adjoint, AdjointError, Reverse, Step, StepBars};
 use crate::system::{AdjointImplicitSystem, dot};
@@ -55,8 +54,7 @@ pub struct Kernel<T> {
     /// coefficients of the dense output
     dense: Vec<f64>,
     matrix: StageMatrix,
-    consistent: Option<Consistent<f64>>,
-    mass_bar: Vec<f64>,
+    mass: MassSide,
     tableau: PhantomData<T>,
 }
 
@@ -77,13 +75,9 @@ impl<T: Tableau, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel<T> {
         }
         self.stage_bars.resize(T::KEPT * n, 0.0);
         let mass = system.mass();
-        self.mass_bar.clear();
-        self.mass_bar
-            .resize(mass.map_or(0, |m| m.values.len()), 0.0);
         self.product.resize(if mass.is_some() { n } else { 0 }, 0.0);
-        if self.matrix.begin(system)? {
-            self.consistent = mass.map(|mass| Consistent::new(system.pattern(), mass));
-        }
+        let anew = self.matrix.begin(system)?;
+        self.mass.begin(system, anew);
         if self.dense.is_empty() {
             self.dense = dense::<T>();
         }
@@ -157,21 +151,12 @@ impl<T: Tableau, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel<T> {
     }
 
     fn uninitialize(&mut self, system: &mut F, t: f64, x: &[f64], p_bar: &mut [f64]) -> f64 {
-        let Some(consistent) = &mut self.consistent else {
-            return 0.0;
-        };
-        let w = &mut self.state;
-        if !consistent.pull_back(system, (t, x), &self.lambda, w) {
-            return 0.0;
-        }
-        system.vjp(t, x, w, &mut self.lambda, p_bar);
-        system.time_vjp(t, x, w)
+        self.mass
+            .uninitialize(system, (t, x), &mut self.lambda, p_bar)
     }
 
     fn finish(&mut self, system: &mut F, p_bar: &mut [f64]) {
-        if !self.mass_bar.is_empty() {
-            system.mass_vjp(&self.mass_bar, p_bar);
-        }
+        self.mass.finish(system, p_bar);
     }
 }
 
@@ -217,7 +202,7 @@ impl<T: Tableau> Kernel<T> {
             Some(mass) => {
                 let pattern = &mass.pattern;
                 pattern.multiply_transposed(&mass.values, w, &mut self.product);
-                pattern.add_outer(w, u, -1.0 / (h * T::GAMMA), &mut self.mass_bar);
+                self.mass.add_outer(mass, w, u, -1.0 / (h * T::GAMMA));
                 &self.product
             }
         };
@@ -257,8 +242,7 @@ impl<T: Tableau> Kernel<T> {
             None => w,
             Some(mass) => {
                 for (u, c) in step.stages.chunks_exact(n).zip(T::C[i]).take(i) {
-                    let pattern = &mass.pattern;
-                    pattern.add_outer(w, u, c / h, &mut self.mass_bar);
+                    self.mass.add_outer(mass, w, u, c / h);
                 }
                 &self.product
             }

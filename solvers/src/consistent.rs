@@ -105,6 +105,17 @@ impl<S: Scalar> Consistent<S> {
         self.g.len()
     }
 
+    /// Takes over the entries of M, which may depend on parameters that changed.
+    fn refresh<F: ImplicitSystem<S> + ?Sized>(&mut self, system: &F) {
+        if let Some(mass) = system.mass() {
+            let same = |(a, b): (&S, &S)| (0..S::WIDTH).all(|p| a.part(p) == b.part(p));
+            if !self.mass.values.iter().zip(&mass.values).all(same) {
+                self.mass.values.copy_from_slice(&mass.values);
+                self.decompose();
+            }
+        }
+    }
+
     /// Finds the null spaces of M and makes room for their dimension.
     fn decompose(&mut self) {
         self.bases = null_spaces(&self.mass, self.depth);
@@ -155,13 +166,7 @@ impl<S: Scalar> Consistent<S> {
         options: &Options,
         statistics: &mut Statistics,
     ) -> Result<(), SolveError> {
-        if let Some(mass) = system.mass() {
-            let same = |(a, b): (&S, &S)| (0..S::WIDTH).all(|p| a.part(p) == b.part(p));
-            if !self.mass.values.iter().zip(&mass.values).all(same) {
-                self.mass.values.copy_from_slice(&mass.values);
-                self.decompose();
-            }
-        }
+        self.refresh(system);
         if self.bases.is_none() {
             return Err(invalid("the null space of the mass matrix was not found"));
         }
@@ -200,6 +205,7 @@ impl<S: Scalar> Consistent<S> {
         x_bar: &[f64],
         w: &mut [f64],
     ) -> bool {
+        self.refresh(system);
         if self.algebraic() == 0 {
             return false;
         }

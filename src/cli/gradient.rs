@@ -61,6 +61,10 @@ pub fn run(arguments: &GradientArguments) -> Result<(), Failure> {
             Ok(result) => results.push(result),
             // of all methods, those that there are
             Err(StudyError::Unsupported(why)) if methods.len() > 1 => eprintln!("note: {why}"),
+            // frozen steps may not survive a change of the parameters, where the others do
+            Err(error) if method == GradientMethod::FiniteDifference && !results.is_empty() => {
+                eprintln!("note: finite differences: {error}");
+            }
             Err(error) => return Err(work(error)),
         }
     }

@@ -345,6 +345,7 @@ impl<'a> FitProblem<'a> {
                 study.scenario.gradient.method,
                 solving.adjoint().ok(),
                 variables.len(),
+                solving.hot(study),
             ),
             p: study.values(),
             rows: row_count(study, variables),

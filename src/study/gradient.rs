@@ -41,9 +41,11 @@ pub struct Gradient {
 ///
 /// ```text
 /// dual     sum over chunks of N = 1, 2, 4, 8 directions of 1 + N / 4
-/// adjoint  2 (tsit5: a recorded solve and its sweep), 1.3 (rodas5p: the sweep reuses the factorizations, while
-///          dual numbers factorize with every direction), whatever the number of variables
+/// adjoint  2 (explicit methods: a recorded solve and its sweep), 1.3 (implicit ones: a factorization and a transposed
+///          solve a stage, while dual numbers solve for every direction), whatever the number of variables
 /// ```
+///
+/// Off the hot path of tsit5 and rodas5p every chunk has 8 directions, used or not.
 ///
 /// Fitted to times of the gallery and of POLLU (`costate gradient SCENARIO --wrt ... --method all`): 0.19 to 0.5 a
 /// direction, 1.7 to 2.6 for the adjoint of tsit5, 1.3 for that of rodas5p. The choice depends on counts alone, so that
@@ -52,24 +54,25 @@ pub fn choose(
     method: GradientMethod,
     adjoint: Option<SolverMethod>,
     variables: usize,
+    hot: bool,
 ) -> GradientMethod {
     let adjoint = match adjoint {
-        Some(SolverMethod::Tsit5) => 2.0,
+        Some(solver) if solver.is_explicit() => 2.0,
         Some(_) => 1.3,
         None => f64::INFINITY,
     };
     match method {
-        GradientMethod::Auto if dual_cost(variables) < adjoint => GradientMethod::Dual,
+        GradientMethod::Auto if dual_cost(variables, hot) < adjoint => GradientMethod::Dual,
         GradientMethod::Auto => GradientMethod::Adjoint,
         named => named,
     }
 }
 
-fn dual_cost(variables: usize) -> f64 {
+fn dual_cost(variables: usize, hot: bool) -> f64 {
     let mut cost = 0.0;
     let mut left = variables;
     while left > 0 {
-        let width = chunk_width(left, true);
+        let width = chunk_width(left, hot);
         cost += 1.0 + 0.25 * width as f64;
         left = left.saturating_sub(width);
     }
@@ -88,7 +91,8 @@ pub fn gradient(
     p: &[f64],
     variables: &[Variable],
 ) -> Result<Gradient, StudyError> {
-    let method = choose(method, solving.adjoint().ok(), variables.len());
+    let adjoint = solving.adjoint().ok();
+    let method = choose(method, adjoint, variables.len(), solving.hot(study));
     let mut gradient = vec![0.0; variables.len()];
     let mut evaluate: Evaluation<'_> = match of {
         GradientOf::Data => {
@@ -132,7 +136,7 @@ mod tests {
 
     #[test]
     fn auto_takes_dual_numbers_for_few_directions_only() {
-        let auto = |stepper, m| choose(GradientMethod::Auto, stepper, m);
+        let auto = |stepper, m| choose(GradientMethod::Auto, stepper, m, true);
         assert_eq!(auto(Some(SolverMethod::Tsit5), 1), GradientMethod::Dual);
         assert_eq!(auto(Some(SolverMethod::Tsit5), 2), GradientMethod::Dual);
         assert_eq!(auto(Some(SolverMethod::Tsit5), 4), GradientMethod::Adjoint);
@@ -144,7 +148,7 @@ mod tests {
         );
         assert_eq!(auto(None, 30), GradientMethod::Dual);
         assert_eq!(
-            choose(GradientMethod::Dual, Some(SolverMethod::Rodas5p), 30),
+            choose(GradientMethod::Dual, Some(SolverMethod::Rodas5p), 30, true),
             GradientMethod::Dual
         );
     }
