@@ -104,6 +104,8 @@ pub struct Ledger {
     checkpoints: Checkpoints,
     /// bytes that a step takes on the tape
     step_bytes: usize,
+    /// a step ended at a root
+    reaches_roots: bool,
 }
 
 impl Ledger {
@@ -117,7 +119,13 @@ impl Ledger {
             start: Vec::new(),
             checkpoints: Checkpoints::new(Position::default(), 1, 2),
             step_bytes: STEP,
+            reaches_roots: false,
         }
+    }
+
+    /// Whether a step ended at a root, so that times move.
+    pub fn reaches_roots(&self) -> bool {
+        self.reaches_roots
     }
 
     /// The tape of the whole solve, where it fits.
@@ -139,7 +147,7 @@ impl Ledger {
 
 impl Recorder<f64> for Ledger {
     fn started(&mut self, times: &[f64], x: &[f64]) -> Result<(), SolveError> {
-        self.whole = true;
+        (self.whole, self.reaches_roots) = (true, false);
         let most = self.budget / CHECKPOINTS / (STEP + 8 * x.len());
         self.checkpoints = Checkpoints::new(Position::default(), 1, most);
         self.start.clear();
@@ -153,6 +161,7 @@ impl Recorder<f64> for Ledger {
     }
 
     fn happens(&mut self, cause: Cause<'_>, t: f64, x: &[f64]) {
+        self.reaches_roots |= matches!(cause, Cause::Reached(_));
         if self.budget < usize::MAX {
             self.checkpoints.happens(cause, t, x);
             self.mesh.happens(cause, t, x);

@@ -84,11 +84,6 @@ impl Readings {
         }
     }
 
-    /// No readings.
-    pub(crate) fn none(&self) -> Self {
-        Self::default()
-    }
-
     /// Whether the step was read from at all.
     #[inline]
     pub(crate) fn any(&self) -> bool {

@@ -598,7 +598,7 @@ impl Backward {
         lambda.extend_from_slice(method.lambda());
         method.lambda().copy_from_slice(gradient);
         let mut bars = Some(StepBars::default());
-        let mut none = readings.none();
+        let mut none = Readings::default();
         if !method.reverse(system, step, &mut none, own, &mut bars) {
             return Ok(false);
         }

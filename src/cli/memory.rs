@@ -18,25 +18,16 @@ fn numbers_a_state(method: SolverMethod) -> f64 {
 
 /// Whether a method solves systems with the Jacobian.
 fn is_implicit(method: SolverMethod) -> bool {
-    !matches!(
+    let splits_or_foreign = matches!(
         method,
-        SolverMethod::Euler
-            | SolverMethod::Midpoint
-            | SolverMethod::Heun
-            | SolverMethod::Rk4
-            | SolverMethod::Bs3
-            | SolverMethod::Dopri5
-            | SolverMethod::Tsit5
-            | SolverMethod::Dop853
-            | SolverMethod::Vern7
-            | SolverMethod::Vern9
-            | SolverMethod::Verlet
+        SolverMethod::Verlet
             | SolverMethod::Yoshida4
             | SolverMethod::Yoshida6
             | SolverMethod::Yoshida8
             | SolverMethod::OdeSolversDopri5
             | SolverMethod::OdeSolversDop853
-    )
+    );
+    !method.is_explicit() && !splits_or_foreign
 }
 
 /// Bytes that a simulation needs, within a factor of two: states at the output times, twice while they are put in

@@ -21,7 +21,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::any_solver::ANY_WIDTH;
 use super::error::StudyError;
-use super::gradient::{GradientOf, gradient};
+use super::gradient::{GradientOf, derivatives};
 use super::lane::Lane;
 use super::run::Run;
 use super::variable::Variable;
@@ -109,9 +109,9 @@ pub fn certify(
         Ok(_) => GradientMethod::Adjoint,
         Err(_) => GradientMethod::Dual,
     };
-    let backward = gradient(study, &plain, of, how, p, variables);
+    let backward = derivatives(study, &plain, of, how, p, variables);
     let g = match &backward {
-        Ok(backward) => &backward.gradient,
+        Ok(backward) => backward,
         Err(error) => return Ok(none(&error.to_string())),
     };
     // the scale of a directional derivative, which does not vanish where its terms cancel
@@ -240,11 +240,12 @@ fn by_differences(
     order.truncate(DIFFERENCES);
     let chosen: Vec<Variable> = order.iter().map(|&k| variables[k]).collect();
     let how = GradientMethod::FiniteDifference;
-    let found = gradient(study, solving, of, how, p, &chosen).map_err(|e| e.to_string())?;
+    let found =
+        derivatives(study, solving, of, how, p, &chosen).map_err(|error| error.to_string())?;
     let norm = order.iter().map(|&k| weight(k).powi(2)).sum::<f64>().sqrt();
     let off = order
         .iter()
-        .zip(&found.gradient)
+        .zip(&found)
         .map(|(&k, d)| (sizes[k] * (d - g[k])).powi(2));
     let off = off.sum::<f64>().sqrt();
     Ok(if off == 0.0 { 0.0 } else { off / norm })

@@ -82,19 +82,16 @@ fn dual_cost(variables: usize, hot: bool) -> f64 {
 /// Writes a gradient and returns the value.
 type Evaluation<'a> = Box<dyn FnMut(&mut [f64]) -> Result<f64, StudyError> + 'a>;
 
-/// The gradient of the data objective, or of a functional, at natural parameters `p`.
-pub fn gradient(
-    study: &Study,
-    solving: &Solving,
-    of: GradientOf<'_>,
+/// The computation of a gradient by a method.
+fn evaluation<'a>(
+    study: &'a Study,
+    solving: &'a Solving,
+    of: GradientOf<'a>,
     method: GradientMethod,
-    p: &[f64],
-    variables: &[Variable],
-) -> Result<Gradient, StudyError> {
-    let adjoint = solving.adjoint().ok();
-    let method = choose(method, adjoint, variables.len(), solving.hot(study));
-    let mut gradient = vec![0.0; variables.len()];
-    let mut evaluate: Evaluation<'_> = match of {
+    p: &'a [f64],
+    variables: &'a [Variable],
+) -> Result<Evaluation<'a>, StudyError> {
+    Ok(match of {
         GradientOf::Data => {
             let mut objective = Objective::new(study, solving.clone(), None)?;
             Box::new(move |gradient| match method {
@@ -110,7 +107,36 @@ pub fn gradient(
         GradientOf::Functional(functional) => Box::new(move |gradient| {
             functional.gradient(study, solving, method, p, variables, gradient)
         }),
-    };
+    })
+}
+
+/// The derivatives of the data objective, or of a functional, at natural parameters `p`, computed once.
+pub(super) fn derivatives(
+    study: &Study,
+    solving: &Solving,
+    of: GradientOf<'_>,
+    method: GradientMethod,
+    p: &[f64],
+    variables: &[Variable],
+) -> Result<Vec<f64>, StudyError> {
+    let mut gradient = vec![0.0; variables.len()];
+    evaluation(study, solving, of, method, p, variables)?(&mut gradient)?;
+    Ok(gradient)
+}
+
+/// The gradient of the data objective, or of a functional, at natural parameters `p`, and what it takes.
+pub fn gradient(
+    study: &Study,
+    solving: &Solving,
+    of: GradientOf<'_>,
+    method: GradientMethod,
+    p: &[f64],
+    variables: &[Variable],
+) -> Result<Gradient, StudyError> {
+    let adjoint = solving.adjoint().ok();
+    let method = choose(method, adjoint, variables.len(), solving.hot(study));
+    let mut gradient = vec![0.0; variables.len()];
+    let mut evaluate = evaluation(study, solving, of, method, p, variables)?;
     let value = evaluate(&mut gradient)?; // compiles, and makes the buffers
     let mut times = Vec::with_capacity(REPEATS);
     let begun = Instant::now();
@@ -121,7 +147,6 @@ pub fn gradient(
     }
     times.sort_by(f64::total_cmp);
     let seconds = times[times.len() / 2];
-    drop(evaluate);
     Ok(Gradient {
         value,
         gradient,

@@ -16,7 +16,7 @@ use costate_solvers::explicit::{
 use costate_solvers::multistep::{BackwardDifferentiation, Formula, NumericalDifferentiation};
 use costate_solvers::rosenbrock::{rodas3, rodas4, rodas5p, tableau};
 use costate_solvers::symplectic::{Composition, verlet, yoshida4, yoshida6, yoshida8};
-use costate_solvers::{Cause, Mesh, Position, Tableau};
+use costate_solvers::{Mesh, Position, Tableau};
 
 use super::Solving;
 use super::run::{Run, RunError};
@@ -25,17 +25,6 @@ use crate::scenario::SolverMethod;
 
 /// The backward sweep of some method, with its workspace.
 trait AnyAdjoint {
-    #[expect(clippy::too_many_arguments, reason = "a sweep's inputs and outputs")]
-    fn sweep(
-        &mut self,
-        system: &mut ModelSystem<f64>,
-        hybrid: &mut dyn AdjointHybrid,
-        tape: &Tape,
-        seeds: &Seeds<'_>,
-        x0_bar: &mut [f64],
-        p_bar: &mut [f64],
-        times: Option<&mut [f64]>,
-    ) -> Result<(), AdjointError>;
     fn begin(
         &mut self,
         system: &ModelSystem<f64>,
@@ -61,19 +50,6 @@ trait AnyAdjoint {
 }
 
 impl<K: Kernel<ModelSystem<f64>>> AnyAdjoint for Adjoint<K> {
-    fn sweep(
-        &mut self,
-        system: &mut ModelSystem<f64>,
-        hybrid: &mut dyn AdjointHybrid,
-        tape: &Tape,
-        seeds: &Seeds<'_>,
-        x0_bar: &mut [f64],
-        p_bar: &mut [f64],
-        times: Option<&mut [f64]>,
-    ) -> Result<(), AdjointError> {
-        self.sweep(system, hybrid, tape, seeds, x0_bar, p_bar, times)
-    }
-
     fn begin(
         &mut self,
         system: &ModelSystem<f64>,
@@ -217,16 +193,17 @@ impl Reverse {
         let Some((_, any)) = &mut self.made else {
             return Err(RunError::NoSuchSolver(method.name()));
         };
+        let moving = times.is_some() || ledger.reaches_roots();
         if let Some(tape) = ledger.tape() {
             return run.backward(method, |system, hybrid| {
-                any.sweep(system, hybrid, tape, seeds, x0_bar, p_bar, times)
+                any.begin(system, seeds, moving)?;
+                any.segment(system, hybrid, tape.into(), seeds, p_bar, times)?;
+                any.finish(system, seeds, x0_bar, p_bar)
             });
         }
+        run.backward(method, |system, _| any.begin(system, seeds, moving))?;
         let (room, most) = ledger.room();
         let (mesh, start, checkpoints, tape) = ledger.parts();
-        let mut acts = (0..).map_while(|i| mesh.act(i));
-        let moving = times.is_some() || acts.any(|(_, cause)| matches!(cause, Cause::Reached(_)));
-        run.backward(method, |system, _| any.begin(system, seeds, moving))?;
         let mut parts = Parts {
             any: any.as_mut(),
             solving,
