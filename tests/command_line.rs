@@ -154,6 +154,37 @@ average = "mean(u)"
     }
 }
 
+/// 162 million states: said at once, and not tried.
+#[test]
+fn a_field_that_does_not_fit_is_told_so_before_it_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let scenario = r#"
+[scenario]
+title = "A plate that cools"
+time = { start = 0.0, end = 0.1 }
+[indices]
+i = { size = 9000, boundary = "clamp" }
+j = { size = 18000, boundary = 0.0 }
+[states]
+u = { over = ["i", "j"], initial = 1.0 }
+[equations]
+u = "u[i-1,j] + u[i+1,j] + u[i,j-1] + u[i,j+1] - 4*u"
+[solver]
+method = "rodas5p"
+"#;
+    fs::write(here.join("plate.toml"), scenario).expect("written");
+    let told = costate(here, &["check", "plate.toml"], 0);
+    for part in [
+        "states        162000000\n",
+        "Jacobian      at most 810000000 of 26244000000000000 entries\n",
+        "this run needs more than ",
+        "such as `bdf`",
+    ] {
+        assert!(told.contains(part), "{told}");
+    }
+}
+
 #[test]
 fn new_writes_a_folder_that_every_command_takes() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -5,6 +5,7 @@ use costate::study::{ExpectationResult, Solving, Study, check_expectations};
 use serde_json::{Value, json};
 
 use super::arguments::Common;
+use super::memory::Jacobian;
 use super::{Failure, load, memory, print_json, print_text};
 
 /// Runs the command.
@@ -42,7 +43,12 @@ pub fn run(common: &Common) -> Result<(), Failure> {
 fn report(study: &Study, solving: Option<&Solving>, expectations: &[ExpectationResult]) -> String {
     let scenario = &study.scenario;
     let n = study.equations.states();
-    let entries = study.equations.jacobian_entries().unwrap_or(0);
+    let jacobian = Jacobian::of(study);
+    let entries = jacobian.map_or(0, |jacobian| jacobian.entries());
+    let at_most = match jacobian {
+        Some(Jacobian::Values(_)) => "at most ",
+        _ => "",
+    };
     let fitted = scenario.parameters.iter().filter(|p| p.fit).count();
     let mut text = format!("{}\n\n", scenario.title);
     text += &format!("states        {n}\n");
@@ -50,7 +56,10 @@ fn report(study: &Study, solving: Option<&Solving>, expectations: &[ExpectationR
         "parameters    {} ({fitted} to fit)\n",
         scenario.parameters.len()
     );
-    text += &format!("Jacobian      {entries} of {} entries\n", n * n);
+    text += &format!(
+        "Jacobian      {at_most}{entries} of {} entries\n",
+        n as u128 * n as u128
+    );
     text += &memory::report(study, solving);
     text += &format!("experiments   {}\n", scenario.experiments.len());
     text += &format!("measurements  {}\n", study.measurements());
@@ -103,7 +112,7 @@ fn document(
         "parameters": scenario.parameters.iter().map(|p| json!({ "name": p.name.text, "value": p.value, "fit": p.fit })).collect::<Vec<_>>(),
         "experiments": scenario.experiments.len(),
         "measurements": study.measurements(),
-        "jacobian_entries": study.equations.jacobian_entries().unwrap_or(0),
+        "jacobian_entries": Jacobian::of(study).map_or(0, |jacobian| jacobian.entries()),
         "solver": solving.map(|s| json!({ "method": s.stepper.name(), "why": s.choice.to_string() })),
         "findings": findings,
         "expectations": expectations,

@@ -13,7 +13,7 @@ use super::explicit_step::explicit_step;
 use super::function::{Backend, Function};
 use crate::model::graph::{Graph, InputId, NodeId, Op, STATES, TIME};
 use crate::model::unroll::unroll_small;
-use crate::model::{array_jacobian, jacobian, jvp, share};
+use crate::model::{array_jacobian, array_jacobian_values, jacobian, jvp, share};
 
 /// A method, and the code for its steps where it could be made.
 type StepOf = (&'static ExplicitStages, Option<Arc<Function>>);
@@ -105,6 +105,19 @@ impl RightHandSide {
             .get_or_init(|| self.linearize())
             .as_ref()
             .map_err(Clone::clone)
+    }
+
+    /// How many values make up the Jacobian, at least one for each of its non-zeros: known without listing them where f
+    /// has arrays.
+    ///
+    /// # Errors
+    /// Those of [`Rhs::linearization`] where f has none.
+    pub fn jacobian_values(&self) -> Result<u64, CompileError> {
+        if self.linearization.get().is_none() && self.graph.has_arrays(&self.nodes) {
+            let mut graph = (*self.graph).clone();
+            return Ok(array_jacobian_values(&mut graph, &self.nodes, STATES));
+        }
+        Ok(self.linearization()?.pattern.non_zeros() as u64)
     }
 
     /// J v as a function of the 2 n numbers (x, v), made when first asked for: no entry of J is formed.

@@ -22,6 +22,21 @@ pub struct ArrayJacobian {
 
 /// The Jacobian of `outputs` in the numbers of an input.
 pub fn array_jacobian(graph: &mut Graph, outputs: &[NodeId], group: u16) -> ArrayJacobian {
+    let mut jacobian = ArrayJacobian::default();
+    for block in blocks(graph, outputs, group) {
+        jacobian.values.push(block.values);
+        block.list(graph, &mut jacobian.places);
+    }
+    jacobian
+}
+
+/// How many values [`array_jacobian`] has: at least as many as the Jacobian has non-zeros, with none of them listed.
+pub fn array_jacobian_values(graph: &mut Graph, outputs: &[NodeId], group: u16) -> u64 {
+    let blocks = blocks(graph, outputs, group);
+    blocks.iter().map(|b| graph.size(b.values) as u64).sum()
+}
+
+fn blocks(graph: &mut Graph, outputs: &[NodeId], group: u16) -> Vec<Block> {
     let live = graph.live(outputs);
     let variables: Vec<NodeId> = live
         .into_iter()
@@ -85,17 +100,17 @@ pub fn array_jacobian(graph: &mut Graph, outputs: &[NodeId], group: u16) -> Arra
         };
         rows.insert(id, row);
     }
-    let mut jacobian = ArrayJacobian::default();
+    let mut blocks = Vec::new();
     let mut first = 0;
     for &output in outputs {
         for entry in rows.get(&output).map_or(&[][..], Vec::as_slice) {
             if graph.constant_value(entry.value) != Some(0.0) {
-                jacobian.block(graph, (output, first), entry);
+                blocks.push(Block::new(graph, (output, first), entry));
             }
         }
         first += graph.size(output);
     }
-    jacobian
+    blocks
 }
 
 /// What a derivative is with respect to: the element that a node reads; and axes whose place follows from its places,
@@ -204,9 +219,22 @@ impl Entry {
 /// The axes of pairs are those of [`Use::Open`] from here on.
 const JOINT: u8 = 240;
 
-impl ArrayJacobian {
-    /// Adds the derivatives of one output, whose first row is `first`, through one variable.
-    fn block(&mut self, graph: &mut Graph, (output, first): (NodeId, usize), entry: &Entry) {
+/// The derivatives of one output through one variable.
+struct Block {
+    /// the root that holds their values
+    values: NodeId,
+    /// its axes
+    axes: Vec<Axis>,
+    /// what they are with respect to
+    variable: NodeId,
+    /// the axes of the output, and the places on them
+    written: Vec<(Axis, At)>,
+    /// first row of the output
+    first: usize,
+}
+
+impl Block {
+    fn new(graph: &mut Graph, (output, first): (NodeId, usize), entry: &Entry) -> Self {
         let written: Vec<Axis> = match graph.op(output) {
             Op::Array(shape, _) => graph.arrays().shape(shape).to_vec(),
             _ => Vec::new(),
@@ -217,33 +245,44 @@ impl ArrayJacobian {
         for &(axis, at) in bound {
             value = graph.substitute(value, axis, at);
         }
-        // the places of each axis that is written
-        let places: Vec<At> = written
+        let written: Vec<(Axis, At)> = written
             .iter()
-            .map(|&axis| bound_to(axis).unwrap_or(along(axis)))
+            .map(|&axis| (axis, bound_to(axis).unwrap_or(along(axis))))
             .collect();
         let mut axes: Vec<Axis> = Vec::new();
         let further = graph.axes(*variable).iter();
-        for axis in places.iter().filter_map(|at| at.axis()).chain(further) {
+        for axis in written
+            .iter()
+            .filter_map(|(_, at)| at.axis())
+            .chain(further)
+        {
             if !axes.contains(&axis) {
                 axes.push(axis);
             }
         }
-        let root = graph.array(&axes, value);
-        self.values.push(root);
+        Self {
+            values: graph.array(&axes, value),
+            axes,
+            variable: *variable,
+            written,
+            first,
+        }
+    }
 
+    /// Adds the row and column of each value.
+    fn list(&self, graph: &Graph, into: &mut Vec<Option<(usize, usize)>>) {
         let tables = graph.arrays();
-        let extents: Vec<u32> = axes.iter().map(|&axis| tables.extent(axis)).collect();
+        let extents: Vec<u32> = self.axes.iter().map(|&axis| tables.extent(axis)).collect();
         let mut on = [0_u32; MOST_AXES];
-        for _ in 0..graph.size(root) {
+        for _ in 0..graph.size(self.values) {
             let place_on = |axis: Axis| on[usize::from(axis.0)];
-            let column = match graph.op(*variable) {
+            let column = match graph.op(self.variable) {
                 Op::Gather(gather) => tables.place(tables.gather(gather), place_on),
                 Op::Input(input) => Some(input.index),
                 _ => None,
             };
             let mut row = Some(0);
-            for (&axis, &at) in written.iter().zip(&places) {
+            for &(axis, at) in &self.written {
                 let extent = tables.extent(axis);
                 let place = tables.position(at, extent, place_on);
                 row = row
@@ -251,9 +290,8 @@ impl ArrayJacobian {
                     .map(|(row, place)| row * extent as usize + place as usize);
             }
             let place = row.zip(column);
-            self.places
-                .push(place.map(|(row, column)| (first + row, column as usize)));
-            for (axis, &extent) in axes.iter().zip(&extents).rev() {
+            into.push(place.map(|(row, column)| (self.first + row, column as usize)));
+            for (axis, &extent) in self.axes.iter().zip(&extents).rev() {
                 let place = &mut on[usize::from(axis.0)];
                 *place += 1;
                 if *place < extent {

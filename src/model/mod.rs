@@ -36,7 +36,7 @@ pub mod trace;
 mod transpose;
 pub mod unroll;
 
-pub use array_jacobian::{ArrayJacobian, array_jacobian};
+pub use array_jacobian::{ArrayJacobian, array_jacobian, array_jacobian_values};
 pub use build::{ExperimentModel, Model, ObservableModel, StopTime, build};
 pub use derivative::{jacobian, jvp, second_order_vjp, vjp};
 pub use evaluate::evaluate;

@@ -165,11 +165,6 @@ impl Equations {
         self.model.parameters.len()
     }
 
-    /// Structural non-zeros of the Jacobian.
-    pub fn jacobian_entries(&self) -> Result<usize, CompileError> {
-        Ok(self.rhs.linearization()?.pattern.non_zeros())
-    }
-
     /// Whether a stop time depends on a parameter.
     pub fn stops_move(&self) -> bool {
         let moves = |&node: &NodeId| !matches!(self.model.graph.op(node), Op::Constant(_));

@@ -28,6 +28,11 @@
 use crate::linalg::{BandedLu, DenseLu, Field, Over, SparseLu};
 use crate::system::Pattern;
 
+/// States from which GMRES is the better choice, if factors would fill up.
+const LARGE: usize = 8000;
+/// Fill of the factors, relative to W, above which it is.
+const FILL: f64 = 6.0;
+
 /// How the linear systems of an implicit method are solved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum LinearSolver {
@@ -148,12 +153,18 @@ impl<T: Field> IterationMatrix<T> {
             Factors::Sparse { lu, .. } => lu.factor_non_zeros(),
         }
     }
+
     /// How many times more numbers sparse factors will hold than W, as far as the ordering can tell; 0 for others.
     pub fn foreseen_fill(&self) -> f64 {
         match &self.factors {
             Factors::Sparse { lu, values } => lu.foreseen_non_zeros() / values.len().max(1) as f64,
             _ => 0.0,
         }
+    }
+
+    /// Whether W is so large, and its factors so full, that GMRES is the better choice for a Newton iteration.
+    pub fn fills_up(&self) -> bool {
+        self.n >= LARGE && self.foreseen_fill() > FILL
     }
 
     /// Factors W = shift M - J, with `jacobian(k)` the k-th non-zero of J in its pattern's order and `mass`

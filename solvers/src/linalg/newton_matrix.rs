@@ -51,11 +51,6 @@ use crate::options::Statistics;
 use crate::scalar::Scalar;
 use crate::system::{ImplicitSystem, Pattern};
 
-/// States from which GMRES is chosen, if factors would fill up.
-const LARGE: usize = 8000;
-/// Fill of the factors, relative to W, above which it is.
-const FILL: f64 = 6.0;
-
 /// W of a Newton iteration; see the module.
 #[derive(Debug, Clone)]
 pub enum NewtonMatrix<S> {
@@ -74,8 +69,7 @@ impl<S: Scalar> NewtonMatrix<S> {
             }
             choice => {
                 let factored = IterationMatrix::new(system.pattern(), mass, choice);
-                let many = system.dim() >= LARGE && factored.foreseen_fill() > FILL;
-                if choice == LinearSolver::Auto && mass.is_none() && many {
+                if choice == LinearSolver::Auto && mass.is_none() && factored.fills_up() {
                     Self::Krylov(Box::new(Krylov::new(system, mass, Preconditioner::Ilu)))
                 } else {
                     Self::Factored(factored)
