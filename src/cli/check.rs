@@ -21,7 +21,7 @@ pub fn run(common: &Common) -> Result<(), Failure> {
         super::diagnostics::print(&more);
     }
     findings.extend(more);
-    let expectations = check_expectations(&study);
+    let expectations = load::shared(&study, || check_expectations(&study));
     let failed = expectations.iter().filter(|e| !e.holds()).count();
     if common.json {
         print_json(&document(

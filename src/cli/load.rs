@@ -49,13 +49,31 @@ pub fn set(path: &str, value: impl Into<String>) -> Override {
     }
 }
 
+/// Stack of a thread: that of a process's first one.
+const STACK: usize = 8 << 20;
+
+/// Does work on a study: where threads share each step, on one of them, as from outside each share would wake them anew.
+pub fn shared<R: Send>(study: &Study, work: impl FnOnce() -> R + Send) -> R {
+    if !study.equations.steps_are_shared() {
+        return work();
+    }
+    prepare_threads(0);
+    rayon::scope(|_| work())
+}
+
+/// Makes the threads that share work, so many or (0) as there are processors.
+fn prepare_threads(count: usize) {
+    // Fails only where there are threads already, which then are the ones to use.
+    let _ = rayon::ThreadPoolBuilder::new()
+        .num_threads(count)
+        .stack_size(STACK)
+        .build_global();
+}
+
 /// Reads, resolves and compiles; prints all findings; fails where one is an error.
 pub fn study(common: &Common, overrides: &[Override]) -> Result<(Study, Vec<Diagnostic>), Failure> {
     if let Some(threads) = common.threads {
-        // Fails only where a pool exists already, which then is the one to use.
-        let _ = rayon::ThreadPoolBuilder::new()
-            .num_threads(usize::from(threads))
-            .build_global();
+        prepare_threads(usize::from(threads));
     }
     let (path, _folder) = scenario_path(&common.scenario)?;
     let backend = if common.interpret {

@@ -43,9 +43,11 @@ pub fn run(arguments: &SimulateArguments) -> Result<(), Failure> {
         eprintln!("warning: {warning}");
     }
     let p = study.values();
-    let result = simulate_by(&study, &solving, experiment, &p, &times).map_err(fail)?;
+    let solve = || simulate_by(&study, &solving, experiment, &p, &times);
+    let result = load::shared(&study, solve).map_err(fail)?;
     let verification = if arguments.verify {
-        Some(verify(&study, &solving, experiment, &p, &times, &result).map_err(fail)?)
+        let again = || verify(&study, &solving, experiment, &p, &times, &result);
+        Some(load::shared(&study, again).map_err(fail)?)
     } else {
         None
     };

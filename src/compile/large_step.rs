@@ -11,8 +11,8 @@
 use costate_solvers::ExplicitStages;
 use rayon::prelude::*;
 
-/// States from which this is worth while.
-pub(super) const FEWEST: usize = 16_384;
+/// States from which this is worth while: threads share the work of a step.
+pub const SHARED_STATES: usize = 16_384;
 
 /// States of a block: 8 kB of each array.
 const BLOCK: usize = 1024;
@@ -86,6 +86,9 @@ fn combine(x: &[f64], h: f64, weights: &[f64], slopes: &[f64], y: &mut [f64]) {
             _ => row::<8>(x, h, &w, &k, y),
         }
     };
+    if rayon::current_num_threads() < 2 {
+        return y.chunks_mut(BLOCK).enumerate().for_each(block);
+    }
     y.par_chunks_mut(BLOCK)
         .with_min_len(LEAST_SHARE)
         .enumerate()
@@ -151,7 +154,7 @@ const SHARED_BLOCKS: usize = 16;
 
 /// The sum of what `of` gives for each block, in their order; `sums` is workspace.
 pub(super) fn sum(count: usize, of: &(dyn Fn(usize) -> f64 + Sync), sums: &mut Vec<f64>) -> f64 {
-    if count < SHARED_BLOCKS {
+    if count < SHARED_BLOCKS || rayon::current_num_threads() < 2 {
         return (0..count).map(of).sum();
     }
     if sums.len() < count {

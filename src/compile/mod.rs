@@ -29,5 +29,6 @@ pub mod system;
 pub use derived::{Derived, ModelScalar, Sizes, Workspace};
 pub use error::{CallError, CompileError};
 pub use function::{Backend, Function, Output, Scratch};
+pub use large_step::SHARED_STATES;
 pub use rhs::{Linearization, RightHandSide};
 pub use system::ModelSystem;

@@ -164,7 +164,7 @@ impl<S: ModelScalar> System<S> for ModelSystem<S> {
         if !S::STEPS {
             return false;
         }
-        if x.len() >= large_step::FEWEST {
+        if x.len() >= large_step::SHARED_STATES {
             let (rhs, p) = (&self.rhs, &self.parameters);
             let (middle, workspace) = (S::from(self.middle), &mut self.workspace);
             let f = |t: S, y: &[S], dx: &mut [S]| {

@@ -165,6 +165,11 @@ impl Equations {
         self.model.parameters.len()
     }
 
+    /// Whether threads share the work of one step.
+    pub fn steps_are_shared(&self) -> bool {
+        self.states() >= crate::compile::SHARED_STATES
+    }
+
     /// Whether a stop time depends on a parameter.
     pub fn stops_move(&self) -> bool {
         let moves = |&node: &NodeId| !matches!(self.model.graph.op(node), Op::Constant(_));
