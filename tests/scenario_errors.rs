@@ -756,12 +756,13 @@ const CASES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "[fit]",
-        "[[experiments]]\nname = \"a\"\nparameters = { d = 1 }\ninitial = { pray = 2 }\n[[experiments]]\nname = \"a\"\nsteady_state_before = false\ndata = {}\n[fit]",
+        "[[experiments]]\nname = \"a\"\nparameters = { d = 1 }\ninitial = { pray = 2 }\n[[experiments]]\nname = \"a\"\nbefore_parameters = { q = 2 }\ndata = {}\n[fit]",
         &[
             "scenario::unknown-name 25:16 d | `parameters` names `d`, which is no parameter | parameters: `k`, `c`",
             "scenario::unknown-name 26:13 pray | `initial` names `pray`, which is no state | did you mean `prey`?",
             "scenario::duplicate-name 28:8 \"a\" | two experiments are named `a` | rename one of the two",
-            "scenario::not-offered 29:1 steady_state_before | the scenario uses `steady_state_before` of an experiment (a steady state before the start), which this version of costate does not offer | leave it out, or use a later version",
+            "scenario::unused 29:21 { q = 2 } | `before_parameters` is read only with `steady_state_before = true` | add `steady_state_before = true` to the experiment",
+            "scenario::unknown-name 29:23 q | `before_parameters` names `q`, which is no parameter | parameters: `k`, `c`",
         ],
     ),
     (

@@ -108,6 +108,26 @@ pub enum SolveError {
         /// start time
         t: f64,
     },
+    /// A system did not come to rest, time held.
+    #[error(
+        "no rest at t = {t}: state {state} still changes by {rate:e} a unit of time after {passed:e}"
+    )]
+    NoRest {
+        /// the time that was held
+        t: f64,
+        /// for how long the system was followed
+        passed: f64,
+        /// the state that changes most, in units of its tolerance
+        state: usize,
+        /// its rate of change
+        rate: f64,
+    },
+    /// The equilibrium in which a system comes to rest lies among others, and no conserved total says which it is.
+    #[error("the equilibrium at t = {t} is not isolated")]
+    NotIsolated {
+        /// the time that was held
+        t: f64,
+    },
     /// An explicit method met stiffness and was told to report it (`Options::stiffness_test`).
     #[error("the system is stiff at t = {t}")]
     Stiff {

@@ -51,6 +51,7 @@
 pub mod auto;
 pub mod consistent;
 pub mod control;
+pub mod equilibrium;
 pub mod error;
 pub mod esdirk;
 pub mod events;
@@ -72,6 +73,7 @@ pub mod symplectic;
 pub mod system;
 
 pub use auto::{AutoSwitch, Switch};
+pub use equilibrium::Equilibrium;
 pub use error::SolveError;
 pub use esdirk::{KenCarp4, Kvaerno3, Kvaerno4, Kvaerno5, TrBdf2};
 pub use events::{Action, Cause, Direction, Hybrid, NoEvents};

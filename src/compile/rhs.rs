@@ -111,7 +111,7 @@ impl RightHandSide {
     /// has arrays.
     ///
     /// # Errors
-    /// Those of [`Rhs::linearization`] where f has none.
+    /// Those of [`RightHandSide::linearization`] where f has none.
     pub fn jacobian_values(&self) -> Result<u64, CompileError> {
         if self.linearization.get().is_none() && self.graph.has_arrays(&self.nodes) {
             let mut graph = (*self.graph).clone();

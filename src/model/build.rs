@@ -1,6 +1,5 @@
 //! A scenario to a [`Model`]: every equation, observable, initial value and expectation as nodes of one graph.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::arrays::Block;
@@ -17,7 +16,12 @@ use super::scope::{
     ArrayBinding, ArrayValue, Binding, End, IndexSet, Item, Role, Scope, check_names, order,
 };
 use crate::diagnostic::{Diagnostic, Severity, nearest};
-use crate::scenario::{Boundary, Experiment, Index, Name, Scenario, Sigma};
+use crate::scenario::{Boundary, Index, Name, Scenario, Sigma};
+
+mod experiments;
+
+use experiments::INITIAL;
+pub use experiments::{BeforeModel, ExperimentModel};
 
 /// A scenario's equations, lowered. Nodes read the inputs named in [`super::graph`]: time, the states x, the
 /// experiment's parameters p.
@@ -72,17 +76,6 @@ pub struct ObservableModel {
     pub sigma: Option<NodeId>,
 }
 
-/// What an experiment changes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ExperimentModel {
-    /// its name
-    pub name: String,
-    /// the experiment's parameters as functions of the scenario's, which `PARAMETERS` holds; one a parameter
-    pub parameters: Vec<NodeId>,
-    /// initial values as functions of the experiment's parameters, which `PARAMETERS` holds; one root a state or array
-    pub initial: Vec<NodeId>,
-}
-
 /// A time that steps must end on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StopTime {
@@ -92,22 +85,11 @@ pub struct StopTime {
     pub period: Option<NodeId>,
 }
 
-const INITIAL: Context = Context {
-    what: "an initial value",
-    states: false,
-    time: false,
-};
 const STOP: Context = Context {
     what: "a stop time",
     states: false,
     time: false,
 };
-const OVERRIDE: Context = Context {
-    what: "a parameter of an experiment",
-    states: false,
-    time: false,
-};
-
 /// Lowers a scenario. There is a model exactly where no finding is an error.
 pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
     let mut graph = Graph::new();
@@ -309,7 +291,7 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
     let mut experiments: Vec<_> = scenario
         .experiments
         .iter()
-        .map(|experiment| lower_experiment(&mut lowering, scenario, experiment, &initial))
+        .map(|experiment| experiments::lower(&mut lowering, scenario, experiment, &initial))
         .collect();
     if let (Some((_, start)), Some(mechanics)) = (&motion, &scenario.mechanics) {
         lowering.start_motion(start, mechanics, scenario, &mut experiments);
@@ -430,81 +412,6 @@ impl Scope {
         let binding = ArrayBinding { role, over, value };
         self.arrays.entry(name.text.clone()).or_insert(binding);
     }
-}
-
-fn lower_experiment(
-    lowering: &mut Lowering<'_>,
-    scenario: &Scenario,
-    experiment: &Experiment,
-    initial: &[Option<NodeId>],
-) -> Option<ExperimentModel> {
-    let mut parameters: Vec<Option<NodeId>> = (0..)
-        .zip(&scenario.parameters)
-        .map(|(k, _)| Some(lowering.graph.input(PARAMETERS, k)))
-        .collect();
-    let mut initial = initial.to_vec();
-    let parameter_names: Vec<&str> = scenario
-        .parameters
-        .iter()
-        .map(|p| p.name.text.as_str())
-        .collect();
-    let state_names: Vec<&str> = scenario
-        .states
-        .iter()
-        .map(|s| s.name.text.as_str())
-        .collect();
-    for (overrides, names, slots, context, what) in [
-        (
-            &experiment.parameters,
-            &parameter_names,
-            &mut parameters,
-            OVERRIDE,
-            "parameter",
-        ),
-        (
-            &experiment.initial,
-            &state_names,
-            &mut initial,
-            INITIAL,
-            "state",
-        ),
-    ] {
-        let mut seen = HashSet::new();
-        for (name, expression) in overrides {
-            let found = names.iter().position(|known| *known == name.text);
-            let over = match found {
-                Some(k) if what == "state" => &scenario.states[k].over[..],
-                _ => &[],
-            };
-            let value = lowering.lower_array(expression, over, context);
-            match found {
-                Some(k) => slots[k] = value,
-                None => {
-                    let diagnostic = Diagnostic::error(
-                        "model::unknown-name",
-                        format!("there is no {what} `{}`", name.text),
-                        Some(name.span.clone()),
-                    );
-                    lowering.report(match nearest(&name.text, names.iter().copied()) {
-                        Some(near) => diagnostic.with_help(format!("did you mean `{near}`?")),
-                        None => diagnostic,
-                    });
-                }
-            }
-            if !seen.insert(&name.text) {
-                lowering.report(Diagnostic::error(
-                    "model::duplicate-name",
-                    format!("`{}` is given twice", name.text),
-                    Some(name.span.clone()),
-                ));
-            }
-        }
-    }
-    Some(ExperimentModel {
-        name: experiment.name.clone(),
-        parameters: parameters.into_iter().collect::<Option<_>>()?,
-        initial: initial.into_iter().collect::<Option<_>>()?,
-    })
 }
 
 fn check_expected_experiments(lowering: &mut Lowering<'_>, scenario: &Scenario) {

@@ -1,5 +1,5 @@
 //! Functionals of a run: arithmetic over what is read from it, as in `final(x) - at(x, 2)`, `objective()`,
-//! `integral(x^2)` or `event_time(bounce, 2)`.
+//! `integral(x^2)`, `event_time(bounce, 2)` or `equilibrium(x)`.
 //!
 //! A functional is a function of samples s_k (a node of the model at a time each), of integrals q_k over the whole run
 //! (a node each: dq_k/dt = node, q_k(start) = 0), of times of events, of the experiment's parameters and of the
@@ -17,7 +17,7 @@ use crate::model::{Expression, ExpressionKind};
 pub(super) fn is_functional(name: &str) -> bool {
     matches!(
         name,
-        "final" | "initial" | "at" | "objective" | "integral" | "event_time"
+        "final" | "initial" | "at" | "objective" | "integral" | "event_time" | "equilibrium"
     )
 }
 
@@ -30,6 +30,8 @@ pub enum When {
     Final,
     /// at a time between
     At(f64),
+    /// where the system comes to rest from its initial values, time held at the start
+    Rest,
 }
 
 /// A functional of a run.
@@ -101,7 +103,7 @@ pub fn functional(
 }
 
 impl Lowering<'_> {
-    /// `final(e)`, `initial(e)`, `at(e, time)`, `objective()`.
+    /// `final(e)`, `initial(e)`, `at(e, time)`, `equilibrium(e)`, `objective()` and the like.
     pub(super) fn sample(
         &mut self,
         name: &str,
@@ -157,6 +159,7 @@ impl Lowering<'_> {
         let when = match name {
             "initial" => Some(When::Initial),
             "final" => Some(When::Final),
+            "equilibrium" => Some(When::Rest),
             _ => self.sample_time(&inner[1], samples),
         };
         Some((when?, value?))

@@ -37,7 +37,7 @@ mod transpose;
 pub mod unroll;
 
 pub use array_jacobian::{ArrayJacobian, array_jacobian, array_jacobian_values};
-pub use build::{ExperimentModel, Model, ObservableModel, StopTime, build};
+pub use build::{BeforeModel, ExperimentModel, Model, ObservableModel, StopTime, build};
 pub use derivative::{jacobian, jvp, second_order_vjp, vjp};
 pub use evaluate::evaluate;
 pub use event::{EventModel, TriggerModel};

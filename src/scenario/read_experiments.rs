@@ -41,6 +41,7 @@ pub(super) fn read(
             name: String::new(),
             parameters: Vec::new(),
             initial: Vec::new(),
+            before: None,
             data,
         }];
     }
@@ -56,6 +57,7 @@ pub(super) fn read(
         let known: Vec<&str> = parameters.iter().map(|p| p.name.text.as_str()).collect();
         let overridden = overrides(reader, section, "parameters", &known, states);
         let initial = overrides(reader, section, "initial", &[], states);
+        let before = before(reader, section, &known, states);
         let own = section
             .get("data")
             .and_then(|value| reader.section("experiments.data", "data", value));
@@ -68,6 +70,7 @@ pub(super) fn read(
             name,
             parameters: overridden,
             initial,
+            before,
             data,
         });
     }
@@ -107,6 +110,27 @@ fn check_name(reader: &mut Reader<'_>, name: &str, value: &Value<'_>, before: &[
     diagnostic.help = Some(help.to_owned());
 }
 
+/// `steady_state_before` and `before_parameters`.
+fn before(
+    reader: &mut Reader<'_>,
+    section: &Section<'_, '_>,
+    parameters: &[&str],
+    states: &[State],
+) -> Option<Vec<(Name, crate::model::Expression)>> {
+    let rests = reader.boolean(section, "steady_state_before");
+    let changed = overrides(reader, section, "before_parameters", parameters, states);
+    if rests == Some(true) {
+        return Some(changed);
+    }
+    if let Some(value) = section.get("before_parameters") {
+        let message = "`before_parameters` is read only with `steady_state_before = true`";
+        let diagnostic = reader.error("scenario::unused", message, value.span());
+        diagnostic.label = "not used".to_owned();
+        diagnostic.help = Some("add `steady_state_before = true` to the experiment".to_owned());
+    }
+    None
+}
+
 /// `parameters = { k = 1.0 }` or `initial = { x = "x0" }` of an experiment.
 fn overrides(
     reader: &mut Reader<'_>,
@@ -136,10 +160,7 @@ fn overrides(
                 .unwrap_or_else(|| format!("parameters: {}", list(parameters.iter().copied())));
             let diagnostic = reader.error(
                 "scenario::unknown-name",
-                format!(
-                    "`parameters` names `{}`, which is no parameter",
-                    shorten(text)
-                ),
+                format!("`{key}` names `{}`, which is no parameter", shorten(text)),
                 name.span(),
             );
             diagnostic.label = "no such parameter".to_owned();

@@ -336,6 +336,10 @@ pub struct Experiment {
     pub parameters: Vec<(Name, Expression)>,
     /// overridden initial values: state name and value
     pub initial: Vec<(Name, Expression)>,
+    /// with `steady_state_before = true` the run starts in the equilibrium that the system, time held at the start, comes to
+    /// rest in from the initial values of `[states]`, and `initial` sets states there; these, `before_parameters`, are
+    /// the parameters with another value until then
+    pub before: Option<Vec<(Name, Expression)>>,
     /// its measurements: `data = { file, time, columns, rows }`, each key from `[data]` where it is absent here; `rows`
     /// takes of a long file that several experiments share the rows whose columns hold the values given, such as
     /// `rows = { subject = 3 }`

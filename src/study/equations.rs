@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use costate_solvers::{Direction, LinearSolver, Pattern};
+use costate_solvers::{Direction, LinearSolver, Options, Pattern};
 
+use super::rest::{Before, RestEquations};
 use crate::compile::{Backend, CompileError, Derived, RightHandSide, Sizes};
 use crate::model::graph::{InputId, PARAMETERS, STATES};
-use crate::model::{Graph, Model, NodeId, Op, TriggerModel};
+use crate::model::{BeforeModel, Graph, Model, NodeId, Op, TriggerModel};
 use crate::scenario;
 
 /// Every function of a model that a study calls. Shared by threads.
@@ -35,6 +36,10 @@ pub struct Equations {
     pub linear_solver: LinearSolver,
     /// invariants in the order of the model
     pub invariants: Derived,
+    /// what comes to rest where an equilibrium is asked for: these equations, without states that are integrals
+    pub rest: RestEquations,
+    /// by experiment: the equilibrium that it starts in
+    pub before: Vec<Option<Before>>,
 }
 
 /// A time at which steps end, or a series of them: `moments[at] + k moments[period]`.
@@ -116,8 +121,38 @@ impl Equations {
                 .then(|| derived(nodes.to_vec()))
                 .transpose()
         };
+        let before = |before: &BeforeModel| {
+            Ok(Before {
+                own: own(&before.parameters)?,
+                initial: derived(before.initial.clone())?,
+                given: before.given.clone(),
+            })
+        };
+        let rhs = Arc::new(RightHandSide::new(&graph, &model.rhs, sizes, backend)?);
+        let mass = match &model.mass {
+            None => None,
+            Some(entries) => {
+                let mut entries = entries.clone();
+                entries.sort_unstable_by_key(|e| (e.column, e.row));
+                let places: Vec<_> = entries.iter().map(|e| (e.row, e.column)).collect();
+                let n = model.states.len();
+                let values = derived(entries.iter().map(|e| e.node).collect())?;
+                Some((Pattern::from_entries(n, n, &places), Arc::new(values)))
+            }
+        };
         Ok(Self {
-            rhs: Arc::new(RightHandSide::new(&graph, &model.rhs, sizes, backend)?),
+            rest: RestEquations {
+                rhs: Arc::clone(&rhs),
+                mass: mass.clone(),
+                mass_moves: model.mass.iter().flatten().any(|e| moves(&model, e.node)),
+                options: Options::default(),
+            },
+            before: model
+                .experiments
+                .iter()
+                .map(|e| e.before.as_ref().map(before).transpose())
+                .collect::<Result<_, CompileError>>()?,
+            rhs,
             states_observed: StatesObserved::new(&graph, &outputs),
             observe: derived(outputs)?,
             initial: model
@@ -133,17 +168,7 @@ impl Equations {
             moments: derived(moments)?,
             moment_sources,
             events: Events::new(&model, &derived)?,
-            mass: match &model.mass {
-                None => None,
-                Some(entries) => {
-                    let mut entries = entries.clone();
-                    entries.sort_unstable_by_key(|e| (e.column, e.row));
-                    let places: Vec<_> = entries.iter().map(|e| (e.row, e.column)).collect();
-                    let n = model.states.len();
-                    let values = derived(entries.iter().map(|e| e.node).collect())?;
-                    Some((Pattern::from_entries(n, n, &places), Arc::new(values)))
-                }
-            },
+            mass,
             linear_solver: LinearSolver::Auto,
             invariants: derived(invariants)?,
             model,
@@ -172,8 +197,8 @@ impl Equations {
 
     /// Whether a stop time depends on a parameter.
     pub fn stops_move(&self) -> bool {
-        let moves = |&node: &NodeId| !matches!(self.model.graph.op(node), Op::Constant(_));
-        moments(&self.model).0.iter().any(moves)
+        let nodes = moments(&self.model).0;
+        nodes.iter().any(|&node| moves(&self.model, node))
     }
 
     /// Whether events change states or end runs.
@@ -185,6 +210,11 @@ impl Equations {
     pub fn plain(&self) -> bool {
         !self.hybrid() && self.mass.is_none()
     }
+}
+
+/// Whether a node is no number.
+fn moves(model: &Model, node: NodeId) -> bool {
+    !matches!(model.graph.op(node), Op::Constant(_))
 }
 
 /// Nodes of the times of stops and time events, and what each is.

@@ -218,6 +218,20 @@ fn describe_solve(
             "the algebraic equations do not determine the algebraic states at t = {t} (the index of the system is above \
              1). Differentiate the constraints with respect to time until they do, and give those equations in their place"
         ),
+        SolveError::NoRest {
+            t,
+            passed,
+            state,
+            rate,
+        } => format!(
+            "the system does not come to rest: time held at {t}, state {} still changes by {rate:.3e} a unit of time after \
+             {passed:.3e}. It may oscillate or grow: simulate it to see",
+            name(state)
+        ),
+        SolveError::NotIsolated { t } => format!(
+            "the system comes to rest, time held at {t}, in one of many equilibria side by side, and no conserved total says \
+             in which: its derivatives depend on all of the way there. Simulate until it rests instead"
+        ),
         SolveError::Stiff { t, .. } => {
             format!("the system is stiff at t = {t}: try the solver `rodas5p`")
         }

@@ -41,6 +41,8 @@ pub struct FunctionalStudy {
     sample_of: Vec<usize>,
     /// for each value: whether it is read where the run ends, be it by a terminal event
     at_end: Vec<bool>,
+    /// for each value: whether it is read where the system comes to rest
+    at_rest: Vec<bool>,
     /// the run must be solved to its end
     to_end: bool,
     /// the study's equations, with a state for each integral behind the others
@@ -126,15 +128,17 @@ impl FunctionalStudy {
             let mut equations = Equations::new(with_quadratures, study.backend)
                 .map_err(|e| broken(e.to_string()))?;
             equations.linear_solver = study.equations.linear_solver;
+            equations.rest = study.equations.rest.clone();
             Arc::new(equations)
         };
         let (start, end) = (study.scenario.start, study.scenario.end);
         let mut times = Vec::new();
         for (when, _) in &functional.samples {
             let t = match *when {
-                When::Initial => study.scenario.start,
-                When::Final => study.scenario.end,
+                When::Initial => start,
+                When::Final => end,
                 When::At(t) => t,
+                When::Rest => continue,
             };
             if !(start.min(end)..=start.max(end)).contains(&t) {
                 return Err(broken(format!(
@@ -143,16 +147,23 @@ impl FunctionalStudy {
             }
             times.push(t);
         }
-        let mut distinct = times.clone();
+        let mut distinct = times;
         distinct.sort_by(f64::total_cmp);
         distinct.dedup();
         if end < start {
             distinct.reverse();
         }
-        let sample_of = times
-            .iter()
-            .map(|t| distinct.iter().position(|d| d == t).unwrap_or(0))
-            .collect();
+        let sample_of = |when: When| {
+            let t = match when {
+                When::Initial => start,
+                When::Final => end,
+                When::At(t) => t,
+                When::Rest => return 0,
+            };
+            distinct.iter().position(|&d| d == t).unwrap_or(0)
+        };
+        let samples = || functional.samples.iter().map(|&(when, _)| when);
+        let sample_of = samples().map(sample_of).collect();
         let graph = &mut model.graph;
         let input = |graph: &mut model::Graph, group, index: usize| {
             graph.intern(Op::Input(InputId {
@@ -193,11 +204,8 @@ impl FunctionalStudy {
             experiment,
             times: distinct,
             sample_of,
-            at_end: functional
-                .samples
-                .iter()
-                .map(|(when, _)| *when == When::Final)
-                .collect(),
+            at_end: samples().map(|when| when == When::Final).collect(),
+            at_rest: samples().map(|when| when == When::Rest).collect(),
             to_end: integrals > 0 || !functional.event_times.is_empty(),
             equations,
             integrals,
@@ -308,6 +316,10 @@ impl FunctionalStudy {
         let options = &self.options(study, solving);
         run.prepare(self.experiment, p, start, end).map_err(fail)?;
         increment(&mut run.x);
+        if self.at_rest.contains(&true) {
+            run.find_equilibrium(start, study.scenario.end)
+                .map_err(fail)?;
+        }
         let times = self.times.iter().map(|&t| S::from(t)).collect();
         let mut samples = Samples::new(times).map_err(|e| fail(e.into()))?;
         match mesh {
@@ -324,6 +336,7 @@ impl FunctionalStudy {
             let sample = self.sample_of[j];
             let ended = run.log.ended.filter(|_| samples.len() <= sample);
             let (t, state) = match ended {
+                _ if self.at_rest[j] => (S::from(start), run.equilibrium()),
                 None => (S::from(self.times[sample]), samples.state(sample)),
                 Some(ended) if self.at_end[j] => (ended.t, run.x.as_slice()),
                 Some(ended) => {
@@ -527,12 +540,16 @@ impl FunctionalStudy {
         let mut sample_bars = vec![0.0; samples.len() * n];
         let mut final_bar = vec![0.0; n];
         let mut final_time_bar = [0.0];
+        let mut rest_bar = vec![0.0; run.equilibrium().len()];
         let mut scratch = Scratch::default();
         for (j, (function, &sample)) in self.values_vjp.iter().zip(&self.sample_of).enumerate() {
             let weight = &bars[p.len() + j..=p.len() + j];
             let (mut still, end) = ([0.0], run.end());
             // a terminal event ended the run before this time, and the value is read there
-            let (t, x, x_bar, t_bar) = if sample < samples.len() {
+            let (t, x, x_bar, t_bar) = if self.at_rest[j] {
+                let start = study.scenario.start;
+                (start, run.equilibrium(), &mut rest_bar[..], &mut still)
+            } else if sample < samples.len() {
                 let x_bar = &mut sample_bars[sample * n..(sample + 1) * n];
                 (self.times[sample], samples.state(sample), x_bar, &mut still)
             } else {
@@ -574,6 +591,13 @@ impl FunctionalStudy {
                 bars,
             )
             .map_err(fail)?;
+        if self.at_rest.contains(&true) {
+            let (start, end) = (study.scenario.start, study.scenario.end);
+            run.pull_back_equilibrium(start, end, &mut rest_bar, &mut own);
+            for (x0, rest) in x0.iter_mut().zip(&rest_bar) {
+                *x0 += rest;
+            }
+        }
         let mut global = vec![0.0; p.len()];
         run.prepare_vjp(
             self.experiment,

@@ -20,6 +20,7 @@ mod noise;
 mod objective;
 mod plan;
 mod prior;
+mod rest;
 mod reverse;
 mod reverse_events;
 mod run;
@@ -141,6 +142,7 @@ impl Study {
             },
             scenario::LinearSolver::Auto => LinearSolver::Auto,
         };
+        equations.rest.options = Solving::tolerances(&scenario, &equations.model().states);
         Self {
             plans: scenario
                 .experiments
@@ -197,7 +199,7 @@ impl Study {
                     .collect(),
                 experiment: self.experiment_name(experiment),
             },
-            error @ (RunError::NoSuchSolver(_) | RunError::NoMass(_)) => {
+            error @ (RunError::NoSuchSolver(_) | RunError::NoMass(_) | RunError::MovingMass) => {
                 StudyError::Unsupported(error.to_string())
             }
             RunError::Adjoint(AdjointError::Grazing { root, t }) => StudyError::Grazing {

@@ -1,5 +1,6 @@
 //! One experiment's solve over any scalar: parameters in, samples out, buffers kept.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -16,6 +17,7 @@ use thiserror::Error;
 use super::any_solver::{AnySolver, StudyScalar};
 use super::equations::Equations;
 use super::hybrid::{EventLog, Handler};
+use super::rest::{HeldTime, Rest};
 use super::reverse_events::{ReverseBuffers, ReverseHandler};
 use crate::compile::{CallError, CompileError, ModelScalar, ModelSystem, Workspace};
 use crate::scenario::SolverMethod;
@@ -38,6 +40,9 @@ pub enum RunError {
     /// a method that takes no part in studies
     #[error("`{0}` is no solver of this kind of study")]
     NoSuchSolver(&'static str),
+    /// an equilibrium is asked for, and totals that it keeps depend on parameters by the mass matrix
+    #[error("no equilibrium is looked for where an entry of [mass] depends on a parameter")]
+    MovingMass,
     /// a mass matrix, and a method for x' = f
     #[error("`{0}` solves x' = f only, and the scenario has a [mass] table")]
     NoMass(&'static str),
@@ -68,6 +73,10 @@ pub struct Run<S: StudyScalar> {
     between: Vec<Moment<S>>,
     reset: Vec<S>,
     reverse: ReverseBuffers,
+    /// the equilibrium before the start
+    rest: Option<Rest<S>>,
+    /// the one that a functional asks for
+    equilibrium: Option<Rest<S>>,
     /// where cotangents of states go that nobody reads
     unread: Vec<f64>,
 }
@@ -99,6 +108,8 @@ impl<S: StudyScalar> Run<S> {
             between: Vec::new(),
             reset: Vec::new(),
             reverse: ReverseBuffers::default(),
+            rest: None,
+            equilibrium: None,
             unread: vec![0.0; equations.states()],
             equations: Arc::clone(equations),
         }
@@ -131,6 +142,7 @@ impl<S: StudyScalar> Run<S> {
             &mut self.x,
             &mut self.workspace,
         )?;
+        self.come_to_rest(experiment, parameters, start, end)?;
         self.times.clear();
         self.stop_of.clear();
         self.due.clear();
@@ -147,6 +159,56 @@ impl<S: StudyScalar> Run<S> {
         }
         self.times.push(S::from(end));
         Ok(())
+    }
+
+    /// Puts the states where the system comes to rest before the start, if the experiment starts there.
+    fn come_to_rest(
+        &mut self,
+        experiment: usize,
+        parameters: &[S],
+        start: f64,
+        end: f64,
+    ) -> Result<(), RunError> {
+        let Some(before) = &self.equations.before[experiment] else {
+            return Ok(());
+        };
+        let rest = match &mut self.rest {
+            Some(rest) => rest,
+            None => self.rest.insert(Rest::new(&self.equations.rest)?),
+        };
+        let (time, workspace) = ([S::from(start); 2], &mut self.workspace);
+        match &before.own {
+            None => rest.parameters.copy_from_slice(parameters),
+            Some(own) => own.evaluate(&time, &[], parameters, &mut rest.parameters, workspace)?,
+        }
+        let own = &rest.parameters;
+        before
+            .initial
+            .evaluate(&time, &[], own, &mut rest.x, workspace)?;
+        rest.find(&self.equations.rest, HeldTime::before(start, end))?;
+        for ((x, &given), &found) in self.x.iter_mut().zip(&before.given).zip(&rest.x) {
+            if !given {
+                *x = found;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks for where the prepared system comes to rest from its initial states.
+    pub fn find_equilibrium(&mut self, start: f64, end: f64) -> Result<(), RunError> {
+        let rest = match &mut self.equilibrium {
+            Some(rest) => rest,
+            None => self.equilibrium.insert(Rest::new(&self.equations.rest)?),
+        };
+        rest.parameters.copy_from_slice(&self.parameters);
+        let n = rest.x.len();
+        rest.x.copy_from_slice(&self.x[..n]);
+        rest.find(&self.equations.rest, HeldTime::after(start, end))
+    }
+
+    /// What was found last.
+    pub fn equilibrium(&self) -> &[S] {
+        self.equilibrium.as_ref().map_or(&[], |rest| &rest.x)
     }
 
     /// Puts the stops and time events between start and end into `times`, in order.
@@ -405,6 +467,20 @@ impl Run<f64> {
         }
     }
 
+    /// Takes the cotangent of the equilibrium that was found last to the experiment's own parameters, adding to `own_bar`,
+    /// and leaves in `x_bar` that of the initial states.
+    pub fn pull_back_equilibrium(
+        &mut self,
+        start: f64,
+        end: f64,
+        x_bar: &mut [f64],
+        own_bar: &mut [f64],
+    ) {
+        if let Some(rest) = &mut self.equilibrium {
+            rest.pull_back(HeldTime::after(start, end), x_bar, own_bar);
+        }
+    }
+
     /// Solves over the prepared times by a solver of the crate `ode_solvers`, read at `samples`.
     pub fn solve_by_peer(
         &mut self,
@@ -467,11 +543,34 @@ impl Run<f64> {
         let workspace = &mut self.workspace;
         // Initial values, stop times and overrides read no state, yet their code adds the zeros somewhere.
         let none = self.unread.as_mut_slice();
+        let mut x0_bar = Cow::Borrowed(x0_bar);
+        if let (Some(before), Some(rest)) = (&self.equations.before[experiment], &mut self.rest) {
+            let mut rest_bar = vec![0.0; rest.x.len()];
+            let mut rest_own = vec![0.0; rest.parameters.len()];
+            let found = x0_bar.to_mut().iter_mut().zip(&before.given);
+            for (bar, (own, _)) in rest_bar
+                .iter_mut()
+                .zip(found)
+                .filter(|(_, (_, given))| !**given)
+            {
+                *bar = std::mem::take(own);
+            }
+            let [start, end] =
+                [self.times.first(), self.times.last()].map(|t| t.map_or(0.0, |&t| t));
+            rest.pull_back(HeldTime::before(start, end), &mut rest_bar, &mut rest_own);
+            let initial = &before.initial;
+            let own = &rest.parameters;
+            initial.vjp(&time, &[], own, &rest_bar, none, &mut rest_own, workspace)?;
+            match &before.own {
+                Some(own) => own.vjp(&time, &[], parameters, &rest_own, none, bar, workspace)?,
+                None => add(bar, &rest_own),
+            }
+        }
         self.equations.initial[experiment].vjp(
             &time,
             &[],
             &self.parameters,
-            x0_bar,
+            &x0_bar,
             none,
             own_bar,
             workspace,
@@ -497,13 +596,15 @@ impl Run<f64> {
         }
         match &self.equations.own[experiment] {
             Some(own) => own.vjp(&time, &[], parameters, own_bar, none, bar, workspace)?,
-            None => {
-                for (b, own) in bar.iter_mut().zip(own_bar) {
-                    *b += *own;
-                }
-            }
+            None => add(bar, own_bar),
         }
         Ok(())
+    }
+}
+
+fn add(to: &mut [f64], more: &[f64]) {
+    for (to, more) in to.iter_mut().zip(more) {
+        *to += more;
     }
 }
 

@@ -6,7 +6,8 @@ use super::Study;
 use super::error::StudyError;
 use super::reverse::{repeats_exactly, reversible};
 use super::run::{Run, RunError};
-use crate::scenario::{AbsoluteTolerance, SolverMethod};
+use crate::model::Names;
+use crate::scenario::{AbsoluteTolerance, Scenario, SolverMethod};
 
 /// A method of ours with its options, chosen once for a study.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,14 +89,15 @@ impl std::fmt::Display for Choice {
 impl Solving {
     /// The options of the scenario's `[solver]`.
     pub fn options(study: &Study) -> Options {
-        let settings = &study.scenario.solver;
+        Self::tolerances(&study.scenario, &study.equations.model().states)
+    }
+
+    pub(super) fn tolerances(scenario: &Scenario, states: &Names) -> Options {
+        let settings = &scenario.solver;
         let atol = match &settings.atol {
             AbsoluteTolerance::Uniform(atol) => Tolerance::Uniform(*atol),
             AbsoluteTolerance::ByState(by_name) => Tolerance::PerState(
-                study
-                    .equations
-                    .model()
-                    .states
+                states
                     .slots()
                     .iter()
                     .flat_map(|slot| {
@@ -113,7 +115,7 @@ impl Solving {
             max_steps: settings.max_steps,
             max_events: settings.event_limit,
             step: settings.step,
-            error_norm: match study.scenario.gradient.error_control {
+            error_norm: match scenario.gradient.error_control {
                 true => ErrorNorm::WithTangents,
                 false => ErrorNorm::Values,
             },

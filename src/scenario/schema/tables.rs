@@ -654,8 +654,18 @@ pub const TABLES: &[Table] = &[
                 "",
                 "its measurements; keys not given are taken from `[data]`",
             ),
-            later("steady_state_before", "a steady state before the start"),
-            later("before_parameters", "a steady state before the start"),
+            key(
+                "steady_state_before",
+                Kind::Boolean,
+                "false",
+                "whether it starts where the system comes to rest, time held at the start; `initial` then sets states there",
+            ),
+            key(
+                "before_parameters",
+                Kind::NamedExpressions,
+                "",
+                "parameters with another value until the system has come to rest",
+            ),
         ],
     },
     Table {

@@ -67,6 +67,7 @@ pub(super) fn scenario(text: &str) -> Scenario {
             name: String::new(),
             parameters: Vec::new(),
             initial: Vec::new(),
+            before: None,
             data: None,
         }],
         solver: SolverSettings::default(),
