@@ -13,7 +13,7 @@ pub fn run(common: &Common) -> Result<(), Failure> {
     let overrides = load::overrides(common, None, None)?;
     let (study, mut findings) = load::study(common, &overrides)?;
     let solving = Solving::choose(&study);
-    let mut more = study.nonsmooth_findings();
+    let mut more = study.nonsmooth_findings(solving.as_ref().ok());
     if let Ok(solving) = &solving {
         more.extend(study.identifiability_findings(solving));
     }

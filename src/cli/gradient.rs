@@ -2,8 +2,8 @@
 
 use costate::scenario::GradientMethod;
 use costate::study::{
-    Certificate, FunctionalStudy, Gradient, GradientOf, Hessian, Solving, Study, StudyError,
-    Variable, certify, gradient, hessian,
+    Certificate, FunctionalStudy, Gradient, GradientOf, Hessian, Meeting, Met, Solving, Study,
+    StudyError, Variable, certify, gradient, hessian, meetings,
 };
 use serde_json::{Map, Value, json};
 
@@ -68,6 +68,11 @@ pub fn run(arguments: &GradientArguments) -> Result<(), Failure> {
             Err(error) => return Err(work(error)),
         }
     }
+    let met = meetings(&study, &solving, of, &p).map_err(work)?;
+    if !arguments.common.quiet {
+        let findings: Vec<_> = met.iter().map(Met::finding).collect();
+        super::diagnostics::print(&findings);
+    }
     let second = match arguments.hessian {
         true => Some(hessian(&study, &solving, of, &p, &variables).map_err(work)?),
         false => None,
@@ -83,6 +88,7 @@ pub fn run(arguments: &GradientArguments) -> Result<(), Failure> {
             document["hessian"] = rows.map(|row| json!(row)).collect();
             document["certificate"]["asymmetry"] = json!(second.asymmetry());
         }
+        document["met"] = met.iter().map(meeting).collect();
         if let Some(certificate) = &certificate {
             add_certificate(&mut document["certificate"], certificate);
         }
@@ -101,6 +107,29 @@ pub fn run(arguments: &GradientArguments) -> Result<(), Failure> {
         Some(certificate) if !certificate.objections().is_empty() => Err(Failure::Check),
         _ => Ok(()),
     }
+}
+
+/// A kink, a jump or a singular point that a run meets.
+fn meeting(met: &Met) -> Value {
+    let (line, column) = met
+        .operation
+        .span
+        .file
+        .line_column(met.operation.span.start);
+    json!({
+        "operation": met.operation.operation,
+        "meeting": match met.meeting {
+            Meeting::Kink => "kink",
+            Meeting::Singular => "singular",
+            Meeting::Jump => "jump",
+        },
+        "t": met.t,
+        "count": met.count,
+        "experiment": met.experiment,
+        "line": line,
+        "column": column,
+        "message": met.message(),
+    })
 }
 
 fn add_certificate(to: &mut Value, certificate: &Certificate) {

@@ -59,6 +59,8 @@ pub struct Model {
     pub expectations: Vec<Functional>,
     /// operations without a derivative everywhere
     pub nonsmooth: Vec<NonSmooth>,
+    /// operations with a point where they have no derivative, such as roots, that vary along a run
+    pub singular: Vec<NonSmooth>,
     /// what names stand for
     pub(super) scope: Scope,
     /// start and end of the run
@@ -303,6 +305,7 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
         scope,
         stops,
         mut nonsmooth,
+        singular,
         mut diagnostics,
         ..
     } = lowering;
@@ -353,6 +356,7 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
             signals: named(scenario.signals.iter().map(|s| &s.name).collect(), signals)?,
             expectations: Vec::new(),
             nonsmooth,
+            singular,
             scope,
             span: [scenario.start, scenario.end],
         })

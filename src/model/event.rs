@@ -62,6 +62,7 @@ const TIME_OF_EVENT: Context = Context {
 impl Lowering<'_> {
     /// The nodes of an event; `None` where something was reported.
     pub(super) fn event(&mut self, event: &Event, scenario: &Scenario) -> Option<EventModel> {
+        let found = (self.nonsmooth.len(), self.singular.len());
         let trigger = self.trigger(&event.trigger, &scenario.definitions);
         let names = scenario.state_names();
         let set: Vec<Option<(usize, NodeId)>> = event
@@ -81,6 +82,11 @@ impl Lowering<'_> {
             .as_ref()
             .map(|guard| self.lower(guard, Context::ANY));
         self.nonsmooth.truncate(rough);
+        // what a run meets between events says nothing of what it does at them
+        self.singular.truncate(found.1);
+        for found in self.nonsmooth.iter_mut().skip(found.0) {
+            found.margins.clear();
+        }
         Some(EventModel {
             name: event.name.text.clone(),
             trigger: trigger?,

@@ -52,6 +52,8 @@ pub(super) struct Lowering<'a> {
     pub(super) functional: Option<Samples>,
     /// rough operations met, and their places
     pub(super) nonsmooth: Vec<NonSmooth>,
+    /// operations with a point where they have no derivative
+    pub(super) singular: Vec<NonSmooth>,
     noted: HashSet<(usize, usize)>,
     reported: HashSet<(usize, usize, &'static str)>,
     expansions: HashMap<(String, Vec<NodeId>, Context), Option<NodeId>>,
@@ -79,6 +81,7 @@ impl<'a> Lowering<'a> {
             diagnostics: Vec::new(),
             functional: None,
             nonsmooth: Vec::new(),
+            singular: Vec::new(),
             noted: HashSet::new(),
             reported: HashSet::new(),
             expansions: HashMap::new(),
@@ -170,7 +173,10 @@ impl<'a> Lowering<'a> {
                     Arithmetic::Subtract => self.graph.sub(a, b),
                     Arithmetic::Multiply => self.graph.mul(a, b),
                     Arithmetic::Divide => self.graph.div(a, b),
-                    Arithmetic::Power => self.graph.pow(a, b),
+                    Arithmetic::Power => {
+                        self.note_singular("^", a, Some(b), &expression.span);
+                        self.graph.pow(a, b)
+                    }
                 })
             }
             ExpressionKind::Compare(comparison, a, b) => {
@@ -507,6 +513,11 @@ impl<'a> Lowering<'a> {
     pub(super) fn note(&mut self, found: NonSmooth) {
         if self.noted.insert((found.span.start, found.span.end)) {
             self.nonsmooth.push(found);
+            return;
+        }
+        let same = |known: &&mut NonSmooth| known.span == found.span;
+        if let Some(known) = self.nonsmooth.iter_mut().find(same) {
+            known.margins.extend(found.margins);
         }
     }
 

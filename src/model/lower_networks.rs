@@ -9,7 +9,7 @@ use super::functions::{self, Arity, Smoothness};
 use super::graph::{Binary, NodeId};
 use super::lower::{Arguments, Context, Lowering};
 use super::lower_arrays::along;
-use super::nonsmooth::NonSmooth;
+use super::nonsmooth::{Margin, NonSmooth};
 use super::scope::ArrayValue;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::scenario::{Activation, Network};
@@ -241,6 +241,7 @@ impl Lowering<'_> {
                 smoothness: Smoothness::Kink,
                 span: whole.span.clone(),
                 smooth_form: Some("activation = \"softplus\""),
+                margins: vec![Margin::Sign(x)],
             });
         }
         let zero = self.graph.constant(0.0);

@@ -48,7 +48,7 @@ pub(crate) use lower_arrays::values_over;
 pub use mass::MassEntry;
 pub use mechanics::MechanicsModel;
 pub use names::{Names, Slot};
-pub use nonsmooth::NonSmooth;
+pub use nonsmooth::{Margin, NonSmooth};
 pub use parser::parse;
 pub use readable::readable;
 pub use share::share;

@@ -12,6 +12,7 @@
 //! 4. *Growth:* by how much the run multiplies a small change of its initial states, each in units of its largest size
 //!    (exp of the finite-time Lyapunov exponent times the span). Where that is a million, a gradient is no guide to anything but
 //!    the next few roundings.
+//! 5. *Jumps:* where f jumps and no event says so, all of the above agree on derivatives that do not see the jump move.
 
 use costate_adjoint::Dual;
 use costate_solvers::record::Samples;
@@ -22,6 +23,7 @@ use rand_chacha::ChaCha8Rng;
 use super::any_solver::ANY_WIDTH;
 use super::error::StudyError;
 use super::gradient::{GradientOf, derivatives};
+use super::kinks::{Meeting, Met, meetings};
 use super::lane::Lane;
 use super::run::Run;
 use super::variable::Variable;
@@ -52,6 +54,8 @@ pub struct Certificate {
     pub tolerance: Result<f64, String>,
     /// by how much changes of the initial states grow
     pub growth: Result<f64, String>,
+    /// kinks, jumps and singular points that the runs meet
+    pub met: Result<Vec<Met>, String>,
 }
 
 impl Certificate {
@@ -80,6 +84,13 @@ impl Certificate {
                 "unreliable: the run multiplies small changes by {e:.1e}, so that the gradient tells nothing of the next step; shorten the span, or fit piece by piece"
             )
         });
+        match &self.met {
+            Ok(met) => {
+                let jumps = met.iter().filter(|met| met.meeting == Meeting::Jump);
+                all.extend(jumps.map(Met::message));
+            }
+            Err(why) => all.push(why.clone()),
+        }
         all
     }
 }
@@ -153,6 +164,7 @@ pub fn certify(
             .map(|other| against(&asked, &other))
             .map_err(|error| format!("the tighter solve failed: {error}")),
         growth: growth(study, solving, p, &mut random).map_err(|error| error.to_string()),
+        met: meetings(study, &plain, of, p).map_err(|error| error.to_string()),
     })
 }
 
@@ -163,6 +175,7 @@ fn none(why: &str) -> Certificate {
         differences: failed(),
         tolerance: failed(),
         growth: failed(),
+        met: Err(why.to_owned()),
     }
 }
 

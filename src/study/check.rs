@@ -1,6 +1,7 @@
 //! `[[expect]]`: does the scenario reproduce its own reference values?
 
 use super::functional::FunctionalStudy;
+use super::kinks::{Meeting, Met, met_by};
 use super::{Solving, Study};
 use crate::diagnostic::Diagnostic;
 use crate::model::NonSmooth;
@@ -83,26 +84,42 @@ pub fn check_expectations(study: &Study) -> Vec<ExpectationResult> {
 }
 
 impl Study {
-    /// Operations without a derivative everywhere, each as a warning at its place with the smooth form.
-    pub fn nonsmooth_findings(&self) -> Vec<Diagnostic> {
-        let finding = |operation: &NonSmooth| {
-            let what = match operation.smoothness {
-                Smoothness::Kink => "has a kink: its derivative there is one-sided",
-                _ => "jumps: its derivative does not see the jump",
-            };
-            let message = format!("`{}` {what}", operation.operation);
-            let finding =
-                Diagnostic::warning("model::non-smooth", message, Some(operation.span.clone()));
-            match operation.smooth_form {
-                Some(form) => finding.with_help(format!("the smooth form is `{form}`")),
-                None => finding,
+    /// A warning for each operation with a kink or a jump: where the runs of the experiments meet it, at the file's values, if
+    /// they do. And where a root or a logarithm comes to its singular point.
+    pub fn nonsmooth_findings(&self, solving: Option<&Solving>) -> Vec<Diagnostic> {
+        let met: Vec<Met> = solving.map_or_else(Vec::new, |solving| {
+            let (p, end) = (self.values(), self.scenario.end);
+            let experiments = 0..self.scenario.experiments.len();
+            let met = experiments.map(|k| met_by(self, solving, &p, k, end));
+            met.filter_map(Result::ok).flatten().collect()
+        });
+        let mut findings = Vec::new();
+        for operation in &self.equations.model().nonsmooth {
+            let mut here = met.iter().filter(|met| met.operation == *operation);
+            match here.next() {
+                None => findings.push(unmet(operation)),
+                Some(first) => {
+                    findings.extend(std::iter::once(first).chain(here).map(Met::finding));
+                }
             }
-        };
-        self.equations
-            .model()
-            .nonsmooth
-            .iter()
-            .map(finding)
-            .collect()
+        }
+        let singular = met.iter().filter(|met| met.meeting == Meeting::Singular);
+        findings.extend(singular.map(Met::finding));
+        findings
+    }
+}
+
+/// What is true of an operation wherever it is met.
+fn unmet(operation: &NonSmooth) -> Diagnostic {
+    let what = match operation.smoothness {
+        Smoothness::Kink => "has a kink: its derivative there is one-sided",
+        _ => "jumps: its derivative does not see the jump",
+    };
+    let message = format!("`{}` {what}", operation.operation);
+    let span = Some(operation.span.clone());
+    let finding = Diagnostic::warning("model::non-smooth", message, span);
+    match operation.smooth_form {
+        Some(form) => finding.with_help(format!("the smooth form is `{form}`")),
+        None => finding,
     }
 }

@@ -267,6 +267,16 @@ impl FunctionalStudy {
         Ok(total)
     }
 
+    /// The experiment that it is read from, and to when.
+    pub(super) fn reach(&self, study: &Study) -> (usize, f64) {
+        let end = match self.times.last() {
+            _ if self.to_end => study.scenario.end,
+            Some(&last) => last,
+            None => study.scenario.start,
+        };
+        (self.experiment, end)
+    }
+
     fn objective(&self, study: &Study, solving: &Solving, p: &[f64]) -> Result<f64, StudyError> {
         if self.uses_objective {
             Objective::new(study, solving.clone(), None)?.value(p)
@@ -308,11 +318,7 @@ impl FunctionalStudy {
     ) -> Result<(Run<S>, Samples<S>, Reading<S>), StudyError> {
         let fail = |error: RunError| study.run_error(error, self.experiment);
         let start = study.scenario.start;
-        let end = match self.times.last() {
-            _ if self.to_end => study.scenario.end,
-            Some(&last) => last,
-            None => start,
-        };
+        let (_, end) = self.reach(study);
         let options = &self.options(study, solving);
         run.prepare(self.experiment, p, start, end).map_err(fail)?;
         increment(&mut run.x);
