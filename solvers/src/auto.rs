@@ -16,6 +16,11 @@
 //!   |h| |lambda|, has stayed below half the stability bound for 10 steps. (Comparing both ways is Petzold's idea,
 //!   SIAM J. Sci. Stat. Comput. 4 (1983) 136-148, doi 10.1137/0904010.)
 //!
+//! * **And back, too,** when its steps do not pay. On a large system a stiff step may cost as much as hundreds of explicit ones
+//!   (an estimate from the numbers in J and in the factors says how many), and where accuracy holds it to less than
+//!   so many times the step that stability allows, the explicit method is the faster one, stiff or not. A try costs some
+//!   stiff steps: it waits for explicit steps of that cost, the next for four times as many, and so on.
+//!
 //! A mesh says by which method each step was made ([`Method::mode`]: [`EXPLICIT`], or [`STIFF`] and more), and a replay
 //! keeps to it.
 //!
@@ -40,6 +45,16 @@ const STIFF_SHARE: f64 = 0.85;
 const PROBE_EVERY: u32 = 4;
 /// Steps in a row that the explicit method could have taken.
 const EASY_STEPS: u32 = 10;
+/// Explicit steps that a stiff step must cost before it is asked whether it pays: below, other things count as much.
+const DEAR: f64 = 8.0;
+/// Steps in a row that did not pay.
+const VAIN_STEPS: u32 = 2;
+/// Growth of a step that may go on.
+const GROWING: f64 = 1.5;
+/// What a try in vain costs, in stiff steps: those it makes, and a first factorization that looks for pivots.
+const TRY: f64 = 12.0;
+/// Growth of the time between tries.
+const PATIENCE: f64 = 4.0;
 
 /// A change of method on the way.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,6 +83,8 @@ pub struct AutoSwitch<S> {
     perturbed: Vec<S>,
     perturbed_slope: Vec<S>,
     stages: Vec<S>,
+    /// the mode of the last accepted step
+    made: u8,
     last_h: f64,
     /// sums of |J| by row
     row_sums: Vec<f64>,
@@ -85,6 +102,15 @@ struct Judgement {
     since: u32,
     /// stiff steps in a row that the explicit method could have taken
     easy_steps: u32,
+    /// size of the last explicit step, and the bound of |lambda| at the first stiff one
+    stable_step: f64,
+    stable_bound: f64,
+    /// size of the last stiff step, and stiff steps in a row that did not pay
+    stiff_step: f64,
+    vain_steps: u32,
+    /// explicit steps before stiffness counts again, and how many that was last
+    patience: f64,
+    last_patience: f64,
 }
 
 /// What a mesh calls a step of the explicit method.
@@ -101,6 +127,8 @@ impl<S: Scalar> AutoSwitch<S> {
             is_stiff: !self.judgement.is_stiff,
             // the direction is sought at once
             since: PROBE_EVERY,
+            stable_step: self.last_h,
+            last_patience: self.judgement.last_patience,
             ..Judgement::default()
         };
         statistics.switches += 1;
@@ -178,6 +206,41 @@ impl<S: Scalar> AutoSwitch<S> {
     }
 }
 
+impl<S: Scalar> AutoSwitch<S> {
+    /// How many explicit steps a stiff one costs, about.
+    fn cost_of_stiff_step(&self) -> f64 {
+        let (pattern, _) = self.stiff.jacobian();
+        let (n, entries) = (self.n as f64, pattern.non_zeros() as f64);
+        let f = 4.0 * (entries + n);
+        let [factor, solve] = self.stiff.costs();
+        let stiff = 8.0 * f + 6.0 * entries + factor + 8.0 * (solve + 10.0 * n);
+        stiff / (6.0 * f + 40.0 * n)
+    }
+
+    /// Whether stiff steps turn out not to pay: the last few, and none of them growing.
+    fn in_vain(&mut self, bound: f64) -> bool {
+        let size = self.last_h;
+        let j = &mut self.judgement;
+        if j.stiff_step == 0.0 {
+            j.stable_bound = bound;
+        }
+        let grows = size > GROWING * j.stiff_step;
+        j.stiff_step = size;
+        let stable_step = j.stable_step * j.stable_bound / bound;
+        let cost = self.cost_of_stiff_step();
+        let j = &mut self.judgement;
+        j.vain_steps = match cost > DEAR && size < cost * stable_step && !grows {
+            true => j.vain_steps + 1,
+            false => 0,
+        };
+        if j.vain_steps < VAIN_STEPS {
+            return false;
+        }
+        j.last_patience *= PATIENCE;
+        true
+    }
+}
+
 impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for AutoSwitch<S> {
     const ORDER: u32 = 5;
     const ERROR_ORDER: u32 = 4;
@@ -206,6 +269,7 @@ impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for AutoSwitch<S> {
             perturbed: vec![S::from(0.0); n],
             perturbed_slope: vec![S::from(0.0); n],
             stages: vec![S::from(0.0); (INNER + 1) * n],
+            made: EXPLICIT,
             last_h: 0.0,
             row_sums: vec![0.0; n],
             switches: Vec::with_capacity(1000),
@@ -249,8 +313,7 @@ impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for AutoSwitch<S> {
     }
 
     fn mode(&self) -> u8 {
-        let flag = self.stages.last().map_or(0.0, |flag| flag.value());
-        EXPLICIT + flag as u8
+        self.made
     }
 
     fn prescribe(&mut self, mode: u8) {
@@ -293,46 +356,65 @@ impl<S: Scalar, F: ImplicitSystem<S> + ?Sized> Method<S, F> for AutoSwitch<S> {
     }
 
     fn accept(&mut self, system: &mut F, t_new: S, x_new: &[S], statistics: &mut Statistics) {
-        // the stages are those of the step just made, whichever method makes the next
-        let flag = match self.judgement.is_stiff {
-            false => 0,
-            true => STIFF - EXPLICIT + <Rodas5P<S> as Method<S, F>>::mode(&self.stiff),
+        self.made = match self.judgement.is_stiff {
+            false => EXPLICIT,
+            true => STIFF + <Rodas5P<S> as Method<S, F>>::mode(&self.stiff),
         };
-        let (inner, last) = self.stages.split_at_mut(INNER * self.n);
-        last.fill(S::from(f64::from(flag)));
         let bound = <Tsit5<S> as Method<S, F>>::STABILITY_BOUND;
         if self.judgement.is_stiff {
-            inner.copy_from_slice(<Rodas5P<S> as Method<S, F>>::stages(&self.stiff));
-            let product = self.last_h * self.eigenvalue_bound();
+            let eigenvalue = self.eigenvalue_bound();
+            let product = self.last_h * eigenvalue;
+            let vain = self.in_vain(eigenvalue);
             let easy_steps = &mut self.judgement.easy_steps;
             *easy_steps = if product < 0.5 * bound {
                 *easy_steps + 1
             } else {
                 0
             };
-            if *easy_steps >= EASY_STEPS && self.prescribed == 0 {
+            if (*easy_steps >= EASY_STEPS || vain) && self.prescribed == 0 {
                 self.switch(t_new, product, statistics);
+                if vain {
+                    self.judgement.patience = self.judgement.last_patience;
+                }
                 self.explicit.restart(system, t_new, x_new, statistics);
             } else {
                 self.stiff.accept(system, t_new, x_new, statistics);
             }
             return;
         }
-        let stages = <Tsit5<S> as Method<S, F>>::stages(&self.explicit);
-        inner[..stages.len()].copy_from_slice(stages);
         let by_stages = <Tsit5<S> as Method<S, F>>::stiffness(&self.explicit);
         let judgement = &mut self.judgement;
         judgement.since += 1;
+        judgement.patience -= 1.0;
         let product = f64::max(by_stages, self.last_h * judgement.eigenvalue);
         // a few wild estimates (bodies that meet) must not count for many steps
         judgement.mean += NEWEST * (product.min(1.1 * bound) - judgement.mean);
-        if judgement.mean > STIFF_SHARE * bound && self.prescribed == 0 {
+        let stiff = judgement.mean > STIFF_SHARE * bound && self.prescribed == 0;
+        if stiff && judgement.last_patience == 0.0 {
+            let cost = self.cost_of_stiff_step();
+            let judgement = &mut self.judgement;
+            judgement.last_patience = TRY * cost;
+            judgement.patience = if cost > DEAR { TRY * cost } else { 0.0 };
+        }
+        let judgement = &mut self.judgement;
+        if stiff && judgement.patience <= 0.0 {
             let mean = judgement.mean;
             self.switch(t_new, mean, statistics);
             self.stiff.restart(system, t_new, x_new, statistics);
         } else {
             self.explicit.accept(system, t_new, x_new, statistics);
         }
+    }
+
+    /// The stages of the step just made, whichever method makes the next.
+    fn densify(&mut self, _: &mut F, _: S, _: S, _: &[S], _: &[S], _: &mut Statistics) {
+        let stages = match self.made {
+            EXPLICIT => <Tsit5<S> as Method<S, F>>::stages(&self.explicit),
+            _ => <Rodas5P<S> as Method<S, F>>::stages(&self.stiff),
+        };
+        let (inner, last) = self.stages.split_at_mut(INNER * self.n);
+        inner[..stages.len()].copy_from_slice(stages);
+        last.fill(S::from(f64::from(self.made - EXPLICIT)));
     }
 
     fn stages(&self) -> &[S] {

@@ -162,6 +162,22 @@ impl<T: Field> IterationMatrix<T> {
         }
     }
 
+    /// What it costs to factor W and to solve with the factors once, about, in multiplications by numbers that stand side by
+    /// side.
+    pub fn costs(&self) -> [f64; 2] {
+        let numbers = match (&self.factors, self.factor_non_zeros()) {
+            (Factors::Sparse { lu, .. }, 0) => lu.foreseen_non_zeros(),
+            (_, numbers) => numbers as f64,
+        };
+        // scattered numbers are three times as dear
+        let each = match &self.factors {
+            Factors::Sparse { .. } => 3.0,
+            _ => 1.0,
+        };
+        let a_column = numbers / self.n.max(1) as f64;
+        [0.6 * each * numbers * a_column, 2.0 * each * numbers]
+    }
+
     /// Whether W is so large, and its factors so full, that GMRES is the better choice for a Newton iteration.
     pub fn fills_up(&self) -> bool {
         self.n >= LARGE && self.foreseen_fill() > FILL

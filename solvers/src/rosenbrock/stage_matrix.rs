@@ -77,6 +77,11 @@ impl<S: Scalar> StageMatrix<S> {
         self.factors.factor(shift, |k| jacobian[k].value(), mass)
     }
 
+    /// What a factorization and a solve cost, see [`IterationMatrix::costs`].
+    pub(super) fn costs(&self) -> [f64; 2] {
+        self.factors.costs()
+    }
+
     /// Turns `r` into u with W u = r.
     pub(super) fn solve(&mut self, r: &mut [S], shift: S) {
         if self.depth == 0 {

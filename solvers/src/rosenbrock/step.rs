@@ -136,6 +136,11 @@ impl<S: Scalar, T: Tableau> Rosenbrock<S, T> {
         (&self.matrix.pattern, &self.matrix.jacobian)
     }
 
+    /// What a factorization and a solve cost, see [`IterationMatrix::costs`].
+    pub(crate) fn costs(&self) -> [f64; 2] {
+        self.matrix.costs()
+    }
+
     /// Puts (f(t + h, x) - f(t, x)) / h where f_t is not finite. `ahead` is scratch of length n.
     fn bridge<F: ImplicitSystem<S> + ?Sized>(
         &mut self,

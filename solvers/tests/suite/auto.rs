@@ -5,6 +5,7 @@ use costate_solvers::{
     Samples, SolveError, Statistics, StepView, Switch, Trajectory, Tsit5, Vern7, Vern9,
 };
 
+use crate::grids::Grid;
 use crate::non_stiff::pleiades;
 use crate::problems::{
     Problem, largest, lotka_volterra, reference, robertson, stiff_van_der_pol, tolerance,
@@ -262,4 +263,50 @@ fn no_stiffness_is_seen_in_the_mild_oscillator() {
     is_calm::<Vern7<f64>>();
     is_calm::<Dop853<f64>>();
     is_calm::<Vern9<f64>>();
+}
+
+fn on_a_grid<M: Method<f64, Grid>>(
+    side: usize,
+    diffusion: f64,
+    end: f64,
+) -> (Statistics, Vec<f64>, usize) {
+    let mut grid = Grid::new(side, diffusion, true);
+    let mut x = grid.start();
+    let mut integrator = Integrator::<f64, M>::new(&grid);
+    let statistics = integrator
+        .run(
+            &mut grid,
+            &mut x,
+            &[0.0, end],
+            &tolerance(1e-6, 1e-8),
+            &mut NoRecord,
+        )
+        .expect("a solve");
+    let switches = Method::<f64, Grid>::switches(integrator.method()).len();
+    (statistics, x, switches)
+}
+
+/// A grid is stiff, mildly: steps could be some times as long, and would cost dozens of explicit ones each. A few are tried.
+#[test]
+fn stiff_steps_that_do_not_pay_are_given_up() {
+    let (auto, x, switches) = on_a_grid::<Auto>(16, 0.02, 1.0);
+    let (plain, y, _) = on_a_grid::<Tsit5<f64>>(16, 0.02, 1.0);
+    let (stiff, _, _) = on_a_grid::<Rodas5P<f64>>(16, 0.02, 1.0);
+    assert!(
+        auto.factorizations < stiff.factorizations / 3,
+        "{auto:?} {stiff:?}"
+    );
+    assert!(auto.steps < plain.steps * 6 / 5, "{auto:?} {plain:?}");
+    assert_eq!(switches % 2, 0);
+    assert!(largest(x.iter().zip(&y).map(|(x, y)| x - y)) < 1e-5);
+}
+
+/// Where they pay, they are gone on with.
+#[test]
+fn stiff_steps_that_pay_are_kept() {
+    let (auto, _, switches) = on_a_grid::<Auto>(16, 50.0, 10.0);
+    let (stiff, _, _) = on_a_grid::<Rodas5P<f64>>(16, 50.0, 10.0);
+    assert_eq!(switches, 1, "{auto:?}");
+    // twelve tries' worth of explicit steps come before, no more
+    assert!(auto.steps < stiff.steps + 3000, "{auto:?} {stiff:?}");
 }
