@@ -165,3 +165,101 @@ fn of_problems_that_are_not_stiff() {
 fn of_stiff_and_differential_algebraic_problems() {
     derivatives_agree_with_references(true, 18);
 }
+
+/// The gradient of a functional by dual numbers and by the adjoint against a table of derivatives by parameter; the largest
+/// error of either, of the largest derivative.
+fn functional_error(problem: &Problem, method: &str, of: &str, table: &Value) -> f64 {
+    let study = study(problem, method);
+    let solving = Solving::choose(&study).expect("a method");
+    let p = study.values();
+    let variables: Vec<Variable> = (0..p.len()).map(Variable::Parameter).collect();
+    let functional = FunctionalStudy::parse(&study, of).unwrap_or_else(|f| panic!("{of}: {f:?}"));
+    let names = study.scenario.parameters.iter().map(|q| &q.name.text);
+    let expected: Vec<Option<f64>> = names.map(|name| table.get(name).map(number)).collect();
+    assert!(expected.iter().any(Option::is_some), "{of}");
+    let sizes = expected.iter().flatten().map(|e| e.abs());
+    let largest = sizes.fold(0.0, f64::max);
+    let mut worst = 0.0_f64;
+    for how in [GradientMethod::Dual, GradientMethod::Adjoint] {
+        let mut gradient = vec![0.0; p.len()];
+        functional
+            .gradient(&study, &solving, how, &p, &variables, &mut gradient)
+            .unwrap_or_else(|error| panic!("{} by {method}: {of}: {error}", problem.id));
+        for (g, e) in gradient.iter().zip(&expected) {
+            let error = e.map_or(0.0, |e| (g - e).abs() / largest);
+            worst = worst.max(if error.is_nan() { f64::INFINITY } else { error });
+        }
+    }
+    worst
+}
+
+/// Every event of the files with events at roots: how its time moves with each parameter, through all events before it.
+#[test]
+fn of_times_of_events() {
+    let mut seen = 0;
+    for id in [
+        "bouncing_ball",
+        "pendulum_wall",
+        "projectile_range",
+        "thermostat",
+    ] {
+        let problem = golden::find(id).expect("the problem");
+        let text = std::fs::read_to_string(format!("tests/data/ode/{id}.json")).expect("the file");
+        let file: Value = serde_json::from_str(&text).expect("JSON");
+        let events = file["events"].as_array().expect("events");
+        for (k, event) in events.iter().enumerate() {
+            let name = event["event"].as_str().expect("a name");
+            let before = events[..k].iter().filter(|e| e["event"] == name).count();
+            let of = format!("event_time({name}, {})", before + 1);
+            for method in ["vern9", "tsit5"] {
+                let error = functional_error(&problem, method, &of, &event["dt_dp"]);
+                assert!(error <= LIMIT, "{id} by {method}: {of}: {error:e}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 30, "{seen}");
+}
+
+/// The functionals of the files: of the state at a time, and integrals.
+#[test]
+fn of_functionals() {
+    let mut seen = 0;
+    for (id, stiff) in [
+        ("lotka_volterra", false),
+        ("sir", false),
+        ("lorenz63_short", false),
+        ("fitzhugh_nagumo", false),
+        ("sundials_hessian", false),
+        ("michaelis_menten", false),
+        ("pid_loop", false),
+        ("chemakzo", true),
+    ] {
+        let problem = golden::find(id).expect("the problem");
+        let text = std::fs::read_to_string(format!("tests/data/ode/{id}.json")).expect("the file");
+        let file: Value = serde_json::from_str(&text).expect("JSON");
+        for functional in file["functionals"].as_array().expect("functionals") {
+            let text = |key: &str| functional[key].as_str();
+            let of = match (text("integrand"), text("expression"), text("t")) {
+                (Some(integrand), _, _) => format!("integral({integrand})"),
+                (None, Some(expression), Some(t)) => format!("at({expression}, {t})"),
+                _ => continue,
+            };
+            let (methods, limit) = match stiff {
+                true => (["rodas5p", "radau5"], LIMIT_STIFF),
+                false => (["vern9", "tsit5"], LIMIT),
+            };
+            // read at the end alone, where the steps of tsit5 that follow the decayed states leave 3e-9 in a derivative
+            let limit = match id {
+                "michaelis_menten" => 10.0 * limit,
+                _ => limit,
+            };
+            for method in methods {
+                let error = functional_error(&problem, method, &of, &functional["gradient"]);
+                assert!(error <= limit, "{id} by {method}: {of}: {error:e}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 16, "{seen}");
+}
