@@ -95,6 +95,10 @@ pub(super) fn row_count(study: &Study, variables: &[Variable]) -> usize {
     2 * study.measurements() + priors
 }
 
+/// Parameters that a warning names, and directions that are warned of one by one.
+const MOST_NAMES: usize = 8;
+const MOST_DIRECTIONS: usize = 5;
+
 impl Study {
     /// Parameters to fit that the data, to first order at the file's values, do not determine: each direction along
     /// which no measurement changes, as a warning at the parameter with the largest part in it. Nothing where there
@@ -153,16 +157,39 @@ impl Study {
                 .filter(|(v, _)| v.abs() > 1e-3 * largest)
                 .map(|(_, &parameter)| parameter)
                 .collect();
-            let names: Vec<String> = parts.iter().map(|p| format!("`{}`", p.name.text)).collect();
+            let names: Vec<String> = parts
+                .iter()
+                .take(MOST_NAMES)
+                .map(|p| format!("`{}`", p.name.text))
+                .collect();
+            let more = match parts.len().saturating_sub(MOST_NAMES) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
             Some(warning(
                 parts.first()?,
                 format!(
-                    "the measurements do not tell {} apart: they can change together with no effect",
+                    "the measurements do not tell {}{more} apart: they can change together with no effect",
                     names.join(", ")
                 ),
                 "fix one of them, give one a prior, or measure what tells them apart",
             ))
         });
-        alone.chain(together).collect()
+        let count = statistics.unidentifiable.len();
+        let rest = (count > MOST_DIRECTIONS).then(|| {
+            Diagnostic::warning(
+                "study::unidentifiable",
+                format!(
+                    "in {} directions more the measurements tell nothing of the parameters",
+                    count - MOST_DIRECTIONS
+                ),
+                None,
+            )
+            .with_help("a prior for all of them, or a smaller model, makes the fit one answer")
+        });
+        alone
+            .chain(together.take(MOST_DIRECTIONS))
+            .chain(rest)
+            .collect()
     }
 }
