@@ -2,8 +2,8 @@
 
 use costate::scenario::GradientMethod;
 use costate::study::{
-    Certificate, FunctionalStudy, Gradient, GradientOf, Hessian, Meeting, Met, Solving, Study,
-    StudyError, Variable, certify, gradient, hessian, meetings,
+    Certificate, Forecast, FunctionalStudy, Gradient, GradientOf, Hessian, Meeting, Met, Solving,
+    Study, StudyError, Variable, certify, gradient, hessian, meetings,
 };
 use serde_json::{Map, Value, json};
 
@@ -258,6 +258,13 @@ fn document(
         "solver": solving.stepper.name(),
         "certificate": {},
     });
+    if let Some(forecast) = &first.forecast {
+        document["forecast"] = json!({
+            "dual_solves": forecast.dual,
+            "adjoint_solves": forecast.adjoint,
+            "took_solves": first.seconds / forecast.solve_seconds,
+        });
+    }
     if results.len() > 1 {
         // What the methods' agreement certifies: the largest difference of each from the first.
         for g in &results[1..] {
@@ -323,5 +330,21 @@ fn table(study: &Study, solving: &Solving, variables: &[Variable], results: &[Gr
         text += &format!("  {:>19.1} us", g.seconds * 1e6);
     }
     text.push('\n');
+    if let Some(forecast) = &first.forecast {
+        text += &chosen(first, forecast);
+    }
     text
+}
+
+/// Why `auto` took its method, and whether it was right.
+fn chosen(gradient: &Gradient, forecast: &Forecast) -> String {
+    let adjoint = match forecast.adjoint {
+        Some(cost) => format!("{cost:.1} by the adjoint"),
+        None => "there is no adjoint of this solve".into(),
+    };
+    format!(
+        "chosen by cost in plain solves: {:.1} by dual numbers expected, {adjoint}; it took {:.1}\n",
+        forecast.dual,
+        gradient.seconds / forecast.solve_seconds
+    )
 }

@@ -35,6 +35,19 @@ pub struct Gradient {
     pub method: GradientMethod,
     /// wall time of one evaluation with buffers warm: the median of a few
     pub seconds: f64,
+    /// where `auto` chose the method: what it expected, and what came of it
+    pub forecast: Option<Forecast>,
+}
+
+/// What the two methods were expected to cost, in plain solves.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Forecast {
+    /// by dual numbers
+    pub dual: f64,
+    /// by the discrete adjoint, where there is one
+    pub adjoint: Option<f64>,
+    /// wall time of a plain solve
+    pub solve_seconds: f64,
 }
 
 /// The method that `auto` stands for, by what each costs in units of a solve on dual numbers without a direction.
@@ -56,16 +69,16 @@ pub fn choose(
     variables: usize,
     hot: bool,
 ) -> GradientMethod {
-    let adjoint = match adjoint {
-        Some(solver) if solver.is_explicit() => 2.0,
-        Some(_) => 1.3,
-        None => f64::INFINITY,
-    };
+    let adjoint = adjoint.map_or(f64::INFINITY, adjoint_cost);
     match method {
         GradientMethod::Auto if dual_cost(variables, hot) < adjoint => GradientMethod::Dual,
         GradientMethod::Auto => GradientMethod::Adjoint,
         named => named,
     }
+}
+
+fn adjoint_cost(solver: SolverMethod) -> f64 {
+    if solver.is_explicit() { 2.0 } else { 1.3 }
 }
 
 fn dual_cost(variables: usize, hot: bool) -> f64 {
@@ -133,26 +146,61 @@ pub fn gradient(
     p: &[f64],
     variables: &[Variable],
 ) -> Result<Gradient, StudyError> {
-    let adjoint = solving.adjoint().ok();
-    let method = choose(method, adjoint, variables.len(), solving.hot(study));
+    let (adjoint, hot) = (solving.adjoint().ok(), solving.hot(study));
+    let asked = method;
+    let method = choose(asked, adjoint, variables.len(), hot);
     let mut gradient = vec![0.0; variables.len()];
     let mut evaluate = evaluation(study, solving, of, method, p, variables)?;
     let value = evaluate(&mut gradient)?; // compiles, and makes the buffers
-    let mut times = Vec::with_capacity(REPEATS);
-    let begun = Instant::now();
-    while times.len() < REPEATS && (times.is_empty() || begun.elapsed() < LONGEST_TIMING) {
-        let start = Instant::now();
-        evaluate(&mut gradient)?;
-        times.push(start.elapsed().as_secs_f64());
-    }
-    times.sort_by(f64::total_cmp);
-    let seconds = times[times.len() / 2];
+    let seconds = median_time(|| evaluate(&mut gradient).map(|_| ()))?;
+    let forecast = match asked {
+        GradientMethod::Auto => Some(Forecast {
+            dual: dual_cost(variables.len(), hot),
+            adjoint: adjoint.map(adjoint_cost),
+            solve_seconds: plain_solve(study, solving, of, p)?,
+        }),
+        _ => None,
+    };
     Ok(Gradient {
         value,
         gradient,
         method,
         seconds,
+        forecast,
     })
+}
+
+/// The median time of some evaluations.
+fn median_time(mut evaluate: impl FnMut() -> Result<(), StudyError>) -> Result<f64, StudyError> {
+    let mut times = Vec::with_capacity(REPEATS);
+    let begun = Instant::now();
+    while times.len() < REPEATS && (times.is_empty() || begun.elapsed() < LONGEST_TIMING) {
+        let start = Instant::now();
+        evaluate()?;
+        times.push(start.elapsed().as_secs_f64());
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times[times.len() / 2])
+}
+
+/// What the value alone takes.
+fn plain_solve(
+    study: &Study,
+    solving: &Solving,
+    of: GradientOf<'_>,
+    p: &[f64],
+) -> Result<f64, StudyError> {
+    match of {
+        GradientOf::Data => {
+            let mut objective = Objective::new(study, solving.clone(), None)?;
+            objective.value(p)?;
+            median_time(|| objective.value(p).map(|_| ()))
+        }
+        GradientOf::Functional(functional) => {
+            functional.value(study, solving, p)?;
+            median_time(|| functional.value(study, solving, p).map(|_| ()))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ pub use equations::Equations;
 pub use error::StudyError;
 pub use fit::{Fit, FitProgress, StartReport, fit};
 pub use functional::FunctionalStudy;
-pub use gradient::{Gradient, GradientOf, gradient};
+pub use gradient::{Forecast, Gradient, GradientOf, gradient};
 pub use hessian::{Hessian, hessian};
 pub use hybrid::{EventLog, Happening};
 pub use kinks::{Meeting, Met, meetings};
