@@ -260,8 +260,8 @@ fn document(
     });
     if let Some(forecast) = &first.forecast {
         document["forecast"] = json!({
-            "dual_solves": forecast.dual,
-            "adjoint_solves": forecast.adjoint,
+            "dual": forecast.dual,
+            "adjoint": forecast.adjoint,
             "took_solves": first.seconds / forecast.solve_seconds,
         });
     }
@@ -339,11 +339,11 @@ fn table(study: &Study, solving: &Solving, variables: &[Variable], results: &[Gr
 /// Why `auto` took its method, and whether it was right.
 fn chosen(gradient: &Gradient, forecast: &Forecast) -> String {
     let adjoint = match forecast.adjoint {
-        Some(cost) => format!("{cost:.1} by the adjoint"),
-        None => "there is no adjoint of this solve".into(),
+        Some(cost) => format!("the adjoint {cost:.1}"),
+        None => "this solve has no adjoint".into(),
     };
     format!(
-        "chosen by cost in plain solves: {:.1} by dual numbers expected, {adjoint}; it took {:.1}\n",
+        "chosen by estimated cost: dual numbers {:.1}, {adjoint}; it took {:.1} plain solves\n",
         forecast.dual,
         gradient.seconds / forecast.solve_seconds
     )

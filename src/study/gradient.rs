@@ -39,7 +39,7 @@ pub struct Gradient {
     pub forecast: Option<Forecast>,
 }
 
-/// What the two methods were expected to cost, in plain solves.
+/// What the two methods were expected to cost, in units of a solve on dual numbers without a direction (some 1.2 to 1.5 plain solves).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Forecast {
     /// by dual numbers
