@@ -158,6 +158,31 @@ fn totals_are_kept() {
     slopes(&study, "final(a) + at(b, 0.3)*integral(a)", &with_initial);
 }
 
+/// A slow state that starts where it rests shows nothing of its rate on the way, and yet moves with its parameter; beside a
+/// total that is kept, and without one.
+#[test]
+fn slow_states_that_start_at_rest_are_followed() {
+    for total in [true, false] {
+        for rate in ["1e-2", "1e-4", "1e-7"] {
+            let b = if total {
+                "k1*a - k2*b"
+            } else {
+                "k1*a - k2*b - b"
+            };
+            let study = scenario(
+                &format!("k1 = 2.0\nk2 = 0.5\nlevel = 3.0\nrate = {rate}"),
+                "a = { initial = 1.0 }\nb = { initial = 0.2 }\nz = { initial = 3.0 }",
+                &format!("a = \"-k1*a + k2*b\"\nb = \"{b}\"\nz = \"rate*(level - z)\""),
+                "",
+            );
+            close(value(&study, "equilibrium(z)"), 3.0, 1e-14);
+            let found = slopes(&study, "equilibrium(z)", &parameters(&study));
+            close(found[2], 1.0, 1e-11);
+            close(found[3], 0.0, 1e-11);
+        }
+    }
+}
+
 /// The trajectory says which of several equilibria it is; one that is left again is none.
 #[test]
 fn the_way_there_decides() {

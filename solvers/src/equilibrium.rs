@@ -19,6 +19,10 @@
 //! tangents, converge. Backward, `lambda = (sigma M - J)^-T x_bar` and `x_bar <- x_bar + J^T lambda` repeat: what of
 //! `x_bar` remains belongs to the start, and the sum of the lambdas times f_p to the parameters.
 //!
+//! A state that starts where it rests shows nothing of how slow it is. So the system is followed until a random direction
+//! falls, in a hundred corrections, to what is kept: then those of derivatives converge, too. (Slower than 1e-10 of the
+//! fastest rate counts as kept.)
+//!
 //! Equilibria that lie on a curve which is no such total's, as that of an epidemic that ends, depend on all of the way
 //! there: they are refused (`SolveError::NotIsolated`), where totals are told from such curves by `w^T f` at other states.
 //!
@@ -48,8 +52,12 @@ const LEFT: f64 = 1e-3;
 /// Corrections by this part of a state, or of its absolute tolerance, are rounding.
 const ROUNDING: f64 = 4.0 * f64::EPSILON;
 const MOST_CORRECTIONS: usize = 40;
-/// The same for derivatives, whose convergence is certain: directions that the solution did not show may be slow.
+/// The same for derivatives, whose convergence is certain.
 const MOST_PASSES: usize = 400;
+/// Passes in which what is kept is to be told from the rest; where a direction needs more, the system is followed further.
+const TELLING: usize = 100;
+/// Movement in a pass of what is kept, beside rounding.
+const STILL: f64 = 1e-9;
 /// Part of a direction that is not kept.
 const NOTHING: f64 = 1e-12;
 /// Passes that leave only what is kept: each makes other directions an eighth or less.
@@ -74,6 +82,8 @@ pub struct Equilibrium {
     sigma: f64,
     /// there are totals that f keeps
     keeps: bool,
+    /// passes after which only what is kept is left
+    passes: usize,
     correction: Vec<f64>,
 }
 
@@ -89,6 +99,7 @@ impl Equilibrium {
             correction: vec![0.0; system.dim()],
             sigma: 0.0,
             keeps: false,
+            passes: 0,
             pattern,
             mass,
         }
@@ -148,8 +159,11 @@ impl Equilibrium {
             if self.leaves(passed) {
                 continue;
             }
+            let Some(kept) = self.tell_kept(passed) else {
+                continue;
+            };
             x.copy_from_slice(&found);
-            return match self.isolated(held.system, t, x, &start) {
+            return match self.are_totals(kept, held.system, t, x, &start) {
                 true => Ok(passed),
                 false => Err(SolveError::NotIsolated { t }),
             };
@@ -202,7 +216,9 @@ impl Equilibrium {
         w.fill(0.0);
         let mut rest = x_bar.to_vec();
         if self.keeps {
-            self.keep_transposed(x_bar);
+            for _ in 0..self.passes {
+                self.keep_transposed(x_bar);
+            }
             for (rest, kept) in rest.iter_mut().zip(&*x_bar) {
                 *rest -= kept;
             }
@@ -228,32 +244,43 @@ impl Equilibrium {
         }
     }
 
-    /// Leaves of `v` what sigma M^T (sigma M - J)^-T keeps: cotangents of totals.
-    fn keep_transposed(&mut self, v: &mut [f64]) {
-        let first = largest(v);
-        let mut next = vec![0.0; v.len()];
-        for _ in 0..MOST_PASSES {
-            next.copy_from_slice(v);
-            self.matrix.solve_transposed(&mut next);
-            let product = match &self.mass {
-                None => &next,
-                Some(mass) => {
-                    let product = &mut self.correction;
-                    mass.pattern
-                        .multiply_transposed(&mass.values, &next, product);
-                    &self.correction
-                }
-            };
-            let mut moved = 0.0;
-            for (v, product) in v.iter_mut().zip(product) {
-                let next = self.sigma * product;
-                moved = f64::max(moved, (next - *v).abs());
-                *v = next;
-            }
-            if moved <= ROUNDING * largest(v) || largest(v) <= NOTHING * first {
-                break;
-            }
+    /// v <- sigma M^T (sigma M - J)^-T v, which keeps cotangents of totals; the largest change.
+    fn keep_transposed(&mut self, v: &mut [f64]) -> f64 {
+        let mut next = v.to_vec();
+        self.matrix.solve_transposed(&mut next);
+        if let Some(mass) = &self.mass {
+            let product = &mut self.correction;
+            mass.pattern
+                .multiply_transposed(&mass.values, &next, product);
+            next.copy_from_slice(product);
         }
+        let mut moved = 0.0;
+        for (v, next) in v.iter_mut().zip(next) {
+            let next = self.sigma * next;
+            moved = f64::max(moved, (next - *v).abs());
+            *v = next;
+        }
+        moved
+    }
+
+    /// What is kept of a random cotangent, 0 where nothing is; none where passes do not tell.
+    fn tell_kept(&mut self, passed: f64) -> Option<Vec<f64>> {
+        let mut draw = Draw::new();
+        let n = self.correction.len();
+        let mut w: Vec<f64> = (0..n).map(|_| draw.next() - 0.5).collect();
+        let still = STILL + 16.0 * f64::EPSILON * self.bound() * passed;
+        let first = largest(&w);
+        let passes = (1..=TELLING).find(|_| {
+            let moved = self.keep_transposed(&mut w);
+            moved <= still * largest(&w) || largest(&w) <= NOTHING * first
+        })?;
+        // as many again, so that what is not kept falls to rounding
+        for _ in 0..passes {
+            self.keep_transposed(&mut w);
+        }
+        self.passes = 2 * passes;
+        self.keeps = largest(&w) > NOTHING * first;
+        Some(w)
     }
 
     /// Removes from `f` what sigma M (sigma M - J)^-1 keeps: rounding errors, as f has nothing there, which the
@@ -365,20 +392,16 @@ impl Equilibrium {
             .any(|rate| rate.re > f64::max(LEFT / passed, 1e-11 * self.bound()))
     }
 
-    /// Whether what the corrections keep are totals that f keeps everywhere: `w^T f = 0` at other states, too.
-    fn isolated<F: ImplicitSystem<f64> + ?Sized>(
+    /// Whether what the corrections keep, as [`Equilibrium::tell_kept`] found it, are totals that f keeps everywhere:
+    /// `w^T f = 0` at the start and at other states, too.
+    fn are_totals<F: ImplicitSystem<f64> + ?Sized>(
         &mut self,
+        mut w: Vec<f64>,
         system: &mut F,
         t: f64,
         x: &[f64],
         start: &[f64],
     ) -> bool {
-        let n = x.len();
-        let mut draw = Draw(0x9e37_79b9_7f4a_7c15);
-        let mut w: Vec<f64> = (0..n).map(|_| draw.next() - 0.5).collect();
-        let mut f = vec![0.0; n];
-        self.keep_transposed(&mut w);
-        self.keeps = largest(&w) > NOTHING;
         if !self.keeps {
             return true;
         }
@@ -386,14 +409,16 @@ impl Equilibrium {
             // from M^T w' to w', of which w'^T f is meant
             self.matrix.solve_transposed(&mut w);
         }
-        let mut y = vec![0.0; n];
+        let mut draw = Draw::new();
+        let mut f = vec![0.0; x.len()];
+        let mut y = start.to_vec();
         let size = largest(x);
-        (0..4).all(|_| {
+        (0..5).all(|_| {
+            system.rhs(t, &y, &mut f);
             for ((y, &x), &start) in y.iter_mut().zip(x).zip(start) {
                 let between = x + draw.next() * (start - x);
                 *y = between * (1.0 + 0.2 * draw.next()) + 1e-3 * size * draw.next();
             }
-            system.rhs(t, &y, &mut f);
             let terms = || w.iter().zip(&f).map(|(w, f)| w * f);
             let (sum, sizes) = (terms().sum::<f64>(), terms().map(f64::abs).sum::<f64>());
             !sum.is_finite() || sum.abs() <= 1e-7 * sizes
@@ -409,6 +434,10 @@ fn largest(of: &[f64]) -> f64 {
 struct Draw(u64);
 
 impl Draw {
+    fn new() -> Self {
+        Self(0x9e37_79b9_7f4a_7c15)
+    }
+
     fn next(&mut self) -> f64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
