@@ -122,7 +122,9 @@ fn before(
     if rests == Some(true) {
         return Some(changed);
     }
-    if let Some(value) = section.get("before_parameters") {
+    // (a key of a wrong type has been told)
+    let told = rests.is_none() && section.get("steady_state_before").is_some();
+    if let Some(value) = section.get("before_parameters").filter(|_| !told) {
         let message = "`before_parameters` is read only with `steady_state_before = true`";
         let diagnostic = reader.error("scenario::unused", message, value.span());
         diagnostic.label = "not used".to_owned();

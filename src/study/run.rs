@@ -19,7 +19,7 @@ use super::equations::Equations;
 use super::hybrid::{EventLog, Handler};
 use super::rest::{HeldTime, Rest};
 use super::reverse_events::{ReverseBuffers, ReverseHandler};
-use crate::compile::{CallError, CompileError, ModelScalar, ModelSystem, Workspace};
+use crate::compile::{CallError, CompileError, Derived, ModelScalar, ModelSystem, Workspace};
 use crate::scenario::SolverMethod;
 
 /// Why a run ended early; a study adds the names.
@@ -125,16 +125,9 @@ impl<S: StudyScalar> Run<S> {
         end: f64,
     ) -> Result<(), RunError> {
         let time = [S::from(start); 2];
-        match &self.equations.own[experiment] {
-            None => self.parameters.copy_from_slice(parameters),
-            Some(own) => own.evaluate(
-                &time,
-                &[],
-                parameters,
-                &mut self.parameters,
-                &mut self.workspace,
-            )?,
-        }
+        let own = &self.equations.own[experiment];
+        let workspace = &mut self.workspace;
+        own_parameters(own, &time, parameters, &mut self.parameters, workspace)?;
         self.equations.initial[experiment].evaluate(
             &time,
             &[],
@@ -177,10 +170,8 @@ impl<S: StudyScalar> Run<S> {
             None => self.rest.insert(Rest::new(&self.equations.rest)?),
         };
         let (time, workspace) = ([S::from(start); 2], &mut self.workspace);
-        match &before.own {
-            None => rest.parameters.copy_from_slice(parameters),
-            Some(own) => own.evaluate(&time, &[], parameters, &mut rest.parameters, workspace)?,
-        }
+        let own = &mut rest.parameters;
+        own_parameters(&before.own, &time, parameters, own, workspace)?;
         let own = &rest.parameters;
         before
             .initial
@@ -600,6 +591,21 @@ impl Run<f64> {
         }
         Ok(())
     }
+}
+
+/// Writes an experiment's parameters from the scenario's, which they are where it overrides none.
+fn own_parameters<S: StudyScalar>(
+    own: &Option<Derived>,
+    time: &[S],
+    parameters: &[S],
+    into: &mut [S],
+    workspace: &mut Workspace<S>,
+) -> Result<(), CallError> {
+    match own {
+        None => into.copy_from_slice(parameters),
+        Some(own) => own.evaluate(time, &[], parameters, into, workspace)?,
+    }
+    Ok(())
 }
 
 fn add(to: &mut [f64], more: &[f64]) {
