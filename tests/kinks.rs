@@ -111,6 +111,13 @@ fn steps_fields_and_observables() {
     // 20 of 40 elements start above 0.5, and cool below it
     let found = met(&field, "final(mean(u))");
     assert_eq!((found[0].meeting, found[0].count), (Meeting::Kink, 20));
+    // more than can all be located
+    let large = study(
+        "[indices]\ni = { size = 10000, boundary = \"clamp\" }\n[parameters]\nhot = 0.5\n[states]\nu = { over = [\"i\"], initial = \"i/10000\" }\n\
+         [equations]\nu = \"-0.1*u - if(u > hot, 1, 0)\"",
+    );
+    let found = met(&large, "final(mean(u))");
+    assert_eq!((found[0].meeting, found[0].count), (Meeting::Jump, 5000));
     let seen = study(
         "[parameters]\nk = 1.0\n[states]\nx = { initial = 1.0 }\n[equations]\nx = \"-k*x\"\n[observables]\nis_hot = \"if(x > 0.5, 1, 0)\"",
     );

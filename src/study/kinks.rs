@@ -22,8 +22,8 @@ const READINGS: u32 = 4;
 const AT_ENDS: f64 = 1e-6;
 /// Parts of the span by which the two sides of a crossing lie apart from it: where its margin is 0 either may hold.
 const BESIDE: [f64; 2] = [1e-9, 1e-11];
-/// Elements of an array of margins that are watched.
-const MOST_ELEMENTS: usize = 4096;
+/// Crossings of an operation, in a field of many elements, that are located; the others are counted.
+const MOST_LOCATED: usize = 64;
 /// How near to its singular point an argument comes, of its largest size on the run.
 const CLOSE: f64 = 1e-6;
 /// Change of f, times the span, in units of the tolerance, from which it is a jump.
@@ -164,6 +164,7 @@ pub(super) fn met_by(
         largest: vec![0.0; watched.of.len()],
         met: vec![None; watched.of.len()],
         pending: Vec::new(),
+        located: vec![0; model.nonsmooth.len() + model.singular.len()],
         observed: match study.equations.states_observed {
             Some(_) => Vec::new(),
             None => vec![0.0; study.equations.observe.len()],
@@ -225,11 +226,8 @@ impl Watched {
                 let (Margin::Sign(node) | Margin::Value(node) | Margin::Zero(node)) = margin;
                 let axes: Vec<_> = graph.axes(node).iter().collect();
                 let root: NodeId = graph.array(&axes, node);
-                let size = graph.size(root);
-                if size <= MOST_ELEMENTS {
-                    roots.push(root);
-                    of.extend(std::iter::repeat_n((operation, margin), size));
-                }
+                roots.push(root);
+                of.extend(std::iter::repeat_n((operation, margin), graph.size(root)));
             }
         }
         let sizes = Sizes {
@@ -266,6 +264,8 @@ struct Watch<'a> {
     met: Vec<Option<(Meeting, f64, usize)>>,
     /// met at the end of the last step: an event or a stop may be there
     pending: Vec<(usize, Meeting, f64)>,
+    /// by operation: crossings that were located
+    located: Vec<usize>,
     /// largest sizes of what is observed; none where that is states, which do not jump
     observed: Vec<f64>,
 }
@@ -294,8 +294,12 @@ impl Watch<'_> {
 
     /// Bisects margin k between two places of a step, and says what f does there.
     fn locate(&mut self, step: &StepView<'_, f64>, k: usize, [mut low, mut high]: [f64; 2]) {
-        let margin = self.watched.of[k].1;
+        let (operation, margin) = self.watched.of[k];
         let first = self.last[k];
+        if self.located[operation] >= MOST_LOCATED {
+            return self.count(k, Meeting::Kink, step.t + high * step.h);
+        }
+        self.located[operation] += 1;
         for _ in 0..60 {
             let middle = 0.5 * (low + high);
             if middle <= low || middle >= high {
