@@ -3,10 +3,12 @@
 //! of `scipy` at rtol 1e-11, gradients cross-checked by finite differences to 1e-8.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use costate::compile::{Backend, Workspace};
+use costate::compile::{Backend, ModelSystem};
 use costate::scenario::GradientMethod;
 use costate::study::{FunctionalStudy, Solving, Study, Variable, simulate};
+use costate_solvers::System;
 use serde_json::Value;
 
 fn study(text: &str) -> Study {
@@ -233,15 +235,10 @@ fn the_field_of_the_readme() {
         .map(|k| 1.0 + (k % 17) as f64 / 20.0)
         .collect();
     let mut dx = vec![0.0; x.len()];
-    let f = study.equations.rhs.f();
-    f.evaluate(
-        &[0.5; 2],
-        &x,
-        &study.values(),
-        &mut dx,
-        &mut Workspace::default(),
-    )
-    .expect("a value");
+    let mut system = ModelSystem::<f64>::explicit(Arc::clone(&study.equations.rhs));
+    system.set_parameters(&study.values()).expect("parameters");
+    system.enter_stretch(0.5);
+    system.rhs(0.5, &x, &mut dx);
     let (u, v) = x.split_at(n * n);
     let at = |f: &[f64], i: usize, j: usize| f[i % n * n + j % n];
     let around = |f: &[f64], i: usize, j: usize| {

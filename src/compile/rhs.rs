@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use costate_solvers::{ExplicitStages, Pattern, Scalar};
 
-use super::derived::{Derived, Sizes};
-use super::error::CompileError;
+use super::derived::{Derived, ModelScalar, Sizes, Workspace};
+use super::error::{CallError, CompileError};
 use super::explicit_step::explicit_step;
 use super::function::{Backend, Function};
-use crate::model::graph::{Graph, InputId, NodeId, Op, STATES, TIME};
+use crate::model::graph::{Graph, InputId, NodeId, Op, PARAMETERS, STATES, TIME};
 use crate::model::unroll::unroll_small;
-use crate::model::{array_jacobian, array_jacobian_values, jacobian, jvp, share};
+use crate::model::{array_jacobian, array_jacobian_values, jacobian, jvp, prepare, share};
 
 /// A method, and the code for its steps where it could be made.
 type StepOf = (&'static ExplicitStages, Option<Arc<Function>>);
@@ -25,6 +25,8 @@ pub struct RightHandSide {
     nodes: Vec<NodeId>,
     backend: Backend,
     f: Derived,
+    /// values of the parameters alone that f reads behind them
+    prepared: Option<Derived>,
     linearization: OnceLock<Result<Linearization, CompileError>>,
     product: OnceLock<Result<Derived, CompileError>>,
     /// code for steps of explicit methods, where it could be made
@@ -68,6 +70,27 @@ impl RightHandSide {
         sizes: Sizes,
         backend: Backend,
     ) -> Result<Self, CompileError> {
+        Self::made(graph, nodes, sizes, backend, false)
+    }
+
+    /// The same, but that what depends on parameters alone is computed once for all evaluations: `f` takes the values of
+    /// [`RightHandSide::prepare`] for its parameters.
+    pub fn prepared(
+        graph: &Graph,
+        nodes: &[NodeId],
+        sizes: Sizes,
+        backend: Backend,
+    ) -> Result<Self, CompileError> {
+        Self::made(graph, nodes, sizes, backend, true)
+    }
+
+    fn made(
+        graph: &Graph,
+        nodes: &[NodeId],
+        sizes: Sizes,
+        backend: Backend,
+        prepares: bool,
+    ) -> Result<Self, CompileError> {
         if graph.total_size(nodes) != sizes.states {
             return Err(CompileError::NotSquare {
                 equations: graph.total_size(nodes),
@@ -80,9 +103,29 @@ impl RightHandSide {
         } else {
             share(graph, nodes)
         };
-        let graph = Arc::new(graph);
+        let (graph, nodes, values) = match prepares {
+            true => {
+                let of = prepare(&graph, &nodes, sizes.parameters);
+                (Arc::new(of.graph), of.roots, of.values)
+            }
+            false => (Arc::new(graph), nodes, Vec::new()),
+        };
+        let all = Sizes {
+            parameters: sizes.parameters + graph.total_size(&values),
+            ..sizes
+        };
+        let of_parameters = Sizes { states: 0, ..sizes };
         Ok(Self {
-            f: Derived::new(Arc::clone(&graph), nodes.clone(), sizes, backend)?,
+            f: Derived::new(Arc::clone(&graph), nodes.clone(), all, backend)?,
+            prepared: match values.is_empty() {
+                true => None,
+                false => Some(Derived::new(
+                    Arc::clone(&graph),
+                    values,
+                    of_parameters,
+                    backend,
+                )?),
+            },
             graph,
             nodes,
             backend,
@@ -92,10 +135,70 @@ impl RightHandSide {
         })
     }
 
-    /// f itself.
+    /// f itself, of [`RightHandSide::all_parameters`].
     #[inline]
     pub fn f(&self) -> &Derived {
         &self.f
+    }
+
+    /// Number of parameters.
+    pub fn parameters(&self) -> usize {
+        match &self.prepared {
+            Some(prepared) => prepared.sizes().parameters,
+            None => self.f.sizes().parameters,
+        }
+    }
+
+    /// Number of parameters and of the values prepared from them.
+    pub fn all_parameters(&self) -> usize {
+        self.f.sizes().parameters
+    }
+
+    /// Computes what f reads of the parameters p: writes p and what is prepared from it to `all`.
+    ///
+    /// # Errors
+    /// A wrong length of either.
+    pub fn prepare<S: ModelScalar>(
+        &self,
+        p: &[S],
+        all: &mut [S],
+        workspace: &mut Workspace<S>,
+    ) -> Result<(), CallError> {
+        let count = self.parameters();
+        if p.len() != count || all.len() != self.all_parameters() {
+            return Err(CallError::Input {
+                array: usize::from(PARAMETERS),
+                length: p.len(),
+                required: count,
+            });
+        }
+        let (own, values) = all.split_at_mut(count);
+        own.copy_from_slice(p);
+        match &self.prepared {
+            Some(prepared) => prepared.evaluate(&[S::from(0.0); 2], &[], own, values, workspace),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes cotangents `bar` of all that [`RightHandSide::prepare`] wrote back to the parameters, adding to `p_bar`.
+    ///
+    /// # Errors
+    /// A wrong length.
+    pub fn prepare_vjp(
+        &self,
+        p: &[f64],
+        bar: &[f64],
+        p_bar: &mut [f64],
+        workspace: &mut Workspace<f64>,
+    ) -> Result<(), CallError> {
+        let (own, values) = bar.split_at(self.parameters().min(bar.len()));
+        for (to, more) in p_bar.iter_mut().zip(own) {
+            *to += more;
+        }
+        match &self.prepared {
+            Some(prepared) => prepared.vjp(&[0.0; 2], &[], p, values, &mut [], p_bar, workspace),
+            None => Ok(()),
+        }
     }
 
     /// The Jacobian and the time derivative, made when first asked for.

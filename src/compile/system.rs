@@ -20,6 +20,7 @@ use super::rhs::RightHandSide;
 #[derive(Debug, Clone)]
 pub struct ModelSystem<S: ModelScalar> {
     rhs: Arc<RightHandSide>,
+    /// p and what is prepared from it
     parameters: Vec<S>,
     middle: f64,
     workspace: Workspace<S>,
@@ -94,14 +95,8 @@ impl<S: ModelScalar> ModelSystem<S> {
 
     /// Sets p; a length other than the model's is an error and changes nothing.
     pub fn set_parameters(&mut self, p: &[S]) -> Result<(), CallError> {
-        if p.len() != self.parameters.len() {
-            return Err(CallError::Input {
-                array: usize::from(crate::model::graph::PARAMETERS),
-                length: p.len(),
-                required: self.parameters.len(),
-            });
-        }
-        self.parameters.copy_from_slice(p);
+        self.rhs
+            .prepare(p, &mut self.parameters, &mut self.workspace)?;
         if let Some((mass, values)) = &mut self.mass {
             let time = [S::from(0.0); 2];
             values.evaluate(&time, &[], p, &mut mass.values, &mut self.workspace)?;
@@ -111,7 +106,7 @@ impl<S: ModelScalar> ModelSystem<S> {
 
     /// p.
     pub fn parameter_values(&self) -> &[S] {
-        &self.parameters
+        &self.parameters[..self.rhs.parameters()]
     }
 
     /// The compiled right-hand side.
@@ -258,6 +253,17 @@ impl<S: ModelScalar> ImplicitSystem<S> for ModelSystem<S> {
     }
 }
 
+impl ModelSystem<f64> {
+    /// Takes cotangents of all that f reads of the parameters, [`AdjointSystem::parameters`] of them, back to the
+    /// parameters themselves, adding to `p_bar`.
+    pub fn pull_back_parameters(&mut self, bar: &[f64], p_bar: &mut [f64]) {
+        let p = &self.parameters[..self.rhs.parameters()];
+        let done = self.rhs.prepare_vjp(p, bar, p_bar, &mut self.workspace);
+        or_nan(done, p_bar);
+    }
+}
+
+/// Its parameters are those of the model and what is prepared from them: see [`ModelSystem::pull_back_parameters`].
 impl AdjointSystem for ModelSystem<f64> {
     #[inline]
     fn parameters(&self) -> usize {

@@ -212,9 +212,13 @@ impl Tables {
     pub fn extent(&self, axis: Axis) -> u32 {
         self.axes[usize::from(axis.0)].0
     }
+    /// What an axis serves as.
+    pub fn used(&self, axis: Axis) -> Use {
+        self.axes[usize::from(axis.0)].1
+    }
     /// The level of the axis of a sum, 0 for other axes.
     pub fn level(&self, axis: Axis) -> u8 {
-        match self.axes[usize::from(axis.0)].1 {
+        match self.used(axis) {
             Use::Sum(level) => level,
             Use::Dimension(_) | Use::Open(_) => 0,
         }
@@ -418,7 +422,9 @@ impl Graph {
 
     /// The nodes of an input of `length` numbers: single ones, and each declared array as a whole.
     pub fn inputs(&mut self, group: u16, length: usize) -> Vec<NodeId> {
-        let mut blocks: Vec<Block> = self.arrays().blocks(group).cloned().collect();
+        let inside = |block: &&Block| (block.base + block.len()) as usize <= length;
+        let blocks = self.arrays().blocks(group).filter(inside);
+        let mut blocks: Vec<Block> = blocks.cloned().collect();
         blocks.sort_by_key(|block| block.base);
         let mut nodes = Vec::new();
         let mut next = 0_u32;

@@ -172,7 +172,27 @@ impl Op {
         };
         all.into_iter().take(count)
     }
+
+    /// About how long it takes beside an addition, operands not counted.
+    pub fn work(self) -> usize {
+        match self {
+            Self::Constant(_)
+            | Self::Input(_)
+            | Self::Index(_)
+            | Self::Listed(..)
+            | Self::Gather(_)
+            | Self::Neg(_)
+            | Self::Array(..) => 0,
+            Self::Unary(Unary::Abs | Unary::Sign | Unary::Floor | Unary::Ceil, _) => 1,
+            Self::Unary(Unary::Sqrt, _) | Self::Div(..) => 4,
+            Self::Unary(..) | Self::Binary(Binary::Pow | Binary::Atan2, ..) => FUNCTION_WORK,
+            _ => 1,
+        }
+    }
 }
+
+/// [`Op::work`] of a function that is no operation of the processor.
+const FUNCTION_WORK: usize = 16;
 
 /// A graph of expressions, each distinct one stored once.
 #[derive(Debug, Clone, Default)]

@@ -128,7 +128,7 @@ impl Equations {
                 given: before.given.clone(),
             })
         };
-        let rhs = Arc::new(RightHandSide::new(&graph, &model.rhs, sizes, backend)?);
+        let rhs = Arc::new(RightHandSide::prepared(&graph, &model.rhs, sizes, backend)?);
         let mass = match &model.mass {
             None => None,
             Some(entries) => {

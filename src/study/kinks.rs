@@ -154,9 +154,15 @@ pub(super) fn met_by(
     let mut run = Run::<f64>::new(&study.equations);
     run.prepare(experiment, p, study.scenario.start, end)
         .map_err(fail)?;
+    let rhs = &study.equations.rhs;
+    let mut all_parameters = vec![0.0; rhs.all_parameters()];
+    let mut workspace = Workspace::default();
+    rhs.prepare(&run.parameters, &mut all_parameters, &mut workspace)
+        .map_err(|error| fail(error.into()))?;
     let mut watch = Watch {
         study,
         parameters: run.parameters.clone(),
+        all_parameters,
         rtol: solving.options.rtol,
         atol: &solving.options.atol,
         span: (end - study.scenario.start).abs(),
@@ -169,7 +175,7 @@ pub(super) fn met_by(
             Some(_) => Vec::new(),
             None => vec![0.0; study.equations.observe.len()],
         },
-        workspace: Workspace::default(),
+        workspace,
         last: vec![f64::NAN; watched.of.len()],
         next: vec![f64::NAN; watched.of.len()],
         x: vec![0.0; study.equations.states()],
@@ -251,6 +257,8 @@ struct Watch<'a> {
     study: &'a Study,
     watched: &'a Watched,
     parameters: Vec<f64>,
+    /// and what f has prepared from them
+    all_parameters: Vec<f64>,
     rtol: f64,
     atol: &'a Tolerance,
     span: f64,
@@ -361,9 +369,10 @@ impl Watch<'_> {
         step.interpolate(theta, &mut self.x);
         let time = [step.t + theta * step.h, step.stretch];
         let (x, p, workspace) = (&self.x, &self.parameters, &mut self.workspace);
+        let all = &self.all_parameters;
         let mut outputs = vec![0.0; x.len() + self.observed.len()];
         let (dx, y) = outputs.split_at_mut(x.len());
-        let rhs = equations.rhs.f().evaluate(&time, x, p, dx, workspace);
+        let rhs = equations.rhs.f().evaluate(&time, x, all, dx, workspace);
         let observed = match y.len() {
             0 => Ok(()),
             _ => equations.observe.evaluate(&time, x, p, y, workspace),

@@ -83,12 +83,12 @@ impl<S: StudyScalar> Rest<S> {
             return Err(RunError::MovingMass);
         }
         let values = system::<f64>(equations)?;
-        let sizes = equations.rhs.f().sizes();
+        let states = equations.rhs.f().sizes().states;
         Ok(Self {
             system: system(equations)?,
             equilibrium: Equilibrium::new(&values),
-            parameters: vec![S::from(0.0); sizes.parameters],
-            x: vec![S::from(0.0); sizes.states],
+            parameters: vec![S::from(0.0); equations.rhs.parameters()],
+            x: vec![S::from(0.0); states],
             values,
         })
     }
@@ -121,8 +121,10 @@ impl Rest<f64> {
     pub fn pull_back(&mut self, time: HeldTime, x_bar: &mut [f64], p_bar: &mut [f64]) {
         let mut w = vec![0.0; x_bar.len()];
         let mut unread = vec![0.0; x_bar.len()];
+        let mut all = vec![0.0; self.values.parameters()];
         self.equilibrium.pull_back(x_bar, &mut w);
-        self.values.vjp(time.t, &self.x, &w, &mut unread, p_bar);
+        self.values.vjp(time.t, &self.x, &w, &mut unread, &mut all);
+        self.values.pull_back_parameters(&all, p_bar);
     }
 }
 

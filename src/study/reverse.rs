@@ -158,6 +158,8 @@ fn any_adjoint(method: SolverMethod) -> Option<Box<dyn AnyAdjoint>> {
 #[derive(Default)]
 pub struct Reverse {
     made: Option<(SolverMethod, Box<dyn AnyAdjoint>)>,
+    /// cotangents of the parameters and of what is prepared from them
+    all: Vec<f64>,
 }
 
 impl Reverse {
@@ -193,36 +195,64 @@ impl Reverse {
         let Some((_, any)) = &mut self.made else {
             return Err(RunError::NoSuchSolver(method.name()));
         };
-        let moving = times.is_some() || ledger.reaches_roots();
-        if let Some(tape) = ledger.tape() {
-            return run.backward(method, |system, hybrid| {
-                any.begin(system, seeds, moving)?;
-                any.segment(system, hybrid, tape.into(), seeds, p_bar, times)?;
-                any.finish(system, seeds, x0_bar, p_bar)
-            });
+        let any = any.as_mut();
+        let count = run.all_parameters();
+        if count == p_bar.len() {
+            return back(any, solving, run, ledger, seeds, x0_bar, p_bar, times);
         }
-        run.backward(method, |system, _| any.begin(system, seeds, moving))?;
-        let (room, most) = ledger.room();
-        let (mesh, start, checkpoints, tape) = ledger.parts();
-        let mut parts = Parts {
-            any: any.as_mut(),
-            solving,
-            run,
-            mesh,
-            start,
-            tape,
-            room,
-            most,
-            seeds,
-            p_bar,
-            times,
-        };
-        parts.reverse(checkpoints, mesh.steps.len())?;
-        let Parts {
-            any, run, p_bar, ..
-        } = parts;
-        run.backward(method, |system, _| any.finish(system, seeds, x0_bar, p_bar))
+        self.all.clear();
+        self.all.resize(count, 0.0);
+        let all = &mut self.all;
+        back(any, solving, run, ledger, seeds, x0_bar, all, times)?;
+        run.backward(method, |system, _| {
+            system.pull_back_parameters(all, p_bar);
+            Ok(())
+        })
     }
+}
+
+/// The sweep, to cotangents of all that f reads of the parameters.
+#[expect(clippy::too_many_arguments, reason = "those of `Reverse::sweep`")]
+fn back(
+    any: &mut dyn AnyAdjoint,
+    solving: &Solving,
+    run: &mut Run<f64>,
+    ledger: &mut Ledger,
+    seeds: &Seeds<'_>,
+    x0_bar: &mut [f64],
+    p_bar: &mut [f64],
+    times: Option<&mut [f64]>,
+) -> Result<(), RunError> {
+    let method = solving.stepper;
+    let moving = times.is_some() || ledger.reaches_roots();
+    if let Some(tape) = ledger.tape() {
+        return run.backward(method, |system, hybrid| {
+            any.begin(system, seeds, moving)?;
+            any.segment(system, hybrid, tape.into(), seeds, p_bar, times)?;
+            any.finish(system, seeds, x0_bar, p_bar)
+        });
+    }
+    run.backward(method, |system, _| any.begin(system, seeds, moving))?;
+    let (room, most) = ledger.room();
+    let (mesh, start, checkpoints, tape) = ledger.parts();
+    let mut parts = Parts {
+        any,
+        solving,
+        run,
+        mesh,
+        start,
+        tape,
+        room,
+        most,
+        seeds,
+        p_bar,
+        times,
+    };
+    parts.reverse(checkpoints, mesh.steps.len())?;
+    let Parts {
+        any, run, p_bar, ..
+    } = parts;
+    run.backward(method, |system, _| any.finish(system, seeds, x0_bar, p_bar))
 }
 
 /// A solve that is swept part by part, each solved again.

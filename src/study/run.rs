@@ -430,6 +430,11 @@ impl<S: StudyScalar> Run<S> {
 }
 
 impl Run<f64> {
+    /// Number of the experiment's parameters and of what f has prepared from them.
+    pub fn all_parameters(&self) -> usize {
+        self.equations.rhs.all_parameters()
+    }
+
     /// Lets `sweep` work backward over the last solve by `method`: with the system that it stepped, and its events.
     pub fn backward(
         &mut self,

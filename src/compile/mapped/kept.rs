@@ -8,14 +8,12 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::model::arrays::{At, Axis, Dimension, Edge, Gather};
-use crate::model::graph::{Binary, Graph, NodeId, Op, Unary};
+use crate::model::graph::{Graph, NodeId, Op};
 
 use super::nest::SHARED;
 
 /// Work from which a value is kept, in operations: a value that is kept is stored and loaded.
 const LEAST_WORK: usize = 12;
-/// Work of a function that is no operation of the processor.
-const FUNCTION_WORK: usize = 16;
 /// Most elements of an array that is kept: beyond, memory would be what takes the time.
 const MOST_ELEMENTS: usize = 1 << 22;
 
@@ -144,14 +142,7 @@ impl Search<'_> {
                     .saturating_mul(below(&self.work) + 1),
                 Op::SumWhere(selection, _) => (self.graph.arrays().places_of_one(selection))
                     .saturating_mul(below(&self.work) + 1),
-                Op::Unary(Unary::Abs | Unary::Sign | Unary::Floor | Unary::Ceil, _) => {
-                    below(&self.work).saturating_add(1)
-                }
-                Op::Unary(Unary::Sqrt, _) | Op::Div(..) => below(&self.work).saturating_add(4),
-                Op::Unary(..) | Op::Binary(Binary::Pow | Binary::Atan2, ..) => {
-                    below(&self.work).saturating_add(FUNCTION_WORK)
-                }
-                _ => below(&self.work).saturating_add(1),
+                op => below(&self.work).saturating_add(op.work()),
             };
             self.work.insert(id, work);
         }
