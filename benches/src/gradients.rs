@@ -93,7 +93,7 @@ fn linear(parameters: usize) -> String {
     format!(
         r#"
 [scenario]
-time = {{ start = 0.0, end = 10.0 }}
+time = {{ start = 0.0, end = 1000.0 }}
 [indices]
 i = {parameters}
 [parameters]

@@ -406,7 +406,7 @@ impl Derived {
         let p_bar = x_bar.split_off(x.len());
         self.compile(
             &graph,
-            &[Output::accumulate(x_bar), Output::accumulate(p_bar)],
+            &[x_bar, p_bar].map(|bars| Output::accumulate_what_is_not_zero(&graph, bars)),
         )
     }
 
@@ -440,7 +440,7 @@ impl Derived {
         let p_bar = bars.split_off(x.len());
         self.compile(
             &graph,
-            &[Output::accumulate(bars), Output::accumulate(p_bar)],
+            &[bars, p_bar].map(|bars| Output::accumulate_what_is_not_zero(&graph, bars)),
         )
     }
 

@@ -48,6 +48,16 @@ impl Output {
             ..Self::store(nodes)
         }
     }
+    /// The same without the roots that are 0, to which there is nothing to add.
+    pub fn accumulate_what_is_not_zero(graph: &Graph, nodes: Vec<NodeId>) -> Self {
+        let all = Self::accumulate(nodes);
+        let kept = all.nodes.iter().copied().zip(all.bases(graph));
+        let (nodes, places) = kept.filter(|&(node, _)| !graph.is_zero(node)).unzip();
+        Self {
+            places: Some(places),
+            ..Self::accumulate(nodes)
+        }
+    }
     /// The place of each root's first number.
     pub(super) fn bases(&self, graph: &Graph) -> Vec<u32> {
         match &self.places {

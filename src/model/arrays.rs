@@ -354,6 +354,14 @@ impl Graph {
         roots.iter().map(|&root| self.size(root)).sum()
     }
 
+    /// Whether all numbers that a root stands for are 0, whatever the inputs.
+    pub fn is_zero(&self, root: NodeId) -> bool {
+        match self.op(root) {
+            Op::Array(_, value) => self.is_zero(value),
+            _ => self.constant_value(root) == Some(0.0),
+        }
+    }
+
     /// The elements of an array as they are, over the axes of their dimensions; of a single number, that.
     pub fn whole(&mut self, block: &Block) -> Option<NodeId> {
         if block.extents.is_empty() {
