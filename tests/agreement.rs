@@ -342,6 +342,8 @@ const PROBLEMS: &[Problem] = &[
 enum Steps {
     /// by the tolerance (of a fixed size, where there is no other)
     Controlled,
+    /// by a tight tolerance
+    Fine,
     /// of a fixed size, with iterations to rounding
     Iterated,
 }
@@ -351,6 +353,7 @@ fn study(problem: &Problem, method: SolverMethod, steps: Steps) -> Study {
     let steps = match steps {
         Steps::Iterated => format!("step = {}\nrtol = 1e-12\natol = 1e-14", problem.step),
         _ if method.needs_step() => format!("step = {}", problem.step),
+        Steps::Fine => "rtol = 1e-10\natol = 1e-12".into(),
         Steps::Controlled => "rtol = 1e-7\natol = 1e-9".into(),
     };
     let text = format!("{}\n[solver]\nmethod = \"{name}\"\n{steps}\n", problem.text);
@@ -367,18 +370,27 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
     norm(&difference) / norm(b)
 }
 
-/// What is wrong with a method's gradients of a problem.
-fn disagreements(problem: &Problem, method: SolverMethod, steps: Steps) -> Vec<String> {
+/// A problem and what it is solved by.
+fn solved(problem: &Problem, method: SolverMethod, steps: Steps) -> (Study, Solving) {
     let study = study(problem, method, steps);
     let solving = match method {
         // (which studies replace by one of its two methods)
         SolverMethod::Auto => Solving::for_simulation(&study),
         _ => Solving::choose(&study),
     };
-    let solving = solving.expect("a method");
-    let p = study.values();
-    let mut variables: Vec<Variable> = (0..p.len()).map(Variable::Parameter).collect();
-    variables.push(Variable::Initial(0));
+    (study, solving.expect("a method"))
+}
+
+/// All parameters and an initial value.
+fn variables(study: &Study) -> Vec<Variable> {
+    let parameters = (0..study.values().len()).map(Variable::Parameter);
+    parameters.chain([Variable::Initial(0)]).collect()
+}
+
+/// What is wrong with a method's gradients of a problem.
+fn disagreements(problem: &Problem, method: SolverMethod, steps: Steps) -> Vec<String> {
+    let (study, solving) = solved(problem, method, steps);
+    let (p, variables) = (study.values(), variables(&study));
     let mut wrong = Vec::new();
     for text in problem.functionals {
         let functional = FunctionalStudy::parse(&study, text)
@@ -472,6 +484,64 @@ fn agree(methods: &[SolverMethod]) {
         wrong.len(),
         wrong.join("\n")
     );
+}
+
+/// The continuous adjoint differentiates the solution and not the steps, so that it agrees with dual numbers as far as both
+/// solves are accurate: at a tolerance of 1e-10, derivatives that grow by some orders along the way, and steps that follow the
+/// states alone, leave 1e-6.
+#[test]
+fn continuous_adjoints() {
+    use SolverMethod as M;
+    let methods = [
+        M::Dopri5,
+        M::Tsit5,
+        M::Dop853,
+        M::Vern7,
+        M::Vern9,
+        M::Rodas5p,
+        M::Kvaerno5,
+        M::KenCarp4,
+        M::Radau5,
+        M::Bdf,
+        M::Auto,
+    ];
+    let mut wrong = Vec::new();
+    for method in methods {
+        for problem in PROBLEMS.iter().filter(|problem| !problem.mass) {
+            let (study, solving) = solved(problem, method, Steps::Fine);
+            let variables = variables(&study);
+            for text in problem.functionals {
+                let functional = FunctionalStudy::parse(&study, text).expect("a functional");
+                let by = |how: GradientMethod| {
+                    let mut gradient = vec![0.0; variables.len()];
+                    functional
+                        .gradient(
+                            &study,
+                            &solving,
+                            how,
+                            &study.values(),
+                            &variables,
+                            &mut gradient,
+                        )
+                        .map(|_| gradient)
+                };
+                let how = [GradientMethod::Dual, GradientMethod::ContinuousAdjoint];
+                let [Ok(dual), Ok(continuous)] = how.map(by) else {
+                    wrong.push(format!("{} {text} {:?}", problem.name, how.map(by)));
+                    continue;
+                };
+                let off = distance(&continuous, &dual);
+                if off.is_nan() || off > 1e-6 {
+                    let name = method.name();
+                    wrong.push(format!(
+                        "{} by {name}: {text}: {off:e}: {continuous:?} {dual:?}",
+                        problem.name
+                    ));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

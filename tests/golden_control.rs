@@ -237,6 +237,7 @@ fn the_energy_of_verlet_does_not_drift() {
         let mut options = Solving::options(&study);
         (options.step, options.max_steps) = (Some(step), 1_000_000);
         let solving = Solving {
+            continuous: false,
             memory: None,
             stepper: SolverMethod::Verlet,
             options,

@@ -175,6 +175,7 @@ fn solve(
     options.max_steps = 2_000_000;
     options.atol = Tolerance::PerState(problem.sizes().iter().map(|s| rtol * s).collect());
     let solving = Solving {
+        continuous: false,
         memory: None,
         stepper: method,
         options,

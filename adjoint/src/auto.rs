@@ -27,8 +27,8 @@ fn lambda<F: AdjointImplicitSystem + ?Sized>(kernel: &mut impl Reverse<F>) -> &m
 }
 
 impl<F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel {
-    const STAGES: usize = 9;
-    const DEGREE: usize = 4;
+    const STAGES: Option<usize> = Some(9);
+    const DEGREE: Option<usize> = Some(4);
 
     fn is_bridged(mode: u8) -> bool {
         mode == STIFF + BRIDGED

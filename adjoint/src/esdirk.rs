@@ -43,8 +43,8 @@ pub struct Kernel<T> {
 const DEGREE: usize = 4;
 
 impl<T: Tableau, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel<T> {
-    const STAGES: usize = T::KEPT;
-    const DEGREE: usize = DEGREE;
+    const STAGES: Option<usize> = Some(T::KEPT);
+    const DEGREE: Option<usize> = Some(DEGREE);
 
     fn begin(&mut self, system: &F) -> Result<(), AdjointError> {
         self.n = system.dim();

@@ -63,8 +63,8 @@ impl<T: Tableau, const I: usize> Row<T, I> {
 }
 
 impl<T: Tableau, F: AdjointSystem + ?Sized> Reverse<F> for Kernel<T> {
-    const STAGES: usize = T::A.len();
-    const DEGREE: usize = T::DENSE_DEGREE;
+    const STAGES: Option<usize> = Some(T::A.len());
+    const DEGREE: Option<usize> = Some(T::DENSE_DEGREE);
 
     fn begin(&mut self, system: &F) -> Result<(), AdjointError> {
         self.resize(system.dim());

@@ -1,6 +1,7 @@
 //! Derivatives of ODE solutions: dual numbers through the solver, and discrete adjoints of its steps.
 
 pub mod auto;
+pub mod continuous;
 pub mod dual;
 pub mod esdirk;
 pub mod explicit;
@@ -18,6 +19,7 @@ pub mod symplectic;
 pub mod system;
 
 pub use auto::AutoAdjoint;
+pub use continuous::{ContinuousAdjoint, StiffContinuousAdjoint};
 pub use dual::{Dual, DualOver};
 pub use esdirk::EsdirkAdjoint;
 pub use explicit::{ExplicitAdjoint, Tsit5Adjoint};

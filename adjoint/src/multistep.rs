@@ -77,8 +77,8 @@ const DENSE: [[f64; MAX_ORDER]; MAX_ORDER] = [
 ];
 
 impl<V: Formula, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel<V> {
-    const STAGES: usize = MAX_ORDER + 1;
-    const DEGREE: usize = MAX_ORDER;
+    const STAGES: Option<usize> = Some(MAX_ORDER + 1);
+    const DEGREE: Option<usize> = Some(MAX_ORDER);
 
     fn begin(&mut self, system: &F) -> Result<(), AdjointError> {
         self.n = system.dim();

@@ -139,8 +139,8 @@ impl Triple {
 }
 
 impl<F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel {
-    const STAGES: usize = 3;
-    const DEGREE: usize = 3;
+    const STAGES: Option<usize> = Some(3);
+    const DEGREE: Option<usize> = Some(3);
 
     fn begin(&mut self, system: &F) -> Result<(), AdjointError> {
         needs_jacobian(system)?;

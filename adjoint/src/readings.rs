@@ -15,6 +15,8 @@ pub struct Readings {
     moments: Vec<f64>,
     /// 1, theta, ..., theta^D
     powers: Vec<f64>,
+    /// theta and cotangent of each, where they are wanted one by one in place of the moments
+    list: Option<(Vec<f64>, Vec<f64>)>,
     n: usize,
     any: bool,
 }
@@ -33,9 +35,11 @@ impl Dense<'_> {
 }
 
 impl Readings {
-    /// Makes room for n states and polynomials of this degree.
-    pub(crate) fn begin(&mut self, n: usize, degree: usize) {
+    /// Makes room for n states and polynomials of this degree, or a list.
+    pub(crate) fn begin(&mut self, n: usize, degree: Option<usize>) {
         self.n = n;
+        self.list = degree.is_none().then(Default::default);
+        let degree = degree.unwrap_or(0);
         self.powers.resize(degree + 1, 1.0);
         self.moments.resize(n * (degree + 1), 0.0);
         self.any = false;
@@ -48,10 +52,27 @@ impl Readings {
         if !self.any {
             return;
         }
-        self.moments.fill(0.0);
+        self.clear();
         for (sample, bar) in samples.iter().zip(bars.chunks_exact(self.n.max(1))) {
             self.add(sample.theta, bar);
         }
+    }
+
+    fn clear(&mut self) {
+        self.moments.fill(0.0);
+        if let Some((thetas, bars)) = &mut self.list {
+            thetas.clear();
+            bars.clear();
+        }
+    }
+
+    /// The readings in order of theta: theta, and the cotangent of the states there.
+    pub(crate) fn one_by_one(&self) -> impl DoubleEndedIterator<Item = (f64, &[f64])> {
+        let (thetas, bars) = match &self.list {
+            Some((thetas, bars)) if self.any => (&thetas[..], &bars[..]),
+            _ => (&[][..], &[][..]),
+        };
+        thetas.iter().copied().zip(bars.chunks_exact(self.n.max(1)))
     }
 
     /// The same, but readings at the step's end, which is not to move, are added to the cotangent there.
@@ -59,7 +80,7 @@ impl Readings {
     pub(crate) fn take_inside(&mut self, samples: &[Place], bars: &[f64], end: &mut [f64]) {
         self.any = samples.iter().any(|sample| sample.theta != 1.0);
         if self.any {
-            self.moments.fill(0.0);
+            self.clear();
         }
         for (sample, bar) in samples.iter().zip(bars.chunks_exact(self.n.max(1))) {
             if sample.theta == 1.0 {
@@ -73,6 +94,11 @@ impl Readings {
     }
 
     fn add(&mut self, theta: f64, bar: &[f64]) {
+        if let Some((thetas, bars)) = &mut self.list {
+            thetas.push(theta);
+            bars.extend_from_slice(bar);
+            return;
+        }
         let count = self.powers.len();
         for m in 1..count {
             self.powers[m] = self.powers[m - 1] * theta;

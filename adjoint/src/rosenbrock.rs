@@ -59,8 +59,8 @@ pub struct Kernel<T> {
 }
 
 impl<T: Tableau, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel<T> {
-    const STAGES: usize = T::KEPT;
-    const DEGREE: usize = T::H.len() + 1;
+    const STAGES: Option<usize> = Some(T::KEPT);
+    const DEGREE: Option<usize> = Some(T::H.len() + 1);
 
     fn is_bridged(mode: u8) -> bool {
         mode == BRIDGED

@@ -10,6 +10,7 @@
 //! start and size.
 
 use costate_solvers::Cause;
+use costate_solvers::method::Interpolant;
 use costate_solvers::record::Place;
 use thiserror::Error;
 
@@ -57,6 +58,14 @@ pub enum AdjointError {
     SingularMatrix {
         /// index of the step
         step: usize,
+    },
+    /// The cotangent could not be followed back along a step.
+    #[error("the adjoint's own solve along step {step} failed: {error}")]
+    Backward {
+        /// index of the step
+        step: usize,
+        /// why
+        error: costate_solvers::SolveError,
     },
     /// The system is solved by products with its Jacobian alone, and the adjoint must factor it.
     #[error(
@@ -116,6 +125,8 @@ pub struct Step<'a> {
     pub x_new: &'a [f64],
     /// its stages
     pub stages: &'a [f64],
+    /// how they make the states in between
+    pub interpolant: Interpolant<f64>,
 }
 
 /// Derivatives of the objective with respect to the start of a step and to its size.
@@ -157,6 +168,17 @@ impl<'a> From<&'a Tape> for Part<'a> {
             first_step: 0,
             first_mark: 0,
             before: None,
+        }
+    }
+}
+
+impl<K> From<K> for Adjoint<K> {
+    /// A sweep by this kernel.
+    fn from(kernel: K) -> Self {
+        Self {
+            kernel,
+            readings: Readings::default(),
+            at: Backward::default(),
         }
     }
 }
@@ -273,7 +295,9 @@ impl<K> Adjoint<K> {
         check_length("p_bar", p_bar.len(), system.parameters())?;
         if !steps.is_empty() {
             check_length("a tape's state", tape.state(0).len(), n)?;
-            check_length("a tape's stages", tape.stages(0).len(), n * K::STAGES)?;
+            if let Some(stages) = K::STAGES {
+                check_length("a tape's stages", tape.stages(0).len(), n * stages)?;
+            }
         }
         let mut none = [];
         let times = times.unwrap_or(&mut none);
@@ -325,6 +349,7 @@ impl<K> Adjoint<K> {
                 x: tape.state(index),
                 x_new: x_new.unwrap_or(tape.state(index + 1)),
                 stages: tape.stages(index),
+                interpolant: tape.interpolant(),
             };
             let reversed = match at.size {
                 Size::ToRoot(root) => {
@@ -334,7 +359,7 @@ impl<K> Adjoint<K> {
                 _ => at.step(&view, method, readings, system, (p_bar, times)),
             };
             if !reversed {
-                return Err(AdjointError::SingularMatrix { step: number });
+                return Err(method.failure(number));
             }
             at.size = Size::Fixed;
             if step.restarted {
@@ -371,10 +396,10 @@ fn check_tape(tape: &Tape, seeds: &Seeds<'_>, times: Option<&[f64]>) -> Result<(
 
 /// The reverse of one step of a method.
 pub trait Reverse<F: ?Sized> {
-    /// Vectors of length n that the method's stages hold.
-    const STAGES: usize;
-    /// Degree of its dense output.
-    const DEGREE: usize;
+    /// Vectors of length n that the method's stages hold; `None`: what it does with them is the interpolant's.
+    const STAGES: Option<usize>;
+    /// Degree of its dense output; `None`: it wants readings one by one.
+    const DEGREE: Option<usize>;
     /// Cotangents of what the method carries from step to step beside the states, where the sweep has arrived.
     fn carried(&mut self) -> &mut [f64] {
         &mut []
@@ -398,6 +423,10 @@ pub trait Reverse<F: ?Sized> {
         p_bar: &mut [f64],
         bars: &mut Option<StepBars>,
     ) -> bool;
+    /// Why `reverse` did not succeed with a step.
+    fn failure(&self, step: usize) -> AdjointError {
+        AdjointError::SingularMatrix { step }
+    }
     /// Takes lambda from the states at the start of a stretch, made consistent with algebraic equations, to those
     /// before; returns what is owed to the time.
     fn uninitialize(&mut self, system: &mut F, t: f64, x: &[f64], p_bar: &mut [f64]) -> f64 {

@@ -122,8 +122,8 @@ pub struct Midpoint {
 }
 
 impl<F: AdjointImplicitSystem + ?Sized> Reverse<F> for Midpoint {
-    const STAGES: usize = 2;
-    const DEGREE: usize = 3;
+    const STAGES: Option<usize> = Some(2);
+    const DEGREE: Option<usize> = Some(3);
 
     fn begin(&mut self, system: &F) -> Result<(), AdjointError> {
         let n = system.dim();
@@ -225,8 +225,8 @@ fn moves<C: Composition>() -> impl DoubleEndedIterator<Item = Move> + ExactSizeI
 }
 
 impl<C: Composition, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Splitting<C> {
-    const STAGES: usize = 2;
-    const DEGREE: usize = 3;
+    const STAGES: Option<usize> = Some(2);
+    const DEGREE: Option<usize> = Some(3);
 
     fn begin(&mut self, system: &F) -> Result<(), AdjointError> {
         let n = system.dim();

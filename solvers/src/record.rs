@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::error::SolveError;
 use crate::events::Cause;
 use crate::integrate::{check_times, invalid};
-use crate::method::{Recorder, StepView};
+use crate::method::{Interpolant, Recorder, StepView};
 use crate::scalar::Scalar;
 
 /// Keeps nothing.
@@ -411,6 +411,7 @@ pub struct Trajectory<S> {
     pending: Vec<S>,
     /// dense output is ready only where another recorder asked for it
     sparse: bool,
+    interpolant: Option<Interpolant<S>>,
 }
 
 /// A mark of a [`Trajectory`]: where the discrete part of a hybrid system acted, or might have.
@@ -457,6 +458,7 @@ impl<S: Scalar> Trajectory<S> {
             mark_states: Vec::new(),
             pending: Vec::new(),
             sparse: false,
+            interpolant: None,
         }
     }
     /// The same without what dense output needs beyond the steps themselves, but where another recorder asks for it.
@@ -499,6 +501,12 @@ impl<S: Scalar> Trajectory<S> {
         self.states
             .get(i * self.n..(i + 1) * self.n)
             .unwrap_or_default()
+    }
+    /// How states, stages and sizes of steps make the states in between: the dense output of the method that solved.
+    /// Before the first step there is none, and this one keeps the state.
+    pub fn interpolant(&self) -> Interpolant<S> {
+        self.interpolant
+            .unwrap_or(|_, _, x, _, _, out| out.copy_from_slice(x))
     }
     /// Stages of step `i`, as the method lays them out.
     pub fn stages(&self, i: usize) -> &[S] {
@@ -545,6 +553,7 @@ impl<S: Scalar> Recorder<S> for Trajectory<S> {
     }
     fn accepted(&mut self, step: &StepView<'_, S>) -> bool {
         self.stages_per_step = step.stages.len() / step.x.len().max(1);
+        self.interpolant = Some(step.interpolant);
         if step.restarted {
             // a jump, or the search for consistent states, may have moved it
             let start = self.states.len() - self.n;

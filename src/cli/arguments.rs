@@ -121,6 +121,7 @@ pub enum GradientChoice {
     Auto,
     Dual,
     Adjoint,
+    ContinuousAdjoint,
     FiniteDifference,
     All,
 }

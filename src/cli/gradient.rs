@@ -11,9 +11,10 @@ use super::arguments::{GradientArguments, GradientChoice};
 use super::look::split;
 use super::{Failure, load, print_json, print_text};
 
-const ALL: [GradientMethod; 3] = [
+const ALL: [GradientMethod; 4] = [
     GradientMethod::Dual,
     GradientMethod::Adjoint,
+    GradientMethod::ContinuousAdjoint,
     GradientMethod::FiniteDifference,
 ];
 
@@ -51,6 +52,7 @@ pub fn run(arguments: &GradientArguments) -> Result<(), Failure> {
         Some(GradientChoice::Auto) => &[GradientMethod::Auto],
         Some(GradientChoice::Dual) => &[GradientMethod::Dual],
         Some(GradientChoice::Adjoint) => &[GradientMethod::Adjoint],
+        Some(GradientChoice::ContinuousAdjoint) => &[GradientMethod::ContinuousAdjoint],
         Some(GradientChoice::FiniteDifference) => &[GradientMethod::FiniteDifference],
         Some(GradientChoice::All) => &ALL,
     };
@@ -140,6 +142,9 @@ fn add_certificate(to: &mut Value, certificate: &Certificate) {
     to["forward-backward"] = entry(&certificate.forward_backward);
     to["frozen-differences"] = entry(&certificate.differences);
     to["tolerance"] = entry(&certificate.tolerance);
+    if let Some(continuous) = &certificate.continuous {
+        to["continuous"] = entry(continuous);
+    }
     to["growth"] = entry(&certificate.growth);
     to["holds"] = json!(certificate.objections().is_empty());
     to["objections"] = json!(certificate.objections());
@@ -157,9 +162,16 @@ fn checks(certificate: &Certificate) -> String {
         Ok(value) => format!("a small change of the start becomes {value:.2e} times as large"),
         Err(why) => why.clone(),
     };
+    let continuous = match &certificate.continuous {
+        Some(found) => format!(
+            "  the solution between the steps, by the continuous adjoint: {}\n",
+            digits(found)
+        ),
+        None => String::new(),
+    };
     let mut text = format!(
         "\ncertificate\n  forward and backward through the same steps: {}\n  differences of the same steps: {}\n  \
-         tighter steps that follow the derivatives, too: {}\n  {growth}\n",
+         tighter steps that follow the derivatives, too: {}\n{continuous}  {growth}\n",
         digits(&certificate.forward_backward),
         digits(&certificate.differences),
         digits(&certificate.tolerance),
@@ -212,6 +224,7 @@ fn method_name(method: GradientMethod) -> &'static str {
         GradientMethod::Auto => "auto",
         GradientMethod::Dual => "dual",
         GradientMethod::Adjoint => "adjoint",
+        GradientMethod::ContinuousAdjoint => "continuous-adjoint",
         GradientMethod::FiniteDifference => "finite-difference",
     }
 }

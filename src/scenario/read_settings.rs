@@ -237,18 +237,21 @@ pub(super) fn gradient(reader: &mut Reader<'_>, top: &Section<'_, '_>) -> Gradie
     let method = match section.and_then(|section| reader.choice(&section, "method")) {
         Some("dual") => GradientMethod::Dual,
         Some("adjoint") => GradientMethod::Adjoint,
+        Some("continuous-adjoint") => GradientMethod::ContinuousAdjoint,
         Some("finite-difference") => GradientMethod::FiniteDifference,
         _ => GradientMethod::Auto,
     };
     let control = section.and_then(|section| section.get("error_control"));
     let error_control = section.and_then(|section| reader.boolean(&section, "error_control"));
-    if let (Some(true), Some(value), GradientMethod::Adjoint) = (error_control, control, method) {
+    if let (Some(true), Some(value), GradientMethod::Adjoint | GradientMethod::ContinuousAdjoint) =
+        (error_control, control, method)
+    {
         let diagnostic = reader.error(
             "scenario::contradiction",
             "steps cannot follow derivatives that an adjoint finds after them".to_owned(),
             value.span(),
         );
-        diagnostic.label = "not with `method = \"adjoint\"`".to_owned();
+        diagnostic.label = "not with an adjoint as `method`".to_owned();
         diagnostic.help = Some("take `method = \"dual\"`, or leave `error_control` out".to_owned());
     }
     let memory = section.and_then(|section| memory(reader, &section));

@@ -374,13 +374,14 @@ pub struct GradientSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(
     missing_docs,
-    reason = "named as in scenarios: auto, dual, adjoint, finite-difference"
+    reason = "named as in scenarios: auto, dual, adjoint, continuous-adjoint, finite-difference"
 )]
 pub enum GradientMethod {
     #[default]
     Auto,
     Dual,
     Adjoint,
+    ContinuousAdjoint,
     FiniteDifference,
 }
 

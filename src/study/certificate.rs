@@ -9,10 +9,12 @@
 //! 3. *Against tighter steps:* the derivative of a discrete solve is as good as its steps, which follow the states alone. A solve
 //!    at a tenth of the tolerance (or half the step) whose error test covers the derivatives, too, shows what that leaves; a start
 //!    at rest, where the states say nothing of how fast derivatives grow, is found so.
-//! 4. *Growth:* by how much the run multiplies a small change of its initial states, each in units of its largest size
+//! 4. *Against the solution:* the continuous adjoint along the dense output differentiates no step at all, with an error
+//!    control of its own. (Not where there is a mass matrix, or steps follow the derivatives.)
+//! 5. *Growth:* by how much the run multiplies a small change of its initial states, each in units of its largest size
 //!    (exp of the finite-time Lyapunov exponent times the span). Where that is a million, a gradient is no guide to anything but
 //!    the next few roundings.
-//! 5. *Jumps:* where f jumps and no event says so, all of the above agree on derivatives that do not see the jump move.
+//! 6. *Jumps:* where f jumps and no event says so, all of the above agree on derivatives that do not see the jump move.
 
 use costate_adjoint::Dual;
 use costate_solvers::record::Samples;
@@ -52,6 +54,8 @@ pub struct Certificate {
     pub differences: Result<f64, String>,
     /// largest difference from the tighter solve
     pub tolerance: Result<f64, String>,
+    /// largest difference from the continuous adjoint, where there is one
+    pub continuous: Option<Result<f64, String>>,
     /// by how much changes of the initial states grow
     pub growth: Result<f64, String>,
     /// kinks, jumps and singular points that the runs meet
@@ -79,6 +83,13 @@ impl Certificate {
                 "unreliable: it changes by {e:.1e} of its size when the steps are made to follow it, too; set `error_control = true` in `[gradient]`, a tighter `rtol` or a `max_step`"
             )
         });
+        if let Some(continuous) = &self.continuous {
+            judge(continuous, BY_TOLERANCE, &|e| {
+                format!(
+                    "unreliable: the derivative of the solution between the steps differs by {e:.1e} of its size from that of the steps; set a tighter `rtol` or a `max_step`"
+                )
+            });
+        }
         judge(&self.growth, GROWTH, &|e| {
             format!(
                 "unreliable: the run multiplies small changes by {e:.1e}, so that the gradient tells nothing of the next step; shorten the span, or fit piece by piece"
@@ -148,10 +159,11 @@ pub fn certify(
             }
         })
     };
-    let products: Vec<f64> = directions
-        .iter()
-        .map(|v| v.iter().zip(g).map(|(v, g)| v * g).sum())
-        .collect();
+    let along_directions = |g: &[f64]| -> Vec<f64> {
+        let product = |v: &Vec<f64>| v.iter().zip(g).map(|(v, g)| v * g).sum();
+        directions.iter().map(product).collect()
+    };
+    let products = along_directions(g);
     let asked = match solving.options.error_norm {
         ErrorNorm::Values => forward.clone(),
         ErrorNorm::WithTangents => along(study, solving, of, p, variables, &directions)?,
@@ -163,6 +175,17 @@ pub fn certify(
         tolerance: tighter
             .map(|other| against(&asked, &other))
             .map_err(|error| format!("the tighter solve failed: {error}")),
+        continuous: match solving.of_adjoint(study, GradientMethod::ContinuousAdjoint) {
+            Ok(solving) if solving.adjoint().is_ok() => {
+                let how = GradientMethod::ContinuousAdjoint;
+                let found = derivatives(study, &plain, of, how, p, variables);
+                Some(match found {
+                    Ok(found) => Ok(against(&along_directions(&found), &products)),
+                    Err(error) => Err(format!("the continuous adjoint failed: {error}")),
+                })
+            }
+            _ => None,
+        },
         growth: growth(study, solving, p, &mut random).map_err(|error| error.to_string()),
         met: meetings(study, &plain, of, p).map_err(|error| error.to_string()),
     })
@@ -174,6 +197,7 @@ fn none(why: &str) -> Certificate {
         forward_backward: failed(),
         differences: failed(),
         tolerance: failed(),
+        continuous: None,
         growth: failed(),
         met: Err(why.to_owned()),
     }

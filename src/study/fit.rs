@@ -339,10 +339,11 @@ impl<'a> FitProblem<'a> {
         (lower, upper): (&'a [f64], &'a [f64]),
         stop: &'a AtomicBool,
     ) -> Result<Self, StudyError> {
+        let method = study.scenario.gradient.method;
         Ok(Self {
-            objective: Objective::new(study, solving.clone(), Some(stop))?,
+            objective: Objective::new(study, solving.of_adjoint(study, method)?, Some(stop))?,
             gradient_method: choose(
-                study.scenario.gradient.method,
+                method,
                 solving.adjoint().ok(),
                 variables.len(),
                 solving.hot(study),
@@ -396,10 +397,9 @@ impl Problem for FitProblem<'_> {
                 self.objective
                     .gradient_dual(&self.p, self.variables, gradient)
             }
-            GradientMethod::Adjoint => {
-                self.objective
-                    .gradient_adjoint(&self.p, self.variables, gradient)
-            }
+            GradientMethod::Adjoint | GradientMethod::ContinuousAdjoint => self
+                .objective
+                .gradient_adjoint(&self.p, self.variables, gradient),
             GradientMethod::FiniteDifference => {
                 self.objective
                     .gradient_differences(&self.p, self.variables, gradient)

@@ -64,11 +64,17 @@ pub struct FunctionalStudy {
 
 /// Workspace of the gradient by the adjoint.
 struct Kept {
-    /// the method and the bound of memory that it was made for
-    solver: (SolverMethod, Option<usize>),
+    /// the method, the bound of memory, and whether the adjoint is continuous
+    solver: (SolverMethod, Option<usize>, bool),
     run: Run<f64>,
     ledger: Ledger,
     reverse: Reverse,
+}
+
+impl Kept {
+    fn key(solving: &Solving) -> (SolverMethod, Option<usize>, bool) {
+        (solving.stepper, solving.memory, solving.continuous)
+    }
 }
 
 impl std::fmt::Debug for Kept {
@@ -238,11 +244,14 @@ impl FunctionalStudy {
         variables: &[Variable],
         gradient: &mut [f64],
     ) -> Result<f64, StudyError> {
+        let solving = &solving.of_adjoint(study, method)?;
         let mut total = match method {
             GradientMethod::Auto | GradientMethod::Dual => {
                 self.by_dual(study, solving, p, variables, gradient)?
             }
-            GradientMethod::Adjoint => self.by_adjoint(study, solving, p, variables, gradient)?,
+            GradientMethod::Adjoint | GradientMethod::ContinuousAdjoint => {
+                self.by_adjoint(study, solving, p, variables, gradient)?
+            }
             GradientMethod::FiniteDifference => {
                 self.by_differences(study, solving, p, variables, gradient)?
             }
@@ -254,7 +263,9 @@ impl FunctionalStudy {
             let mut objective = Objective::new(study, solving.clone(), None)?;
             let mut part = vec![0.0; variables.len()];
             let value = match method {
-                GradientMethod::Adjoint => objective.gradient_adjoint(p, variables, &mut part)?,
+                GradientMethod::Adjoint | GradientMethod::ContinuousAdjoint => {
+                    objective.gradient_adjoint(p, variables, &mut part)?
+                }
                 _ => objective.gradient_dual(p, variables, &mut part)?,
             };
             let bars = self.root_bars(&reading, value)?;
@@ -291,9 +302,9 @@ impl FunctionalStudy {
 
     /// The workspace of the last gradient by the adjoint, or a new one.
     fn kept(&self, solving: &Solving) -> Kept {
-        let fits = |kept: &Kept| kept.solver == (solving.stepper, solving.memory);
+        let fits = |kept: &Kept| kept.solver == Kept::key(solving);
         self.kept.take().filter(fits).unwrap_or_else(|| Kept {
-            solver: (solving.stepper, solving.memory),
+            solver: Kept::key(solving),
             run: self.run(),
             ledger: Reverse::ledger(solving),
             reverse: Reverse::default(),

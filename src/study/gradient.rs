@@ -106,12 +106,14 @@ fn evaluation<'a>(
 ) -> Result<Evaluation<'a>, StudyError> {
     Ok(match of {
         GradientOf::Data => {
-            let mut objective = Objective::new(study, solving.clone(), None)?;
+            let mut objective = Objective::new(study, solving.of_adjoint(study, method)?, None)?;
             Box::new(move |gradient| match method {
                 GradientMethod::Dual | GradientMethod::Auto => {
                     objective.gradient_dual(p, variables, gradient)
                 }
-                GradientMethod::Adjoint => objective.gradient_adjoint(p, variables, gradient),
+                GradientMethod::Adjoint | GradientMethod::ContinuousAdjoint => {
+                    objective.gradient_adjoint(p, variables, gradient)
+                }
                 GradientMethod::FiniteDifference => {
                     objective.gradient_differences(p, variables, gradient)
                 }

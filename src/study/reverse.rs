@@ -2,9 +2,10 @@
 
 use costate_adjoint::sweep::Reverse as Kernel;
 use costate_adjoint::{
-    Adjoint, AdjointError, AdjointHybrid, AutoAdjoint, Checkpoints, EsdirkAdjoint, ExplicitAdjoint,
-    ImplicitMidpointAdjoint, Ledger, MultistepAdjoint, Part, Radau5Adjoint, RosenbrockAdjoint,
-    Seeds, SplittingAdjoint, Tape,
+    Adjoint, AdjointError, AdjointHybrid, AutoAdjoint, Checkpoints, ContinuousAdjoint,
+    EsdirkAdjoint, ExplicitAdjoint, ImplicitMidpointAdjoint, Ledger, MultistepAdjoint, Part,
+    Radau5Adjoint, RosenbrockAdjoint, Seeds, SplittingAdjoint, StiffContinuousAdjoint, Tape,
+    continuous,
 };
 use costate_solvers::esdirk::{
     Tableau as Esdirk, kencarp4::KenCarp4Tableau, kvaerno3::Kvaerno3Tableau,
@@ -154,10 +155,25 @@ fn any_adjoint(method: SolverMethod) -> Option<Box<dyn AnyAdjoint>> {
     }
 }
 
+/// The adjoint of the solution that a method found, at the tolerance it was found at: lambda by an explicit method where
+/// that one is.
+fn continuous_adjoint(method: SolverMethod, rtol: f64) -> Box<dyn AnyAdjoint> {
+    let rtol = rtol.max(1e-13);
+    use SolverMethod as M;
+    let splits = matches!(method, M::Verlet | M::Yoshida4 | M::Yoshida6 | M::Yoshida8);
+    match method.is_explicit() || splits {
+        true => Box::new(ContinuousAdjoint::from(continuous::Kernel::new(rtol))),
+        false => Box::new(StiffContinuousAdjoint::from(continuous::Kernel::new(rtol))),
+    }
+}
+
+/// A method whose steps are swept, or along whose solution at a relative tolerance.
+type SweptBy = (SolverMethod, Option<f64>);
+
 /// Backward sweeps, with the workspace of the method last swept.
 #[derive(Default)]
 pub struct Reverse {
-    made: Option<(SolverMethod, Box<dyn AnyAdjoint>)>,
+    made: Option<(SweptBy, Box<dyn AnyAdjoint>)>,
     /// cotangents of the parameters and of what is prepared from them
     all: Vec<f64>,
 }
@@ -165,7 +181,7 @@ pub struct Reverse {
 impl Reverse {
     /// A record for the solves of a method, within so many bytes: no more than its adjoint reads.
     pub fn ledger(solving: &Solving) -> Ledger {
-        let tape = match solving.stepper.is_explicit() {
+        let tape = match solving.stepper.is_explicit() && !solving.continuous {
             true => Tape::sparse(),
             false => Tape::new(),
         };
@@ -189,8 +205,14 @@ impl Reverse {
         times: Option<&mut [f64]>,
     ) -> Result<(), RunError> {
         let method = solving.stepper;
-        if self.made.as_ref().is_none_or(|(made, _)| *made != method) {
-            self.made = any_adjoint(method).map(|any| (method, any));
+        let continuous = solving.continuous.then_some(solving.options.rtol);
+        let of = (method, continuous);
+        if self.made.as_ref().is_none_or(|(made, _)| *made != of) {
+            let any = match continuous {
+                Some(rtol) => Some(continuous_adjoint(method, rtol)),
+                None => any_adjoint(method),
+            };
+            self.made = any.map(|any| (of, any));
         }
         let Some((_, any)) = &mut self.made else {
             return Err(RunError::NoSuchSolver(method.name()));

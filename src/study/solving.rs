@@ -7,7 +7,7 @@ use super::error::StudyError;
 use super::reverse::{repeats_exactly, reversible};
 use super::run::{Run, RunError};
 use crate::model::Names;
-use crate::scenario::{AbsoluteTolerance, Scenario, SolverMethod};
+use crate::scenario::{AbsoluteTolerance, GradientMethod, Scenario, SolverMethod};
 
 /// A method of ours with its options, chosen once for a study.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +18,8 @@ pub struct Solving {
     pub options: Options,
     /// bytes that a backward sweep may hold of a solve
     pub memory: Option<usize>,
+    /// whether adjoints are of the solution itself, along its dense output, and not of the numbers of its steps
+    pub continuous: bool,
     /// who chose
     pub choice: Choice,
 }
@@ -129,6 +131,7 @@ impl Solving {
         let options = Self::options(study);
         let named = |stepper, choice| Self {
             memory: study.scenario.gradient.memory,
+            continuous: false,
             stepper,
             options: options.clone(),
             choice,
@@ -158,6 +161,7 @@ impl Solving {
             method @ (SolverMethod::OdeSolversDopri5 | SolverMethod::OdeSolversDop853) => {
                 Ok(Self {
                     memory: study.scenario.gradient.memory,
+                    continuous: false,
                     stepper: method,
                     options: Self::options(study),
                     choice: Choice::Named,
@@ -168,6 +172,7 @@ impl Solving {
             {
                 Ok(Self {
                     memory: study.scenario.gradient.memory,
+                    continuous: false,
                     stepper: SolverMethod::Auto,
                     options: Self::options(study),
                     choice: Choice::NonStiff,
@@ -183,7 +188,24 @@ impl Solving {
             && study.equations.plain()
     }
 
-    /// The method, if its discrete adjoint can be swept.
+    /// The same with the adjoint that a gradient by `method` sweeps.
+    ///
+    /// # Errors
+    /// The continuous adjoint takes no mass matrix.
+    pub fn of_adjoint(&self, study: &Study, method: GradientMethod) -> Result<Self, StudyError> {
+        let continuous = method == GradientMethod::ContinuousAdjoint;
+        if continuous && study.equations.mass.is_some() {
+            return Err(StudyError::Unsupported(
+                "the continuous adjoint takes no mass matrix: choose `adjoint`, which does".into(),
+            ));
+        }
+        Ok(Self {
+            continuous,
+            ..self.clone()
+        })
+    }
+
+    /// The method, if its adjoint can be swept.
     pub fn adjoint(&self) -> Result<SolverMethod, StudyError> {
         if self.options.error_norm == ErrorNorm::WithTangents {
             return Err(StudyError::Unsupported(
@@ -236,6 +258,7 @@ impl Solving {
         };
         Ok(Self {
             memory: study.scenario.gradient.memory,
+            continuous: false,
             stepper,
             options,
             choice,

@@ -105,6 +105,7 @@ pub fn verify(
     let tighter = |tolerance: f64| f64::max(tolerance * TIGHTER, TIGHTEST * tolerance.min(1.0));
     let rtol = f64::max(solving.options.rtol * TIGHTER, TIGHTEST);
     let second = Solving {
+        continuous: false,
         memory: None,
         stepper,
         options: Options {

@@ -685,7 +685,13 @@ pub const TABLES: &[Table] = &[
             key(
                 "method",
                 Kind::Choice {
-                    now: &["auto", "dual", "adjoint", "finite-difference"],
+                    now: &[
+                        "auto",
+                        "dual",
+                        "adjoint",
+                        "continuous-adjoint",
+                        "finite-difference",
+                    ],
                     later: &["forward", "continuous-adjoint"],
                 },
                 "auto",
