@@ -60,7 +60,10 @@ v = "start^2 - exp(k)"
 x = "v"
 v = "mu*(1 - x^2)*v - k*x + 0.3*sin(2*t)"
 "#,
-    functionals: &["at(x, 0.33)*at(v, 1.234) + at(x, 2.9)^2 + mu*integral(x^2) - initial(v)"],
+    functionals: &[
+        "at(x, 0.33)*at(v, 1.234) + at(x, 2.9)^2 + mu*integral(x^2) - initial(v)",
+        "at(x, start - k)*at(v*t, mu/2) + at(x + mu*t, start - k) + at(v, 1.234)",
+    ],
     step: 0.02,
     mass: false,
     separable: false,
@@ -87,7 +90,11 @@ v = -0.1
 x = "v"
 v = "push - w*sin(x) - 0.4*v + 0.2*knock*cos(t)"
 "#,
-    functionals: &["at(x, 2.513) + final(v)*at(x, 4.117) + integral(x*v)"],
+    functionals: &[
+        "at(x, 2.513) + final(v)*at(x, 4.117) + integral(x*v)",
+        // at a jump, and between a jump and another
+        "at(v, on) + at(x, on + 1 + width/2)*at(v, 3*width)",
+    ],
     step: 0.05,
     mass: false,
     separable: false,
@@ -122,6 +129,7 @@ set = { v = "-restitution*(v - 3*wave*cos(3*t)) + 0.1*t" }
         "at(v, 1.113)",
         "at(y, 1.917)",
         "event_time(bounce, 2) + 0.3*final(v) + integral(y^2)",
+        "at(v, height + 0.5)*at(y, height + restitution)",
     ],
     step: 0.02,
     mass: false,
@@ -196,6 +204,7 @@ set = { gut = "0.9*gut + 0.1*dose", blood = "blood*blood/(1 + blood)" }
     functionals: &[
         "final(blood) + at(gut, 6.117)*at(blood, 2.23)",
         "integral(blood)",
+        "at(blood, 4 + shift + ka) - at(gut, 3.6*dose)",
     ],
     step: 0.1,
     mass: false,
@@ -231,6 +240,7 @@ terminal = true
     functionals: &[
         "final(x) + final(t)*final(v) + at(y, 0.7)",
         "event_time(ground, 1)",
+        "at(y, angle)*final(t)",
     ],
     step: 0.05,
     mass: false,

@@ -32,6 +32,10 @@ pub struct Seeds<'a> {
     pub final_time_bar: f64,
     /// derivatives with respect to the times of the tape's marks (one number each; zero past the last)
     pub mark_bars: &'a [f64],
+    /// marks at which the states were read, before what happens there
+    pub read_marks: &'a [usize],
+    /// derivative with respect to each of those states, `read_marks.len() * n` numbers
+    pub read_bars: &'a [f64],
 }
 
 /// Why a sweep cannot run.
@@ -232,6 +236,11 @@ impl<K> Adjoint<K> {
         if !seeds.final_bar.is_empty() {
             check_length("final_bar", seeds.final_bar.len(), n)?;
         }
+        check_length(
+            "read_bars",
+            seeds.read_bars.len(),
+            seeds.read_marks.len() * n,
+        )?;
         let mut last = 0;
         for (index, sample) in seeds.samples.iter().enumerate() {
             if sample.step < last {
@@ -371,6 +380,12 @@ impl<K> Adjoint<K> {
         }
         Ok(())
     }
+}
+
+/// The marks at which states were read, and the cotangents of those states.
+fn reads<'a>(seeds: &Seeds<'a>, n: usize) -> impl Iterator<Item = (usize, &'a [f64])> {
+    let bars = seeds.read_bars.chunks_exact(n.max(1));
+    seeds.read_marks.iter().copied().zip(bars)
 }
 
 /// Checks everything that a sweep over a whole tape indexes by.
@@ -519,6 +534,12 @@ impl Backward {
                 hybrid.enter_stretch(if entered { self.stretch } else { before });
                 self.t_bar += hybrid.act_vjp(mark.cause, mark.t, x, method.lambda(), p_bar);
                 first_state = Some(x);
+            }
+            let lambda = method.lambda();
+            for (_, bar) in reads(seeds, lambda.len()).filter(|&(mark, _)| mark == number) {
+                for (l, b) in lambda.iter_mut().zip(bar) {
+                    *l += b;
+                }
             }
             match mark.cause {
                 Cause::Carried(_) => {}

@@ -51,6 +51,8 @@ pub struct Model {
     pub experiments: Vec<ExperimentModel>,
     /// times where the right-hand side is not smooth, and those that the solver's settings name
     pub stops: Vec<StopTime>,
+    /// times of the experiment's parameters at which a functional reads the states
+    pub reads: Vec<NodeId>,
     /// definitions by name
     pub definitions: Vec<(String, NodeId)>,
     /// signals by name
@@ -349,6 +351,7 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
             observables,
             experiments: experiments.into_iter().collect::<Option<_>>()?,
             stops,
+            reads: Vec::new(),
             definitions: named(
                 scenario.definitions.iter().map(|d| &d.name).collect(),
                 definitions,

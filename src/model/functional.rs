@@ -30,6 +30,8 @@ pub enum When {
     Final,
     /// at a time between
     At(f64),
+    /// at a time that parameters give: the so manieth of [`Model::reads`]
+    Read(usize),
     /// where the system comes to rest from its initial values, time held at the start
     Rest,
 }
@@ -56,6 +58,8 @@ pub(super) struct Samples {
     uses_objective: bool,
     integrals: Vec<NodeId>,
     event_times: Vec<(usize, usize)>,
+    /// times of parameters at which something is read
+    reads: Vec<NodeId>,
     /// start and end of the run
     span: [f64; 2],
 }
@@ -85,19 +89,23 @@ pub fn functional(
         uses_objective: false,
         integrals: Vec::new(),
         event_times: Vec::new(),
+        reads: Vec::new(),
         span: model.span,
     });
     let root = lowering.lower(expression, Context::ANY);
     let (samples, diagnostics) = (lowering.functional.take(), lowering.diagnostics);
     model.stops = lowering.stops;
     match (root, samples) {
-        (Some(root), Some(samples)) if diagnostics.is_empty() => Ok(Functional {
-            samples: samples.taken,
-            uses_objective: samples.uses_objective,
-            integrals: samples.integrals,
-            event_times: samples.event_times,
-            root,
-        }),
+        (Some(root), Some(samples)) if diagnostics.is_empty() => {
+            model.reads = samples.reads;
+            Ok(Functional {
+                samples: samples.taken,
+                uses_objective: samples.uses_objective,
+                integrals: samples.integrals,
+                event_times: samples.event_times,
+                root,
+            })
+        }
         _ => Err(diagnostics),
     }
 }
@@ -142,7 +150,7 @@ impl Lowering<'_> {
                 .occurrence(inner)
                 .map(|which| input(self.graph, FOURTH_EXTRA, &mut samples.event_times, which)),
             _ => self
-                .sampled(name, inner, &samples)
+                .sampled(name, inner, &mut samples)
                 .map(|sample| input(self.graph, FIRST_EXTRA, &mut samples.taken, sample)),
         };
         self.functional = Some(samples);
@@ -153,7 +161,7 @@ impl Lowering<'_> {
         &mut self,
         name: &str,
         inner: &[Expression],
-        samples: &Samples,
+        samples: &mut Samples,
     ) -> Option<(When, NodeId)> {
         let value = self.along_the_run(&inner[0]);
         let when = match name {
@@ -254,7 +262,7 @@ impl Lowering<'_> {
         added
     }
 
-    fn sample_time(&mut self, expression: &Expression, samples: &Samples) -> Option<When> {
+    fn sample_time(&mut self, expression: &Expression, samples: &mut Samples) -> Option<When> {
         let number = Context {
             what: "a time of `at`",
             states: false,
@@ -276,15 +284,11 @@ impl Lowering<'_> {
                 None
             }
             None => {
-                self.report(
-                    Diagnostic::error(
-                        "model::sample-time",
-                        "the time of `at` must be a number",
-                        Some(expression.span.clone()),
-                    )
-                    .with_help("parameters cannot stand in it"),
-                );
-                None
+                let known = samples.reads.iter().position(|&read| read == node);
+                Some(When::Read(known.unwrap_or_else(|| {
+                    samples.reads.push(node);
+                    samples.reads.len() - 1
+                })))
             }
         }
     }

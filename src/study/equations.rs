@@ -49,8 +49,10 @@ pub struct MomentSource {
     pub at: usize,
     /// the time between two, likewise
     pub period: Option<usize>,
-    /// the event that happens then; `None`: f is not smooth there
+    /// the event that happens then; `None`: f is not smooth there, or it is read
     pub event: Option<usize>,
+    /// which of [`Model::reads`] it is
+    pub read: Option<usize>,
 }
 
 /// The events of a model, compiled.
@@ -217,7 +219,7 @@ fn moves(model: &Model, node: NodeId) -> bool {
     !matches!(model.graph.op(node), Op::Constant(_))
 }
 
-/// Nodes of the times of stops and time events, and what each is.
+/// Nodes of the times of stops, time events and readings, and what each is.
 fn moments(model: &Model) -> (Vec<NodeId>, Vec<MomentSource>) {
     let mut nodes = Vec::new();
     let mut sources = Vec::new();
@@ -229,6 +231,7 @@ fn moments(model: &Model) -> (Vec<NodeId>, Vec<MomentSource>) {
             at,
             period: period.map(|_| at + 1),
             event,
+            read: None,
         });
     };
     for stop in &model.stops {
@@ -240,6 +243,15 @@ fn moments(model: &Model) -> (Vec<NodeId>, Vec<MomentSource>) {
             TriggerModel::Times { at } => at.iter().for_each(|&at| push(at, None, Some(event))),
             TriggerModel::Every { every, first } => push(*first, Some(*every), Some(event)),
         }
+    }
+    for (read, &at) in model.reads.iter().enumerate() {
+        nodes.push(at);
+        sources.push(MomentSource {
+            at: nodes.len() - 1,
+            period: None,
+            event: None,
+            read: Some(read),
+        });
     }
     (nodes, sources)
 }

@@ -93,6 +93,18 @@ pub enum StudyError {
         /// the experiment; empty where there is one only
         experiment: String,
     },
+    /// A time that parameters give, at which a functional reads, is not one of the run.
+    #[error("the time {wanted} of `at` is outside the run, which is from {start} to {end}{}", in_experiment(.experiment))]
+    OutsideRun {
+        /// the time to be read
+        wanted: f64,
+        /// where the run starts
+        start: f64,
+        /// where it ends
+        end: f64,
+        /// the experiment; empty where there is one only
+        experiment: String,
+    },
     /// An event that a functional asks for did not happen.
     #[error("event `{event}` happened {happened} time(s), and `event_time` asks for number {wanted}{}", in_experiment(.experiment))]
     NoSuchHappening {

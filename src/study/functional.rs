@@ -15,6 +15,7 @@ use super::any_solver::{ANY_WIDTH, StudyScalar};
 use super::equations::Equations;
 use super::error::StudyError;
 use super::hybrid::Happening;
+use super::moving_reads::{MovingRead, MovingReads};
 use super::objective::Objective;
 use super::reverse::Reverse;
 use super::run::{Run, RunError};
@@ -37,12 +38,8 @@ pub struct FunctionalStudy {
     experiment: usize,
     /// distinct times read, ascending
     times: Vec<f64>,
-    /// for each value: its time's index
-    sample_of: Vec<usize>,
-    /// for each value: whether it is read where the run ends, be it by a terminal event
-    at_end: Vec<bool>,
-    /// for each value: whether it is read where the system comes to rest
-    at_rest: Vec<bool>,
+    /// where each value is read
+    places: Vec<ReadAt>,
     /// the run must be solved to its end
     to_end: bool,
     /// the study's equations, with a state for each integral behind the others
@@ -83,6 +80,19 @@ impl std::fmt::Debug for Kept {
     }
 }
 
+/// Where a value is read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum ReadAt {
+    /// at a time of the list
+    Sample(usize),
+    /// at the last time of the list, or where a terminal event ends the run before
+    End(usize),
+    /// where the system comes to rest
+    Rest,
+    /// at the so manieth of the times that parameters give
+    Moving(usize),
+}
+
 /// The plain solve and readings that the backward sweep and the root need.
 struct Reading<S> {
     parameters: Vec<S>,
@@ -91,6 +101,8 @@ struct Reading<S> {
     event_times: Vec<S>,
     /// the mark of each of these events
     marks: Vec<usize>,
+    /// what is read at times that parameters give
+    moving: Vec<MovingRead<S>>,
 }
 
 impl FunctionalStudy {
@@ -127,7 +139,7 @@ impl FunctionalStudy {
         let mut model = study.equations.model().clone();
         let functional = model::functional(&mut model, expression)?;
         let integrals = functional.integrals.len();
-        let equations = if integrals == 0 {
+        let equations = if integrals == 0 && model.reads.is_empty() {
             Arc::clone(&study.equations)
         } else {
             let with_quadratures = with_quadratures(&model, &functional.integrals);
@@ -144,7 +156,7 @@ impl FunctionalStudy {
                 When::Initial => start,
                 When::Final => end,
                 When::At(t) => t,
-                When::Rest => continue,
+                When::Rest | When::Read(_) => continue,
             };
             if !(start.min(end)..=start.max(end)).contains(&t) {
                 return Err(broken(format!(
@@ -159,17 +171,18 @@ impl FunctionalStudy {
         if end < start {
             distinct.reverse();
         }
-        let sample_of = |when: When| {
-            let t = match when {
-                When::Initial => start,
-                When::Final => end,
-                When::At(t) => t,
-                When::Rest => return 0,
-            };
-            distinct.iter().position(|&d| d == t).unwrap_or(0)
+        let place = |&(when, _): &(When, NodeId)| {
+            let sample = |t: f64| distinct.iter().position(|&d| d == t).unwrap_or(0);
+            match when {
+                When::Initial => ReadAt::Sample(sample(start)),
+                When::Final => ReadAt::End(sample(end)),
+                When::At(t) => ReadAt::Sample(sample(t)),
+                When::Rest => ReadAt::Rest,
+                When::Read(read) => ReadAt::Moving(read),
+            }
         };
-        let samples = || functional.samples.iter().map(|&(when, _)| when);
-        let sample_of = samples().map(sample_of).collect();
+        let places = functional.samples.iter().map(place).collect();
+        let reads = model.reads.len();
         let graph = &mut model.graph;
         let input = |graph: &mut model::Graph, group, index: usize| {
             graph.intern(Op::Input(InputId {
@@ -209,10 +222,8 @@ impl FunctionalStudy {
         Ok(Self {
             experiment,
             times: distinct,
-            sample_of,
-            at_end: samples().map(|when| when == When::Final).collect(),
-            at_rest: samples().map(|when| when == When::Rest).collect(),
-            to_end: integrals > 0 || !functional.event_times.is_empty(),
+            places,
+            to_end: integrals > 0 || reads > 0 || !functional.event_times.is_empty(),
             equations,
             integrals,
             event_times: functional.event_times,
@@ -333,36 +344,40 @@ impl FunctionalStudy {
         let options = &self.options(study, solving);
         run.prepare(self.experiment, p, start, end).map_err(fail)?;
         increment(&mut run.x);
-        if self.at_rest.contains(&true) {
+        if self.places.contains(&ReadAt::Rest) {
             run.find_equilibrium(start, study.scenario.end)
                 .map_err(fail)?;
         }
         let times = self.times.iter().map(|&t| S::from(t)).collect();
         let mut samples = Samples::new(times).map_err(|e| fail(e.into()))?;
+        let mut moving = MovingReads::of(&run);
         match mesh {
             Some(mesh) => run
-                .replay(solving.stepper, options, mesh, &mut samples)
+                .replay(solving.stepper, options, mesh, (&mut samples, &mut moving))
                 .map_err(fail)?,
             None => run
-                .solve(solving.stepper, options, None, (&mut samples, record))
+                .solve(
+                    solving.stepper,
+                    options,
+                    None,
+                    ((&mut samples, &mut moving), record),
+                )
                 .map_err(fail)?,
         };
+        let moving = self.found(study, &run, moving)?;
         let mut values = vec![S::from(0.0); self.values.len()];
         let mut registers = Vec::new();
         for (j, (value, function)) in values.iter_mut().zip(&self.values).enumerate() {
-            let sample = self.sample_of[j];
-            let ended = run.log.ended.filter(|_| samples.len() <= sample);
-            let (t, state) = match ended {
-                _ if self.at_rest[j] => (S::from(start), run.equilibrium()),
-                None => (S::from(self.times[sample]), samples.state(sample)),
-                Some(ended) if self.at_end[j] => (ended.t, run.x.as_slice()),
-                Some(ended) => {
-                    return Err(StudyError::EndedEarly {
-                        event: study.scenario.events[ended.event].name.text.clone(),
-                        t: ended.t.value(),
-                        wanted: self.times[sample],
-                        experiment: study.experiment_name(self.experiment),
-                    });
+            let ended = |sample: usize| run.log.ended.filter(|_| samples.len() <= sample);
+            let (t, state) = match self.places[j] {
+                ReadAt::Rest => (S::from(start), run.equilibrium()),
+                ReadAt::Moving(read) => (moving[read].t, moving[read].x.as_slice()),
+                ReadAt::Sample(sample) | ReadAt::End(sample) if ended(sample).is_none() => {
+                    (S::from(self.times[sample]), samples.state(sample))
+                }
+                ReadAt::End(_) => (run.end(), run.x.as_slice()),
+                ReadAt::Sample(sample) => {
+                    return Err(self.not_reached(study, &run, self.times[sample]));
                 }
             };
             let inputs = [&[t, t][..], state, &run.parameters];
@@ -376,8 +391,45 @@ impl FunctionalStudy {
             integrals: run.x[n - self.integrals..].to_vec(),
             event_times: happened.iter().map(|h| h.t).collect(),
             marks: happened.iter().map(|h| h.mark).collect(),
+            moving,
         };
         Ok((run, samples, reading))
+    }
+
+    /// What was recorded; that something was not is an error.
+    fn found<S: StudyScalar>(
+        &self,
+        study: &Study,
+        run: &Run<S>,
+        moving: MovingReads<S>,
+    ) -> Result<Vec<MovingRead<S>>, StudyError> {
+        let found = moving.found.into_iter().enumerate();
+        let found = found.map(|(read, found)| {
+            found.ok_or_else(|| {
+                let t = run.read_time(read);
+                self.not_reached(study, run, t)
+            })
+        });
+        found.collect()
+    }
+
+    /// That the run was not at a time that is to be read.
+    fn not_reached<S: StudyScalar>(&self, study: &Study, run: &Run<S>, wanted: f64) -> StudyError {
+        let experiment = study.experiment_name(self.experiment);
+        match run.log.ended {
+            Some(ended) => StudyError::EndedEarly {
+                event: study.scenario.events[ended.event].name.text.clone(),
+                t: ended.t.value(),
+                wanted,
+                experiment,
+            },
+            None => StudyError::OutsideRun {
+                wanted,
+                start: study.scenario.start,
+                end: study.scenario.end,
+                experiment,
+            },
+        }
     }
 
     /// The options with a tolerance for each integral, too.
@@ -558,19 +610,28 @@ impl FunctionalStudy {
         let mut final_bar = vec![0.0; n];
         let mut final_time_bar = [0.0];
         let mut rest_bar = vec![0.0; run.equilibrium().len()];
+        let mut read_bars = vec![0.0; reading.moving.len() * n];
+        let mut read_time_bars = vec![[0.0]; reading.moving.len()];
         let mut scratch = Scratch::default();
-        for (j, (function, &sample)) in self.values_vjp.iter().zip(&self.sample_of).enumerate() {
+        for (j, (function, &place)) in self.values_vjp.iter().zip(&self.places).enumerate() {
             let weight = &bars[p.len() + j..=p.len() + j];
             let (mut still, end) = ([0.0], run.end());
-            // a terminal event ended the run before this time, and the value is read there
-            let (t, x, x_bar, t_bar) = if self.at_rest[j] {
-                let start = study.scenario.start;
-                (start, run.equilibrium(), &mut rest_bar[..], &mut still)
-            } else if sample < samples.len() {
-                let x_bar = &mut sample_bars[sample * n..(sample + 1) * n];
-                (self.times[sample], samples.state(sample), x_bar, &mut still)
-            } else {
-                (end, &run.x[..], &mut final_bar[..], &mut final_time_bar)
+            let (t, x, x_bar, t_bar) = match place {
+                ReadAt::Rest => {
+                    let start = study.scenario.start;
+                    (start, run.equilibrium(), &mut rest_bar[..], &mut still)
+                }
+                ReadAt::Moving(read) => {
+                    let MovingRead { t, x, .. } = &reading.moving[read];
+                    let x_bar = &mut read_bars[read * n..(read + 1) * n];
+                    (*t, &x[..], x_bar, &mut read_time_bars[read])
+                }
+                ReadAt::Sample(sample) | ReadAt::End(sample) if sample < samples.len() => {
+                    let x_bar = &mut sample_bars[sample * n..(sample + 1) * n];
+                    (self.times[sample], samples.state(sample), x_bar, &mut still)
+                }
+                // a terminal event ended the run before this time, and the value is read there
+                _ => (end, &run.x[..], &mut final_bar[..], &mut final_time_bar),
             };
             let inputs = [&[t, t][..], x, &reading.parameters, weight];
             function.call(&inputs, &mut [x_bar, &mut own, t_bar], &mut scratch)?;
@@ -580,9 +641,12 @@ impl FunctionalStudy {
         for (bar, q) in final_bar[n - self.integrals..].iter_mut().zip(integrals) {
             *bar += q;
         }
-        let last = reading.marks.iter().max().map_or(0, |mark| mark + 1);
-        let mut mark_bars = vec![0.0; last];
-        for (&mark, bar) in reading.marks.iter().zip(event_times) {
+        let read_marks: Vec<usize> = reading.moving.iter().map(|read| read.mark).collect();
+        let last = reading.marks.iter().chain(&read_marks).max();
+        let mut mark_bars = vec![0.0; last.map_or(0, |mark| mark + 1)];
+        let of_reads = read_time_bars.iter().flatten();
+        let times = reading.marks.iter().zip(event_times);
+        for (&mark, bar) in times.chain(read_marks.iter().zip(of_reads)) {
             mark_bars[mark] += bar;
         }
         let seeds = Seeds {
@@ -591,9 +655,11 @@ impl FunctionalStudy {
             final_bar: &final_bar,
             final_time_bar: final_time_bar[0],
             mark_bars: &mark_bars,
+            read_marks: &read_marks,
+            read_bars: &read_bars,
         };
         let mut x0 = vec![0.0; n];
-        let moving = study.moving_stops && !run.stop_of.is_empty();
+        let moving = self.equations.stops_move() && !run.stop_of.is_empty();
         let mut time_bars = vec![0.0; run.times.len()];
         let fail = |error| study.run_error(error, self.experiment);
         let bars = moving.then_some(&mut time_bars[..]);
@@ -608,7 +674,7 @@ impl FunctionalStudy {
                 bars,
             )
             .map_err(fail)?;
-        if self.at_rest.contains(&true) {
+        if self.places.contains(&ReadAt::Rest) {
             let (start, end) = (study.scenario.start, study.scenario.end);
             run.pull_back_equilibrium(start, end, &mut rest_bar, &mut own);
             for (x0, rest) in x0.iter_mut().zip(&rest_bar) {

@@ -17,6 +17,7 @@ mod hybrid;
 mod information;
 mod kinks;
 mod lane;
+mod moving_reads;
 mod noise;
 mod objective;
 mod plan;

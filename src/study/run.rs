@@ -88,6 +88,7 @@ struct Moment<S> {
     source: usize,
     repeat: f64,
     event: Option<usize>,
+    read: Option<usize>,
 }
 
 impl<S: StudyScalar> Run<S> {
@@ -212,12 +213,13 @@ impl<S: StudyScalar> Run<S> {
                 // a jump of f at the start or the end has no step on one of its sides
                 let inside = at.value() > first && at.value() < last;
                 let at_ends = at.value() == first || at.value() == last;
-                if inside || at_ends && m.event.is_some() {
+                if inside || at_ends && (m.event.is_some() || m.read.is_some()) {
                     self.between.push(Moment {
                         at,
                         source,
                         repeat,
                         event: m.event,
+                        read: m.read,
                     });
                 }
             };
@@ -239,8 +241,8 @@ impl<S: StudyScalar> Run<S> {
                 repeat += 1.0;
             }
         }
-        // events at one instant keep the order of the file
-        let key = |m: &Moment<S>| (m.at.value() * sign, m.event.is_none());
+        // events at one instant keep the order of the file; what is read then is read after them
+        let key = |m: &Moment<S>| (m.at.value() * sign, (m.read, m.event.is_none()));
         let ordered = |a: &Moment<S>, b: &Moment<S>| {
             let ((ta, na), (tb, nb)) = (key(a), key(b));
             ta.total_cmp(&tb)
@@ -254,7 +256,7 @@ impl<S: StudyScalar> Run<S> {
             // an event at the start or the end, too, has a time of its own: it may move with a parameter
             let t = m.at.value();
             let repeated = self.times.last().is_some_and(|last| last.value() == t);
-            if repeated && m.event.is_none() {
+            if repeated && m.event.is_none() && m.read.is_none() {
                 continue;
             }
             self.times.push(m.at);
@@ -263,6 +265,25 @@ impl<S: StudyScalar> Run<S> {
                 self.due.push((self.times.len() - 1, event));
             }
         }
+    }
+
+    /// How many times there are at which a functional reads what moves.
+    pub fn reads(&self) -> usize {
+        self.equations.model().reads.len()
+    }
+
+    /// The index in `times` of a time at which something is read; `None` where it is outside the run.
+    pub fn read(&self, read: usize) -> Option<usize> {
+        let sources = &self.equations.moment_sources;
+        let found = |&(source, _): &(usize, f64)| sources[source].read == Some(read);
+        Some(1 + self.stop_of.iter().position(found)?)
+    }
+
+    /// That time.
+    pub fn read_time(&self, read: usize) -> f64 {
+        let mut sources = self.equations.moment_sources.iter();
+        let source = sources.find(|source| source.read == Some(read));
+        source.map_or(f64::NAN, |source| self.moments[source.at].value())
     }
 
     /// When the last solve ended: at the last of `times`, or at a terminal event.
