@@ -228,7 +228,7 @@ pub struct GradientArguments {
     /// How to differentiate
     #[arg(long = "method", value_enum)]
     pub gradient_method: Option<GradientChoice>,
-    /// Parameters, and initial values as `initial.x`, arrays or elements such as `k[3]`, comma separated [default: those marked fit, all where none is]
+    /// Parameters, initial values as `initial.x`, arrays or elements such as `k[3]`, `time.start` and `time.end`, comma separated [default: those marked fit, all where none is]
     #[arg(long, value_name = "NAMES")]
     pub wrt: Vec<String>,
     /// A functional of the trajectory instead of the data misfit, such as "final(x)"

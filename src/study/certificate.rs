@@ -24,9 +24,10 @@ use rand_chacha::ChaCha8Rng;
 
 use super::any_solver::ANY_WIDTH;
 use super::error::StudyError;
-use super::gradient::{GradientOf, derivatives};
+use super::gradient::{GradientOf, check_variables, derivatives};
 use super::kinks::{Meeting, Met, meetings};
 use super::lane::Lane;
+use super::nudge::Nudge;
 use super::run::Run;
 use super::variable::Variable;
 use super::{Solving, Study};
@@ -115,6 +116,7 @@ pub fn certify(
     variables: &[Variable],
     seed: u64,
 ) -> Result<Certificate, StudyError> {
+    check_variables(study, of, variables)?;
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let sizes: Vec<f64> = variables.iter().map(|v| size(*v, p)).collect();
     let directions: Vec<Vec<f64>> = (0..DIRECTIONS)
@@ -235,29 +237,28 @@ fn along(
 ) -> Result<Vec<f64>, StudyError> {
     type D = Dual<ANY_WIDTH>;
     let mut seeded: Vec<D> = p.iter().map(|&v| D::from(v)).collect();
-    let mut initial = vec![D::from(0.0); study.equations.states()];
-    for (k, direction) in directions.iter().enumerate() {
-        for (variable, v) in variables.iter().zip(direction) {
-            match *variable {
-                Variable::Parameter(i) => seeded[i].tangent[k] += v,
-                Variable::Initial(i) => initial[i].tangent[k] += v,
-            }
+    let seed = |v: usize| {
+        let mut seed = D::from(0.0);
+        for (tangent, direction) in seed.tangent.iter_mut().zip(directions) {
+            *tangent = direction[v];
+        }
+        seed
+    };
+    for (v, variable) in variables.iter().enumerate() {
+        if let Variable::Parameter(i) = *variable {
+            seeded[i] += seed(v);
         }
     }
-    let increment = |x: &mut [D]| {
-        for (x, i) in x.iter_mut().zip(&initial) {
-            *x += *i;
-        }
-    };
+    let nudge = Nudge::of(variables, seed);
     let data = || {
         let mut lane = Lane::<D>::new(study)?;
-        let misfit = lane.objective(study, solving, &seeded, increment)?;
+        let misfit = lane.objective(study, solving, &seeded, &nudge)?;
         Ok(misfit + super::prior::shares(study, p, &seeded))
     };
     let total = match of {
         GradientOf::Data => data()?,
         GradientOf::Functional(functional) => {
-            functional.over(study, solving, &seeded, increment, data)?
+            functional.over(study, solving, &seeded, &nudge, data)?
         }
     };
     Ok(total.tangent[..directions.len()].to_vec())

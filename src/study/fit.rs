@@ -361,7 +361,7 @@ impl<'a> FitProblem<'a> {
         let parameters = &self.study.scenario.parameters;
         self.variables.iter().filter_map(move |v| match *v {
             Variable::Parameter(i) => Some((i, &parameters[i])),
-            Variable::Initial(_) => None,
+            Variable::Initial(_) | Variable::Start | Variable::End => None,
         })
     }
 

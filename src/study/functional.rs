@@ -16,6 +16,7 @@ use super::equations::Equations;
 use super::error::StudyError;
 use super::hybrid::Happening;
 use super::moving_reads::{MovingRead, MovingReads};
+use super::nudge::Nudge;
 use super::objective::Objective;
 use super::reverse::Reverse;
 use super::run::{Run, RunError};
@@ -40,6 +41,8 @@ pub struct FunctionalStudy {
     times: Vec<f64>,
     /// where each value is read
     places: Vec<ReadAt>,
+    /// how many times there are that parameters give
+    reads: usize,
     /// the run must be solved to its end
     to_end: bool,
     /// the study's equations, with a state for each integral behind the others
@@ -85,8 +88,8 @@ impl std::fmt::Debug for Kept {
 enum ReadAt {
     /// at a time of the list
     Sample(usize),
-    /// at the last time of the list, or where a terminal event ends the run before
-    End(usize),
+    /// where the run ends, be it by a terminal event
+    End,
     /// where the system comes to rest
     Rest,
     /// at the so manieth of the times that parameters give
@@ -101,7 +104,7 @@ struct Reading<S> {
     event_times: Vec<S>,
     /// the mark of each of these events
     marks: Vec<usize>,
-    /// what is read at times that parameters give
+    /// what is read at times that parameters give, and at the end behind them if the run came there
     moving: Vec<MovingRead<S>>,
 }
 
@@ -154,9 +157,8 @@ impl FunctionalStudy {
         for (when, _) in &functional.samples {
             let t = match *when {
                 When::Initial => start,
-                When::Final => end,
                 When::At(t) => t,
-                When::Rest | When::Read(_) => continue,
+                When::Final | When::Rest | When::Read(_) => continue,
             };
             if !(start.min(end)..=start.max(end)).contains(&t) {
                 return Err(broken(format!(
@@ -175,13 +177,13 @@ impl FunctionalStudy {
             let sample = |t: f64| distinct.iter().position(|&d| d == t).unwrap_or(0);
             match when {
                 When::Initial => ReadAt::Sample(sample(start)),
-                When::Final => ReadAt::End(sample(end)),
+                When::Final => ReadAt::End,
                 When::At(t) => ReadAt::Sample(sample(t)),
                 When::Rest => ReadAt::Rest,
                 When::Read(read) => ReadAt::Moving(read),
             }
         };
-        let places = functional.samples.iter().map(place).collect();
+        let places: Vec<ReadAt> = functional.samples.iter().map(place).collect();
         let reads = model.reads.len();
         let graph = &mut model.graph;
         let input = |graph: &mut model::Graph, group, index: usize| {
@@ -222,8 +224,12 @@ impl FunctionalStudy {
         Ok(Self {
             experiment,
             times: distinct,
+            to_end: integrals > 0
+                || reads > 0
+                || !functional.event_times.is_empty()
+                || places.contains(&ReadAt::End),
             places,
-            to_end: integrals > 0 || reads > 0 || !functional.event_times.is_empty(),
+            reads,
             equations,
             integrals,
             event_times: functional.event_times,
@@ -239,7 +245,15 @@ impl FunctionalStudy {
     /// The functional's value at natural parameters `p`.
     pub fn value(&self, study: &Study, solving: &Solving, p: &[f64]) -> Result<f64, StudyError> {
         let reading = self
-            .read(self.run(), study, solving, p, |_| {}, &mut NoRecord, None)?
+            .read(
+                self.run(),
+                study,
+                solving,
+                p,
+                &Nudge::none(),
+                &mut NoRecord,
+                None,
+            )?
             .2;
         let objective = self.objective(study, solving, p)?;
         self.evaluate_root(&reading, objective)
@@ -269,7 +283,15 @@ impl FunctionalStudy {
         };
         if self.uses_objective && method != GradientMethod::FiniteDifference {
             let reading = self
-                .read(self.run(), study, solving, p, |_| {}, &mut NoRecord, None)?
+                .read(
+                    self.run(),
+                    study,
+                    solving,
+                    p,
+                    &Nudge::none(),
+                    &mut NoRecord,
+                    None,
+                )?
                 .2;
             let mut objective = Objective::new(study, solving.clone(), None)?;
             let mut part = vec![0.0; variables.len()];
@@ -297,6 +319,11 @@ impl FunctionalStudy {
             None => study.scenario.start,
         };
         (self.experiment, end)
+    }
+
+    /// Whether it asks for an equilibrium.
+    pub(super) fn rests(&self) -> bool {
+        self.places.contains(&ReadAt::Rest)
     }
 
     fn objective(&self, study: &Study, solving: &Solving, p: &[f64]) -> Result<f64, StudyError> {
@@ -334,7 +361,7 @@ impl FunctionalStudy {
         study: &Study,
         solving: &Solving,
         p: &[S],
-        increment: impl FnOnce(&mut [S]),
+        nudge: &Nudge<S>,
         record: &mut R,
         mesh: Option<&Mesh>,
     ) -> Result<(Run<S>, Samples<S>, Reading<S>), StudyError> {
@@ -343,14 +370,15 @@ impl FunctionalStudy {
         let (_, end) = self.reach(study);
         let options = &self.options(study, solving);
         run.prepare(self.experiment, p, start, end).map_err(fail)?;
-        increment(&mut run.x);
-        if self.places.contains(&ReadAt::Rest) {
+        nudge.apply(&mut run, self.to_end);
+        if self.rests() {
             run.find_equilibrium(start, study.scenario.end)
                 .map_err(fail)?;
         }
-        let times = self.times.iter().map(|&t| S::from(t)).collect();
+        let at = |&t: &f64| if t == start { run.times[0] } else { S::from(t) };
+        let times = self.times.iter().map(at).collect();
         let mut samples = Samples::new(times).map_err(|e| fail(e.into()))?;
-        let mut moving = MovingReads::of(&run);
+        let mut moving = MovingReads::of(&run, self.reads, self.to_end);
         match mesh {
             Some(mesh) => run
                 .replay(solving.stepper, options, mesh, (&mut samples, &mut moving))
@@ -372,10 +400,13 @@ impl FunctionalStudy {
             let (t, state) = match self.places[j] {
                 ReadAt::Rest => (S::from(start), run.equilibrium()),
                 ReadAt::Moving(read) => (moving[read].t, moving[read].x.as_slice()),
-                ReadAt::Sample(sample) | ReadAt::End(sample) if ended(sample).is_none() => {
-                    (S::from(self.times[sample]), samples.state(sample))
+                ReadAt::Sample(sample) if ended(sample).is_none() => {
+                    (samples.times()[sample], samples.state(sample))
                 }
-                ReadAt::End(_) => (run.end(), run.x.as_slice()),
+                ReadAt::End => match moving.get(self.reads) {
+                    Some(read) => (read.t, read.x.as_slice()),
+                    None => (run.end(), run.x.as_slice()),
+                },
                 ReadAt::Sample(sample) => {
                     return Err(self.not_reached(study, &run, self.times[sample]));
                 }
@@ -396,21 +427,24 @@ impl FunctionalStudy {
         Ok((run, samples, reading))
     }
 
-    /// What was recorded; that something was not is an error.
+    /// What was recorded, the end behind the others; that something else was not is an error.
     fn found<S: StudyScalar>(
         &self,
         study: &Study,
         run: &Run<S>,
         moving: MovingReads<S>,
     ) -> Result<Vec<MovingRead<S>>, StudyError> {
-        let found = moving.found.into_iter().enumerate();
-        let found = found.map(|(read, found)| {
-            found.ok_or_else(|| {
-                let t = run.read_time(read);
-                self.not_reached(study, run, t)
-            })
-        });
-        found.collect()
+        let mut all = Vec::with_capacity(moving.found.len());
+        for (read, found) in moving.found.into_iter().enumerate() {
+            match found {
+                Some(found) => all.push(found),
+                None if read < self.reads => {
+                    return Err(self.not_reached(study, run, run.read_time(read)));
+                }
+                None => {}
+            }
+        }
+        Ok(all)
     }
 
     /// That the run was not at a time that is to be read.
@@ -529,20 +563,18 @@ impl FunctionalStudy {
                     seeded[i].tangent[k] = 1.0;
                 }
             }
-            let increment = |x: &mut [Dual<WIDTH>]| {
-                for (k, variable) in chunk.iter().enumerate() {
-                    if let Variable::Initial(i) = *variable {
-                        x[i].tangent[k] += 1.0;
-                    }
-                }
-            };
+            let nudge = Nudge::of(chunk, |k| {
+                let mut unit = Dual::<WIDTH>::from(0.0);
+                unit.tangent[k] = 1.0;
+                unit
+            });
             let reading = self
                 .read(
                     self.run(),
                     study,
                     solving,
                     &seeded,
-                    increment,
+                    &nudge,
                     &mut NoRecord,
                     None,
                 )?
@@ -560,19 +592,11 @@ impl FunctionalStudy {
         study: &Study,
         solving: &Solving,
         p: &[S],
-        increment: impl FnOnce(&mut [S]),
+        nudge: &Nudge<S>,
         objective: impl FnOnce() -> Result<S, StudyError>,
     ) -> Result<S, StudyError> {
         let reading = self
-            .read(
-                self.run(),
-                study,
-                solving,
-                p,
-                increment,
-                &mut NoRecord,
-                None,
-            )?
+            .read(self.run(), study, solving, p, nudge, &mut NoRecord, None)?
             .2;
         let objective = match self.uses_objective {
             true => objective()?,
@@ -602,7 +626,7 @@ impl FunctionalStudy {
             mut reverse,
         } = self.kept(solving);
         let (mut run, samples, reading) =
-            self.read(run, study, solving, p, |_| {}, &mut ledger, None)?;
+            self.read(run, study, solving, p, &Nudge::none(), &mut ledger, None)?;
         let objective = self.objective(study, solving, p)?;
         let bars = self.root_bars(&reading, objective)?;
         let mut own = bars[..p.len()].to_vec();
@@ -612,6 +636,12 @@ impl FunctionalStudy {
         let mut rest_bar = vec![0.0; run.equilibrium().len()];
         let mut read_bars = vec![0.0; reading.moving.len() * n];
         let mut read_time_bars = vec![[0.0]; reading.moving.len()];
+        let ends_move = variables
+            .iter()
+            .any(|v| matches!(v, Variable::Start | Variable::End));
+        // what is read at the start goes with it, and is no reading of the first step
+        let start_moves = variables.contains(&Variable::Start);
+        let (mut start_bar, mut start_time_bar) = (vec![0.0; n], [0.0]);
         let mut scratch = Scratch::default();
         for (j, (function, &place)) in self.values_vjp.iter().zip(&self.places).enumerate() {
             let weight = &bars[p.len() + j..=p.len() + j];
@@ -621,17 +651,29 @@ impl FunctionalStudy {
                     let start = study.scenario.start;
                     (start, run.equilibrium(), &mut rest_bar[..], &mut still)
                 }
-                ReadAt::Moving(read) => {
-                    let MovingRead { t, x, .. } = &reading.moving[read];
-                    let x_bar = &mut read_bars[read * n..(read + 1) * n];
-                    (*t, &x[..], x_bar, &mut read_time_bars[read])
+                ReadAt::Moving(_) | ReadAt::End => {
+                    let read = match place {
+                        ReadAt::Moving(read) => read,
+                        _ => self.reads,
+                    };
+                    match reading.moving.get(read) {
+                        Some(MovingRead { t, x, .. }) => {
+                            let x_bar = &mut read_bars[read * n..(read + 1) * n];
+                            (*t, &x[..], x_bar, &mut read_time_bars[read])
+                        }
+                        // a terminal event ended the run, and the value is read there
+                        None => (end, &run.x[..], &mut final_bar[..], &mut final_time_bar),
+                    }
                 }
-                ReadAt::Sample(sample) | ReadAt::End(sample) if sample < samples.len() => {
-                    let x_bar = &mut sample_bars[sample * n..(sample + 1) * n];
-                    (self.times[sample], samples.state(sample), x_bar, &mut still)
+                ReadAt::Sample(sample) => {
+                    let (t, x) = (self.times[sample], samples.state(sample));
+                    if start_moves && t == study.scenario.start {
+                        (t, x, &mut start_bar[..], &mut start_time_bar)
+                    } else {
+                        let x_bar = &mut sample_bars[sample * n..(sample + 1) * n];
+                        (t, x, x_bar, &mut still)
+                    }
                 }
-                // a terminal event ended the run before this time, and the value is read there
-                _ => (end, &run.x[..], &mut final_bar[..], &mut final_time_bar),
             };
             let inputs = [&[t, t][..], x, &reading.parameters, weight];
             function.call(&inputs, &mut [x_bar, &mut own, t_bar], &mut scratch)?;
@@ -658,8 +700,14 @@ impl FunctionalStudy {
             read_marks: &read_marks,
             read_bars: &read_bars,
         };
+        let changes = run.times.get(1) == run.times.first() || self.equations.mass.is_some();
+        if changes && (start_bar.iter().any(|&bar| bar != 0.0)) {
+            return Err(StudyError::Unsupported(
+                "the derivative by `time.start` of what is read at the start, where states are made consistent or an event happens: take it by `dual`".into(),
+            ));
+        }
         let mut x0 = vec![0.0; n];
-        let moving = self.equations.stops_move() && !run.stop_of.is_empty();
+        let moving = self.equations.stops_move() && !run.stop_of.is_empty() || ends_move;
         let mut time_bars = vec![0.0; run.times.len()];
         let fail = |error| study.run_error(error, self.experiment);
         let bars = moving.then_some(&mut time_bars[..]);
@@ -674,12 +722,18 @@ impl FunctionalStudy {
                 bars,
             )
             .map_err(fail)?;
-        if self.places.contains(&ReadAt::Rest) {
+        if self.rests() {
             let (start, end) = (study.scenario.start, study.scenario.end);
             run.pull_back_equilibrium(start, end, &mut rest_bar, &mut own);
             for (x0, rest) in x0.iter_mut().zip(&rest_bar) {
                 *x0 += rest;
             }
+        }
+        for (x0, start) in x0.iter_mut().zip(&start_bar) {
+            *x0 += start;
+        }
+        if let Some(first) = time_bars.first_mut() {
+            *first += start_time_bar[0];
         }
         let mut global = vec![0.0; p.len()];
         run.prepare_vjp(
@@ -695,6 +749,11 @@ impl FunctionalStudy {
             *g = match *variable {
                 Variable::Parameter(i) => global[i],
                 Variable::Initial(i) => x0[i],
+                Variable::Start => time_bars.first().copied().unwrap_or(0.0),
+                Variable::End => match self.to_end {
+                    true => time_bars.last().copied().unwrap_or(0.0),
+                    false => 0.0,
+                },
             };
         }
         self.kept.replace(Some(Kept {
@@ -715,29 +774,30 @@ impl FunctionalStudy {
         gradient: &mut [f64],
     ) -> Result<f64, StudyError> {
         let mut mesh = Mesh::default();
-        let (run, _, reading) =
-            self.read(self.run(), study, solving, p, |_| {}, &mut mesh, None)?;
+        let (run, _, reading) = self.read(
+            self.run(),
+            study,
+            solving,
+            p,
+            &Nudge::none(),
+            &mut mesh,
+            None,
+        )?;
         let value = self.evaluate_root(&reading, self.objective(study, solving, p)?)?;
         for (g, &variable) in gradient.iter_mut().zip(variables) {
             let at = |delta: f64| -> Result<f64, StudyError> {
                 let mut moved = p.to_vec();
-                let mut increment = None;
-                match variable {
-                    Variable::Parameter(i) => moved[i] += delta,
-                    Variable::Initial(i) => increment = Some(i),
+                if let Variable::Parameter(i) = variable {
+                    moved[i] += delta;
                 }
-                let add = |x: &mut [f64]| {
-                    if let Some(i) = increment {
-                        x[i] += delta;
-                    }
-                };
+                let nudge = Nudge::of(&[variable], |_| delta);
                 let reading = self
                     .read(
                         self.run(),
                         study,
                         solving,
                         &moved,
-                        add,
+                        &nudge,
                         &mut NoRecord,
                         Some(&mesh),
                     )?
@@ -747,6 +807,9 @@ impl FunctionalStudy {
             let size = match variable {
                 Variable::Parameter(i) => p[i].abs(),
                 Variable::Initial(i) => run.x[i].abs(),
+                Variable::Start | Variable::End => {
+                    (study.scenario.end - study.scenario.start).abs()
+                }
             };
             // The best step of a central difference is the cube root of the rounding unit, relative to the size.
             let h = f64::EPSILON.cbrt() * if size > 0.0 { size } else { 1.0 };

@@ -92,6 +92,25 @@ fn dual_cost(variables: usize, hot: bool) -> f64 {
     cost
 }
 
+/// Refuses what cannot be moved: the start of a run from an equilibrium, where time is held.
+pub(super) fn check_variables(
+    study: &Study,
+    of: GradientOf<'_>,
+    variables: &[Variable],
+) -> Result<(), StudyError> {
+    let rests = match of {
+        GradientOf::Data => false,
+        GradientOf::Functional(functional) => functional.rests(),
+    };
+    let before = study.equations.before.iter().any(Option::is_some);
+    if variables.contains(&Variable::Start) && (rests || before) {
+        return Err(StudyError::Unsupported(
+            "`time.start` cannot be a variable where a run starts from, or asks for, an equilibrium: time is held there".into(),
+        ));
+    }
+    Ok(())
+}
+
 /// Writes a gradient and returns the value.
 type Evaluation<'a> = Box<dyn FnMut(&mut [f64]) -> Result<f64, StudyError> + 'a>;
 
@@ -104,6 +123,7 @@ fn evaluation<'a>(
     p: &'a [f64],
     variables: &'a [Variable],
 ) -> Result<Evaluation<'a>, StudyError> {
+    check_variables(study, of, variables)?;
     Ok(match of {
         GradientOf::Data => {
             let mut objective = Objective::new(study, solving.of_adjoint(study, method)?, None)?;

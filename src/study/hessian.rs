@@ -8,8 +8,9 @@ use costate_adjoint::{Dual, DualOver};
 
 use super::any_solver::{ANY_WIDTH, Second};
 use super::error::StudyError;
-use super::gradient::GradientOf;
+use super::gradient::{GradientOf, check_variables};
 use super::lane::Lane;
+use super::nudge::Nudge;
 use super::variable::Variable;
 use super::{Solving, Study, prior};
 
@@ -53,6 +54,7 @@ pub fn hessian(
     p: &[f64],
     variables: &[Variable],
 ) -> Result<Hessian, StudyError> {
+    check_variables(study, of, variables)?;
     let m = variables.len();
     let mut result = Hessian {
         value: f64::NAN,
@@ -77,19 +79,15 @@ pub fn hessian(
             let seeded: Vec<Second> = (0..p.len())
                 .map(|i| seed(p[i], Variable::Parameter(i)))
                 .collect();
-            let increment = |x: &mut [Second]| {
-                for (i, x) in x.iter_mut().enumerate() {
-                    *x += seed(0.0, Variable::Initial(i));
-                }
-            };
+            let nudge = Nudge::of(variables, |v| seed(0.0, variables[v]));
             let mut data = || {
-                let misfit = lane.objective(study, solving, &seeded, increment)?;
+                let misfit = lane.objective(study, solving, &seeded, &nudge)?;
                 Ok(misfit + prior::shares(study, p, &seeded))
             };
             let total = match of {
                 GradientOf::Data => data()?,
                 GradientOf::Functional(functional) => {
-                    functional.over(study, solving, &seeded, increment, data)?
+                    functional.over(study, solving, &seeded, &nudge, data)?
                 }
             };
             result.value = total.value.value;

@@ -9,6 +9,7 @@ use costate_solvers::{NoRecord, Recorder, Statistics};
 use super::any_solver::{ANY_WIDTH, StudyScalar};
 use super::error::StudyError;
 use super::noise;
+use super::nudge::Nudge;
 use super::plan::ExperimentPlan;
 use super::run::Run;
 use super::variable::Variable;
@@ -46,7 +47,7 @@ impl<S: StudyScalar> Lane<S> {
         experiment: usize,
         solving: &Solving,
         stop: Option<&AtomicBool>,
-        increment: impl FnOnce(&mut [S]),
+        nudge: &Nudge<S>,
         also: R,
     ) -> Result<Statistics, StudyError> {
         let start = study.scenario.start;
@@ -59,7 +60,7 @@ impl<S: StudyScalar> Lane<S> {
         self.run
             .prepare(experiment, &self.parameters, start, end)
             .map_err(fail)?;
-        increment(&mut self.run.x);
+        nudge.apply(&mut self.run, false);
         let samples = &mut self.samples[experiment];
         let statistics = self
             .run
@@ -108,13 +109,13 @@ impl<S: StudyScalar> Lane<S> {
 }
 
 impl<S: StudyScalar> Lane<S> {
-    /// The data's share of the objective at parameters `p`; `increment` moves the initial states of every experiment.
+    /// The data's share of the objective at parameters `p`; `nudge` moves the runs of all experiments.
     pub fn objective(
         &mut self,
         study: &Study,
         solving: &Solving,
         p: &[S],
-        increment: impl Fn(&mut [S]),
+        nudge: &Nudge<S>,
     ) -> Result<S, StudyError> {
         self.parameters.copy_from_slice(p);
         let mut total = S::from(0.0);
@@ -122,7 +123,7 @@ impl<S: StudyScalar> Lane<S> {
             if study.plans[experiment].measurements.is_empty() {
                 continue;
             }
-            self.solve(study, experiment, solving, None, &increment, NoRecord)?;
+            self.solve(study, experiment, solving, None, nudge, NoRecord)?;
             self.observe(study, experiment, |index, y, sigma| {
                 checked_share(study, experiment, index, y.value(), sigma.value())?;
                 let m = study.plans[experiment].measurements[index];
@@ -168,14 +169,12 @@ where
         stop: Option<&AtomicBool>,
         chunk: &[Variable],
     ) -> Result<Statistics, StudyError> {
-        let increment = |x: &mut [Dual<N>]| {
-            for (k, variable) in chunk.iter().enumerate() {
-                if let Variable::Initial(i) = *variable {
-                    x[i].tangent[k] += 1.0;
-                }
-            }
-        };
-        self.solve(study, experiment, solving, stop, increment, NoRecord)
+        let nudge = Nudge::of(chunk, |k| {
+            let mut unit = Dual::<N>::from(0.0);
+            unit.tangent[k] = 1.0;
+            unit
+        });
+        self.solve(study, experiment, solving, stop, &nudge, NoRecord)
     }
 
     #[expect(

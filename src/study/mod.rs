@@ -19,6 +19,7 @@ mod kinks;
 mod lane;
 mod moving_reads;
 mod noise;
+mod nudge;
 mod objective;
 mod plan;
 mod prior;

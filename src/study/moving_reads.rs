@@ -1,5 +1,5 @@
-//! What a functional reads at times that parameters give, as in `at(x, dose_time + 2)`: steps end there, so that the reading is
-//! the state of a stop that moves, exact and differentiated like any.
+//! What a functional reads at times that parameters give, as in `at(x, dose_time + 2)`, and at the end of the run: steps end
+//! there, so that the reading is the state of a stop that may move, exact and differentiated like any.
 
 use costate_solvers::{Cause, Recorder, Scalar, SolveError, StepView};
 
@@ -27,11 +27,12 @@ pub(super) struct MovingReads<S> {
 }
 
 impl<S: StudyScalar> MovingReads<S> {
-    /// Those of a prepared run.
-    pub fn of(run: &Run<S>) -> Self {
-        let reads = 0..run.reads();
+    /// So many times that parameters give, and the end of a prepared run behind them.
+    pub fn of(run: &Run<S>, reads: usize, end: bool) -> Self {
         // (one that is outside the run is none of its times)
-        let wanted: Vec<usize> = reads.map(|r| run.read(r).unwrap_or(usize::MAX)).collect();
+        let wanted = (0..reads).map(|read| run.read(read).unwrap_or(usize::MAX));
+        let last = end.then_some(run.times.len().saturating_sub(1));
+        let wanted: Vec<usize> = wanted.chain(last).collect();
         Self {
             found: vec![None; wanted.len()],
             wanted,

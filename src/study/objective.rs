@@ -13,6 +13,7 @@ use costate_solvers::{NoRecord, Statistics};
 use super::error::StudyError;
 use super::lane::{Lane, add, checked_share, chunk_width, lane};
 use super::noise;
+use super::nudge::Nudge;
 use super::prior;
 use super::reverse::Reverse;
 use super::variable::Variable;
@@ -86,7 +87,7 @@ impl<'a> Objective<'a> {
                 experiment,
                 &self.solving,
                 self.stop,
-                |_| {},
+                &Nudge::none(),
                 NoRecord,
             )?;
             add(&mut self.statistics, counted);
@@ -114,6 +115,8 @@ impl<'a> Objective<'a> {
         c.parameters.resize(p.len(), 0.0);
         c.initial.clear();
         c.initial.resize(n, 0.0);
+        let start_moves = variables.contains(&Variable::Start);
+        let mut start_bar = 0.0;
         self.plain.parameters.copy_from_slice(p);
         let mut total = prior_value(study, p);
         for (i, parameter) in study.scenario.parameters.iter().enumerate() {
@@ -131,7 +134,7 @@ impl<'a> Objective<'a> {
                 experiment,
                 &self.solving,
                 self.stop,
-                |_| {},
+                &Nudge::none(),
                 &mut self.ledger,
             )?;
             add(&mut self.statistics, counted);
@@ -176,7 +179,7 @@ impl<'a> Objective<'a> {
             c.x0.resize(n, 0.0);
             c.times.clear();
             c.times.resize(run.times.len(), 0.0);
-            let moving = !run.stop_of.is_empty() && study.moving_stops;
+            let moving = !run.stop_of.is_empty() && study.moving_stops || start_moves;
             let seeds = Seeds {
                 samples: samples[experiment].places(),
                 sample_bars: &c.samples,
@@ -187,6 +190,9 @@ impl<'a> Objective<'a> {
             self.reverse
                 .sweep(solving, run, ledger, &seeds, &mut c.x0, &mut c.own, bars)
                 .map_err(fail)?;
+            if start_moves {
+                start_bar += c.times.first().copied().unwrap_or(0.0);
+            }
             for (total, x0) in c.initial.iter_mut().zip(&c.x0) {
                 *total += x0;
             }
@@ -205,6 +211,9 @@ impl<'a> Objective<'a> {
             *g = match *variable {
                 Variable::Parameter(i) => c.parameters[i],
                 Variable::Initial(i) => c.initial[i],
+                Variable::Start => start_bar,
+                // data are read where they are, wherever the run ends
+                Variable::End => 0.0,
             };
         }
         Ok(total)
@@ -315,7 +324,7 @@ impl<'a> Objective<'a> {
                     experiment,
                     &self.solving,
                     self.stop,
-                    |_| {},
+                    &Nudge::none(),
                     &mut mesh,
                 )?;
             }
@@ -324,17 +333,19 @@ impl<'a> Objective<'a> {
         for (g, &variable) in gradient.iter_mut().zip(variables) {
             let at = |delta: f64, this: &mut Self| -> Result<f64, StudyError> {
                 let mut moved = p.to_vec();
-                let mut increment = None;
-                match variable {
-                    Variable::Parameter(i) => moved[i] += delta,
-                    Variable::Initial(i) => increment = Some((i, delta)),
+                if let Variable::Parameter(i) = variable {
+                    moved[i] += delta;
                 }
-                this.frozen_value(&moved, increment, &meshes)
+                let nudge = Nudge::of(&[variable], |_| delta);
+                this.frozen_value(&moved, &nudge, &meshes)
             };
             // Optimal step of a central difference: cube root of the rounding unit, relative to the variable.
             let size = match variable {
                 Variable::Parameter(i) => p[i].abs(),
                 Variable::Initial(i) => self.plain.run.x.get(i).map_or(0.0, |x| x.abs()),
+                Variable::Start | Variable::End => {
+                    (study.scenario.end - study.scenario.start).abs()
+                }
             };
             let h = f64::EPSILON.cbrt() * if size > 0.0 { size } else { 1.0 };
             *g = (at(h, self)? - at(-h, self)?) / (2.0 * h);
@@ -345,7 +356,7 @@ impl<'a> Objective<'a> {
     fn frozen_value(
         &mut self,
         p: &[f64],
-        increment: Option<(usize, f64)>,
+        nudge: &Nudge<f64>,
         meshes: &[Mesh],
     ) -> Result<f64, StudyError> {
         let study = self.study;
@@ -365,9 +376,7 @@ impl<'a> Objective<'a> {
             let fail = |error| study.run_error(error, experiment);
             run.prepare(experiment, parameters, study.scenario.start, end)
                 .map_err(fail)?;
-            if let Some((i, delta)) = increment {
-                run.x[i] += delta;
-            }
+            nudge.apply(run, false);
             run.replay(
                 self.solving.stepper,
                 &self.solving.options,
@@ -397,7 +406,7 @@ impl<'a> Objective<'a> {
                     experiment,
                     &self.solving,
                     self.stop,
-                    |_| {},
+                    &Nudge::none(),
                     NoRecord,
                 )?;
                 self.plain.observe(study, experiment, |index, y, sigma| {

@@ -267,11 +267,6 @@ impl<S: StudyScalar> Run<S> {
         }
     }
 
-    /// How many times there are at which a functional reads what moves.
-    pub fn reads(&self) -> usize {
-        self.equations.model().reads.len()
-    }
-
     /// The index in `times` of a time at which something is read; `None` where it is outside the run.
     pub fn read(&self, read: usize) -> Option<usize> {
         let sources = &self.equations.moment_sources;

@@ -1,4 +1,4 @@
-//! What a derivative can be taken with respect to: parameters and initial values.
+//! What a derivative can be taken with respect to: parameters, initial values, the times of start and end.
 
 use super::error::StudyError;
 use crate::diagnostic::nearest;
@@ -11,14 +11,20 @@ pub enum Variable {
     Parameter(usize),
     /// initial value of a state by index: an increment to it in every experiment
     Initial(usize),
+    /// the time at which runs start, from the same initial values
+    Start,
+    /// the time at which runs end
+    End,
 }
 
 impl Variable {
-    /// Its name as in `--wrt`: a parameter's own, or `initial.x`.
+    /// Its name as in `--wrt`: a parameter's own, `initial.x`, `time.start` or `time.end`.
     pub fn name(self, scenario: &Scenario) -> String {
         match self {
             Self::Parameter(i) => scenario.parameters[i].name.text.clone(),
             Self::Initial(i) => format!("initial.{}", scenario.state_names().name(i)),
+            Self::Start => "time.start".to_owned(),
+            Self::End => "time.end".to_owned(),
         }
     }
 
@@ -39,6 +45,17 @@ impl Variable {
             return position
                 .map(Self::Initial)
                 .ok_or_else(|| unknown("state", state, near()));
+        }
+        if let Some(end) = name.strip_prefix("time.") {
+            return match end {
+                "start" => Ok(Self::Start),
+                "end" => Ok(Self::End),
+                _ => Err(unknown(
+                    "time",
+                    name,
+                    nearest(name, ["time.start", "time.end"]),
+                )),
+            };
         }
         let names = || scenario.parameters.iter().map(|p| p.name.text.as_str());
         let arrays = scenario

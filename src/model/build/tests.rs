@@ -194,10 +194,10 @@ fn names_are_resolved_or_reported_with_the_nearest() {
             "final(x)",
         ),
         (
-            "eq x = 1\nexpect e = at(x, k)",
-            "model::sample-time",
-            "k",
-            "must be a number",
+            "eq x = 1\nexpect e = at(x, x)",
+            "model::not-allowed-here",
+            "x",
+            "a time of `at`",
         ),
         (
             "eq x = 1\nexpect e = at(x, 11)",
