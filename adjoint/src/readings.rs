@@ -13,8 +13,8 @@ use crate::sweep::StepBars;
 pub struct Readings {
     /// for each state, M_0, ..., M_D
     moments: Vec<f64>,
-    /// 1, theta, ..., theta^D
-    powers: Vec<f64>,
+    /// D + 1
+    count: usize,
     /// theta and cotangent of each, where they are wanted one by one in place of the moments
     list: Option<(Vec<f64>, Vec<f64>)>,
     n: usize,
@@ -29,6 +29,7 @@ pub(crate) struct Dense<'a> {
 }
 
 impl Dense<'_> {
+    #[inline(always)]
     fn row(&self, stage: usize) -> &[f64] {
         &self.weights[stage * self.degree..][..self.degree]
     }
@@ -40,21 +41,21 @@ impl Readings {
         self.n = n;
         self.list = degree.is_none().then(Default::default);
         let degree = degree.unwrap_or(0);
-        self.powers.resize(degree + 1, 1.0);
+        self.count = degree + 1;
         self.moments.resize(n * (degree + 1), 0.0);
         self.any = false;
     }
 
     /// Takes the readings of one step, in place of those held.
-    #[inline]
-    pub(crate) fn take(&mut self, samples: &[Place], bars: &[f64]) {
+    #[inline(always)]
+    pub(crate) fn take(&mut self, samples: &[Place], bars: &[f64], degree: Option<usize>) {
         self.any = !samples.is_empty();
         if !self.any {
             return;
         }
         self.clear();
         for (sample, bar) in samples.iter().zip(bars.chunks_exact(self.n.max(1))) {
-            self.add(sample.theta, bar);
+            self.add(sample.theta, bar, degree);
         }
     }
 
@@ -76,8 +77,14 @@ impl Readings {
     }
 
     /// The same, but readings at the step's end, which is not to move, are added to the cotangent there.
-    #[inline]
-    pub(crate) fn take_inside(&mut self, samples: &[Place], bars: &[f64], end: &mut [f64]) {
+    #[inline(always)]
+    pub(crate) fn take_inside(
+        &mut self,
+        samples: &[Place],
+        bars: &[f64],
+        end: &mut [f64],
+        degree: Option<usize>,
+    ) {
         self.any = samples.iter().any(|sample| sample.theta != 1.0);
         if self.any {
             self.clear();
@@ -88,24 +95,25 @@ impl Readings {
                     *l += b;
                 }
             } else {
-                self.add(sample.theta, bar);
+                self.add(sample.theta, bar, degree);
             }
         }
     }
 
-    fn add(&mut self, theta: f64, bar: &[f64]) {
+    /// `degree` is the one that this began with, here a constant of the caller, so that loops over it are none.
+    #[inline(always)]
+    fn add(&mut self, theta: f64, bar: &[f64], degree: Option<usize>) {
         if let Some((thetas, bars)) = &mut self.list {
             thetas.push(theta);
             bars.extend_from_slice(bar);
             return;
         }
-        let count = self.powers.len();
-        for m in 1..count {
-            self.powers[m] = self.powers[m - 1] * theta;
-        }
+        let count = degree.unwrap_or(0) + 1;
         for (moments, bar) in self.moments.chunks_exact_mut(count).zip(bar) {
-            for (m, p) in moments.iter_mut().zip(&self.powers) {
-                *m += p * bar;
+            let mut power = 1.0;
+            for m in moments {
+                *m += power * bar;
+                power *= theta;
             }
         }
     }
@@ -117,7 +125,7 @@ impl Readings {
     }
 
     /// Adds what the readings give to each stage.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn add_to_stages(&self, dense: Dense<'_>, scale: f64, stage_bars: &mut [f64]) {
         let (n, count) = (self.n, dense.degree + 1);
         for (stage, bars) in stage_bars.chunks_exact_mut(n.max(1)).enumerate() {
@@ -135,7 +143,7 @@ impl Readings {
     /// Adds what the readings give to the states at the step's start.
     #[inline]
     pub(crate) fn add_to_start(&self, lambda: &mut [f64]) {
-        let count = self.powers.len();
+        let count = self.count;
         for (l, moments) in lambda.iter_mut().zip(self.moments.chunks_exact(count)) {
             *l += moments[0];
         }

@@ -339,9 +339,9 @@ impl<K> Adjoint<K> {
                 &seeds.sample_bars[at.left * n..end * n],
             );
             if at.moving {
-                readings.take(samples, bars);
+                readings.take(samples, bars, K::DEGREE);
             } else {
-                readings.take_inside(samples, bars, method.lambda());
+                readings.take_inside(samples, bars, method.lambda(), K::DEGREE);
             }
             let before = match index.checked_sub(1) {
                 Some(last) => Some((steps[last].mode, steps[last].h)),
