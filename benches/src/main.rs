@@ -6,7 +6,7 @@
 //!
 //! `-- work-precision` draws error against time instead (see `work_precision`), `-- time-events` prints what a time
 //! event costs (see `time_events`), `-- arrays` what models with arrays cost (see `arrays`), `-- fields` what whole solves
-//! of a field cost (see `fields`), `-- gradients` what gradients cost beside solves (see `gradients`).
+//! of a field cost (see `fields`), `-- threads` what a second thread gains there, `-- gradients` what gradients cost beside solves (see `gradients`).
 //!
 //! The work is task T1 (see `task.rs`). The error beside each time is that of the gradient, or of the objective where the row solves
 //! only, relative to a reference at rtol = 3e-14: compare rows at matched error.
@@ -55,6 +55,12 @@ fn main() -> std::process::ExitCode {
                 return std::process::ExitCode::FAILURE;
             }
         }
+        Some((command, [])) if command == "threads" => {
+            if let Err(message) = fields::threads() {
+                eprintln!("{message}");
+                return std::process::ExitCode::FAILURE;
+            }
+        }
         Some((command, [])) if command == "gradients" => {
             if let Err(message) = gradients::run() {
                 eprintln!("{message}");
@@ -63,7 +69,7 @@ fn main() -> std::process::ExitCode {
         }
         Some((other, _)) => {
             eprintln!(
-                "unknown command `{other}`: there are `work-precision`, `time-events`, `arrays`, `fields` and `gradients`"
+                "unknown command `{other}`: there are `work-precision`, `time-events`, `arrays`, `fields`, `threads` and `gradients`"
             );
             return std::process::ExitCode::FAILURE;
         }
