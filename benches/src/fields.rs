@@ -175,10 +175,8 @@ const ROUNDS: [(usize, usize); 2] = [(256, 15), (512, 5)];
 
 /// Prints what a second thread gains.
 pub fn threads() -> Result<(), String> {
-    println!(
-        "\nThreads: tsit5 to t = 0.02, {ROUNDS} rounds of one thread and of two in turn, seconds"
-    );
-    for n in [256, 512] {
+    println!("\nThreads: tsit5 to t = 0.02, rounds of one thread and of two in turn, seconds");
+    for (n, rounds) in ROUNDS {
         let text = brusselator(n, "method = \"tsit5\"\nrtol = 1e-6\natol = 1e-8")
             .replace("end = 11.5", "end = 0.02");
         let (study, findings) = Study::from_text(&text, Path::new("."), Backend::Auto);
