@@ -117,7 +117,7 @@ fn beside_diffsol() -> Result<(), String> {
         };
         let mut rows = vec![("diffsol tsit45".to_owned(), relative(&states, &reference))];
         let mut solves: Vec<Box<dyn FnMut()>> = Vec::new();
-        for method in ["tsit5", "auto", "bdf"] {
+        for method in ["tsit5", "bs3", "auto", "bdf"] {
             let mut ours = Ours::new(n, &format!("method = \"{method}\""), SPAN[1])?;
             let (states, _) = ours.solve(1e-6)?;
             rows.push((format!("costate {method}"), relative(&states, &reference)));
