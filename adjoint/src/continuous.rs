@@ -21,7 +21,6 @@
 //! which at the root of an event become the saltation conditions.
 
 use costate_solvers::explicit::Vern7;
-use costate_solvers::method::Interpolant;
 use costate_solvers::rosenbrock::Rodas5P;
 use costate_solvers::{
     ImplicitSystem, Integrator, LinearSolver, Method, Options, Pattern, Recorder, SolveError,
@@ -120,11 +119,16 @@ impl Recorder<f64> for Nodes {
     }
 }
 
+/// Writes x(t) of a step of the solve.
+fn states(step: &Step<'_>, t: f64, x: &mut [f64]) {
+    let theta = ((t - step.t) / step.h).clamp(0.0, 1.0);
+    (step.interpolant)(theta, step.h, step.x, step.x_new, step.stages, x);
+}
+
 /// lambda' = -f_x^T lambda along a step of the solve.
 struct Along<'a, F: ?Sized> {
     system: &'a mut F,
     step: &'a Step<'a>,
-    interpolant: Interpolant<f64>,
     transposed: &'a Transposed,
     buffers: &'a mut Buffers,
 }
@@ -132,16 +136,7 @@ struct Along<'a, F: ?Sized> {
 impl<F: AdjointSystem + ?Sized> Along<'_, F> {
     /// Writes x(t).
     fn states(&mut self, t: f64) {
-        let step = self.step;
-        let theta = ((t - step.t) / step.h).clamp(0.0, 1.0);
-        (self.interpolant)(
-            theta,
-            step.h,
-            step.x,
-            step.x_new,
-            step.stages,
-            &mut self.buffers.x,
-        );
+        states(self.step, t, &mut self.buffers.x);
     }
 }
 
@@ -206,7 +201,6 @@ pub trait TakesBack<F: ?Sized>: Sized {
         kernel: &mut Kernel<Self>,
         system: &mut F,
         step: &Step<'_>,
-        interpolant: Interpolant<f64>,
         times: [f64; 2],
         options: &Options,
     ) -> Result<(), SolveError>;
@@ -220,13 +214,10 @@ impl<F: AdjointSystem + ?Sized + 'static> TakesBack<F> for Vern7<f64> {
         kernel: &mut Kernel<Self>,
         system: &mut F,
         step: &Step<'_>,
-        interpolant: Interpolant<f64>,
         times: [f64; 2],
         options: &Options,
     ) -> Result<(), SolveError> {
-        kernel.solve(system, step, interpolant, times, options, |_| {
-            Transposed::default()
-        })
+        kernel.solve(system, step, times, options, |_| Transposed::default())
     }
 }
 
@@ -241,12 +232,11 @@ impl<F: AdjointImplicitSystem + ?Sized + 'static> TakesBack<F> for Rodas5P<f64> 
         kernel: &mut Kernel<Self>,
         system: &mut F,
         step: &Step<'_>,
-        interpolant: Interpolant<f64>,
         times: [f64; 2],
         options: &Options,
     ) -> Result<(), SolveError> {
         let transpose = |system: &F| Transposed::of(system.pattern());
-        kernel.solve(system, step, interpolant, times, options, transpose)
+        kernel.solve(system, step, times, options, transpose)
     }
 }
 
@@ -267,7 +257,6 @@ impl<M> Kernel<M> {
         &mut self,
         system: &mut F,
         step: &Step<'_>,
-        interpolant: Interpolant<f64>,
         times: [f64; 2],
         options: &Options,
         transpose: impl FnOnce(&F) -> Transposed,
@@ -284,7 +273,6 @@ impl<M> Kernel<M> {
         let mut along = Along {
             system,
             step,
-            interpolant,
             transposed: &transposed,
             buffers: &mut self.buffers,
         };
@@ -302,7 +290,6 @@ impl<M> Kernel<M> {
         &mut self,
         system: &mut F,
         step: &Step<'_>,
-        interpolant: Interpolant<f64>,
         [from, to]: [f64; 2],
         p_bar: &mut [f64],
     ) -> Result<(), SolveError>
@@ -321,12 +308,11 @@ impl<M> Kernel<M> {
         };
         self.nodes.times.clear();
         self.nodes.values.clear();
-        M::take(self, system, step, interpolant, [from, to], &options)?;
+        M::take(self, system, step, [from, to], &options)?;
         let Buffers { x, product, .. } = &mut self.buffers;
         let values = self.nodes.values.chunks_exact(x.len().max(1));
         for (&t, weighted) in self.nodes.times.iter().zip(values) {
-            let theta = (t - step.t) / step.h;
-            interpolant(theta, step.h, step.x, step.x_new, step.stages, x);
+            states(step, t, x);
             system.vjp(t, x, weighted, product, p_bar);
         }
         Ok(())
@@ -386,13 +372,13 @@ where
             } else {
                 step.t + theta * step.h
             };
-            done = done.and_then(|()| self.back(system, step, step.interpolant, [from, t], p_bar));
+            done = done.and_then(|()| self.back(system, step, [from, t], p_bar));
             from = t;
             for (l, b) in self.lambda.iter_mut().zip(bar) {
                 *l += b;
             }
         }
-        done = done.and_then(|()| self.back(system, step, step.interpolant, [from, step.t], p_bar));
+        done = done.and_then(|()| self.back(system, step, [from, step.t], p_bar));
         if let Some(bars) = bars {
             system.rhs(step.t, step.x, &mut self.buffers.slope);
             bars.t -= dot(&self.lambda, &self.buffers.slope);
