@@ -289,7 +289,7 @@ impl<'a> Lowering<'a> {
             self.report(
                 Diagnostic::error(
                     "model::not-allowed-here",
-                    format!("`{name}` {what}, which {} cannot", context.what),
+                    format!("`{name}` {what} and cannot stand in {}", context.what),
                     Some(span.clone()),
                 )
                 .with_help(permitted(context)),

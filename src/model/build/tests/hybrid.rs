@@ -35,7 +35,7 @@ fn what_is_wrong_is_told_with_its_place() {
             "eq x = 1\ntimes e = 1; x\nset x = 0",
             "model::not-allowed-here",
             "x",
-            "which a time of an event cannot",
+            "cannot stand in a time of an event",
         ),
         (
             "eq x = 1\nevery e = 1; t\nset x = 0",
@@ -71,7 +71,7 @@ fn what_is_wrong_is_told_with_its_place() {
             "eq x = 1\nmass x,x = x + 1",
             "model::not-allowed-here",
             "x",
-            "which a coefficient of `[mass]` cannot",
+            "cannot stand in a coefficient of `[mass]`",
         ),
         (
             "eq x = 1\nmass x,x = 1 + t",
@@ -95,7 +95,7 @@ fn what_is_wrong_is_told_with_its_place() {
             "eq x = 1\nstop s = 2*x",
             "model::not-allowed-here",
             "x",
-            "which a stop time cannot",
+            "cannot stand in a stop time",
         ),
         (
             "eq x = integral(x)",
