@@ -51,7 +51,9 @@ const RELATIVE_TO_LARGEST: f64 = 1e-2;
 pub struct Kernel<M> {
     rtol: f64,
     lambda: Vec<f64>,
-    solver: Option<(Integrator<f64, M>, Transposed)>,
+    solver: Option<Integrator<f64, M>>,
+    /// that of the system which the solver was made for
+    transposed: Transposed,
     buffers: Buffers,
     nodes: Nodes,
     failed: Option<SolveError>,
@@ -68,8 +70,8 @@ struct Buffers {
 }
 
 /// The pattern of J^T, and the place in J of each of its entries.
-#[derive(Debug, Clone, Default)]
-struct Transposed {
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Transposed {
     pattern: Option<Pattern>,
     places: Vec<usize>,
 }
@@ -125,8 +127,8 @@ fn states(step: &Step<'_>, t: f64, x: &mut [f64]) {
     (step.interpolant)(theta, step.h, step.x, step.x_new, step.stages, x);
 }
 
-/// lambda' = -f_x^T lambda along a step of the solve.
-struct Along<'a, F: ?Sized> {
+/// lambda' = -f_x^T lambda along a step of the solve: the system that is taken back.
+pub struct Along<'a, F: ?Sized> {
     system: &'a mut F,
     step: &'a Step<'a>,
     transposed: &'a Transposed,
@@ -193,50 +195,23 @@ impl<F: AdjointImplicitSystem + ?Sized> ImplicitSystem<f64> for Along<'_, F> {
 }
 
 /// A method that takes lambda back, and what it needs of the system.
-pub trait TakesBack<F: ?Sized>: Sized {
-    #[doc(hidden)]
-    fn begin(kernel: &mut Kernel<Self>, system: &F) -> Result<(), AdjointError>;
-    #[doc(hidden)]
-    fn take(
-        kernel: &mut Kernel<Self>,
-        system: &mut F,
-        step: &Step<'_>,
-        times: [f64; 2],
-        options: &Options,
-    ) -> Result<(), SolveError>;
+pub trait TakesBack<F: AdjointSystem + ?Sized + 'static>:
+    for<'a> Method<f64, Along<'a, F>>
+{
+    /// J^T as the method asks for it.
+    fn transposed(system: &F) -> Result<Transposed, AdjointError>;
 }
 
 impl<F: AdjointSystem + ?Sized + 'static> TakesBack<F> for Vern7<f64> {
-    fn begin(_kernel: &mut Kernel<Self>, _system: &F) -> Result<(), AdjointError> {
-        Ok(())
-    }
-    fn take(
-        kernel: &mut Kernel<Self>,
-        system: &mut F,
-        step: &Step<'_>,
-        times: [f64; 2],
-        options: &Options,
-    ) -> Result<(), SolveError> {
-        kernel.solve(system, step, times, options, |_| Transposed::default())
+    fn transposed(_system: &F) -> Result<Transposed, AdjointError> {
+        Ok(Transposed::default())
     }
 }
 
 impl<F: AdjointImplicitSystem + ?Sized + 'static> TakesBack<F> for Rodas5P<f64> {
-    fn begin(kernel: &mut Kernel<Self>, system: &F) -> Result<(), AdjointError> {
+    fn transposed(system: &F) -> Result<Transposed, AdjointError> {
         crate::matrix::needs_jacobian(system)?;
-        let count = system.pattern().non_zeros();
-        kernel.buffers.jacobian.resize(count, 0.0);
-        Ok(())
-    }
-    fn take(
-        kernel: &mut Kernel<Self>,
-        system: &mut F,
-        step: &Step<'_>,
-        times: [f64; 2],
-        options: &Options,
-    ) -> Result<(), SolveError> {
-        let transpose = |system: &F| Transposed::of(system.pattern());
-        kernel.solve(system, step, times, options, transpose)
+        Ok(Transposed::of(system.pattern()))
     }
 }
 
@@ -247,44 +222,13 @@ impl<M> Kernel<M> {
             rtol,
             lambda: Vec::new(),
             solver: None,
+            transposed: Transposed::default(),
             buffers: Buffers::default(),
             nodes: Nodes::default(),
             failed: None,
         }
     }
 
-    fn solve<F>(
-        &mut self,
-        system: &mut F,
-        step: &Step<'_>,
-        times: [f64; 2],
-        options: &Options,
-        transpose: impl FnOnce(&F) -> Transposed,
-    ) -> Result<(), SolveError>
-    where
-        F: AdjointSystem + ?Sized,
-        M: for<'a> Method<f64, Along<'a, F>>,
-    {
-        let made = self.solver.take();
-        let (mut integrator, transposed) = match made {
-            Some((integrator, transposed)) => (Some(integrator), transposed),
-            None => (None, transpose(system)),
-        };
-        let mut along = Along {
-            system,
-            step,
-            transposed: &transposed,
-            buffers: &mut self.buffers,
-        };
-        let solver = integrator.get_or_insert_with(|| Integrator::new(&along));
-        let (lambda, nodes) = (&mut self.lambda, &mut self.nodes);
-        let done = solver.run(&mut along, lambda, &times, options, nodes);
-        self.solver = integrator.map(|integrator| (integrator, transposed));
-        done.map(|_| ())
-    }
-}
-
-impl<M> Kernel<M> {
     /// Takes lambda from one time of the step back to another, and adds the integral between them to `p_bar`.
     fn back<F>(
         &mut self,
@@ -294,7 +238,7 @@ impl<M> Kernel<M> {
         p_bar: &mut [f64],
     ) -> Result<(), SolveError>
     where
-        F: AdjointSystem + ?Sized,
+        F: AdjointSystem + ?Sized + 'static,
         M: TakesBack<F>,
     {
         let largest = self.lambda.iter().fold(0.0_f64, |m, l| m.max(l.abs()));
@@ -308,7 +252,15 @@ impl<M> Kernel<M> {
         };
         self.nodes.times.clear();
         self.nodes.values.clear();
-        M::take(self, system, step, [from, to], &options)?;
+        let mut along = Along {
+            system: &mut *system,
+            step,
+            transposed: &self.transposed,
+            buffers: &mut self.buffers,
+        };
+        let solver = self.solver.get_or_insert_with(|| Integrator::new(&along));
+        let (lambda, nodes) = (&mut self.lambda, &mut self.nodes);
+        solver.run(&mut along, lambda, &[from, to], &options, nodes)?;
         let Buffers { x, product, .. } = &mut self.buffers;
         let values = self.nodes.values.chunks_exact(x.len().max(1));
         for (&t, weighted) in self.nodes.times.iter().zip(values) {
@@ -321,28 +273,33 @@ impl<M> Kernel<M> {
 
 impl<F, M> Reverse<F> for Kernel<M>
 where
-    F: AdjointSystem + ?Sized,
+    F: AdjointSystem + ?Sized + 'static,
     M: TakesBack<F>,
 {
     const STAGES: Option<usize> = None;
     const DEGREE: Option<usize> = None;
 
     fn begin(&mut self, system: &F) -> Result<(), AdjointError> {
-        let n = system.dim();
+        let (n, transposed) = (system.dim(), M::transposed(system)?);
+        if n != self.lambda.len() || transposed != self.transposed {
+            self.solver = None;
+            self.transposed = transposed;
+        }
         self.failed = None;
         let Buffers {
             x,
             slope,
             product,
             unread,
-            ..
+            jacobian,
         } = &mut self.buffers;
         for vector in [&mut self.lambda, x, slope, product] {
             vector.clear();
             vector.resize(n, 0.0);
         }
         unread.resize(system.parameters(), 0.0);
-        M::begin(self, system)
+        jacobian.resize(self.transposed.places.len(), 0.0);
+        Ok(())
     }
 
     fn lambda(&mut self) -> &mut [f64] {
