@@ -105,7 +105,7 @@ impl RightHandSide {
         };
         let (graph, nodes, values) = match prepares {
             true => {
-                let of = prepare(&graph, &nodes, sizes.parameters);
+                let of = prepare(graph, nodes, sizes.parameters);
                 (Arc::new(of.graph), of.roots, of.values)
             }
             false => (Arc::new(graph), nodes, Vec::new()),

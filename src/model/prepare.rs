@@ -31,16 +31,23 @@ pub struct Prepared {
 }
 
 /// Takes what depends on the `parameters` alone out of `roots`.
-pub fn prepare(graph: &Graph, roots: &[NodeId], parameters: usize) -> Prepared {
-    let (graph, roots) = &by_reciprocals(graph, roots);
-    let live = graph.live(roots);
-    let fixed = Fixed::of(graph, &live);
-    let mut new = graph.clone();
+pub fn prepare(graph: Graph, roots: Vec<NodeId>, parameters: usize) -> Prepared {
+    let (graph, roots) = by_reciprocals(graph, roots);
+    let live = graph.live(&roots);
+    let chosen = Fixed::of(&graph, &live).chosen(&graph, &live, &roots);
+    if chosen.is_empty() {
+        return Prepared {
+            graph,
+            roots,
+            values: Vec::new(),
+        };
+    }
+    let (mut new, graph) = (graph.clone(), &graph);
     let mut values = Vec::new();
     let mut places: HashMap<NodeId, (u32, Vec<u32>)> = HashMap::new();
     let mut elements: HashMap<NodeId, NodeId> = HashMap::new();
     let mut end = parameters as u32;
-    for id in fixed.chosen(graph, &live, roots) {
+    for id in chosen {
         let axes = in_order(graph, id);
         let extents: Vec<u32> = axes.iter().map(|&a| graph.arrays().extent(a)).collect();
         let Some(root) = array_of(&mut new, id, &axes, &extents) else {
@@ -66,13 +73,6 @@ pub fn prepare(graph: &Graph, roots: &[NodeId], parameters: usize) -> Prepared {
         };
         elements.insert(id, element);
     }
-    if elements.is_empty() {
-        return Prepared {
-            graph: new,
-            roots: roots.clone(),
-            values,
-        };
-    }
     let mut renamed: HashMap<NodeId, NodeId> = HashMap::with_capacity(live.len());
     for &id in &live {
         let made = match elements.get(&id) {
@@ -89,15 +89,22 @@ pub fn prepare(graph: &Graph, roots: &[NodeId], parameters: usize) -> Prepared {
 }
 
 /// The same, but that what moves is not divided by parameters: it is multiplied by their reciprocal, which does not move.
-fn by_reciprocals(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
-    let live = graph.live(roots);
-    let fixed = Fixed::of(graph, &live);
+fn by_reciprocals(graph: Graph, roots: Vec<NodeId>) -> (Graph, Vec<NodeId>) {
+    let live = graph.live(&roots);
+    let fixed = Fixed::of(&graph, &live);
+    let kind = |id: NodeId| fixed.0[&id].kind;
+    let divides = |op| match op {
+        Op::Div(a, b) => kind(a) == Kind::Moving && kind(b) == Kind::Parameters,
+        _ => false,
+    };
+    if !live.iter().any(|&id| divides(graph.op(id))) {
+        return (graph, roots);
+    }
     let mut new = graph.clone();
     let mut renamed: HashMap<NodeId, NodeId> = HashMap::with_capacity(live.len());
     for &id in &live {
-        let kind = |id: NodeId| fixed.0[&id].kind;
         let made = match graph.op(id) {
-            Op::Div(a, b) if kind(a) == Kind::Moving && kind(b) == Kind::Parameters => {
+            op @ Op::Div(a, b) if divides(op) => {
                 let one = new.constant(1.0);
                 let reciprocal = new.div(one, renamed[&b]);
                 new.mul(renamed[&a], reciprocal)
