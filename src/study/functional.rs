@@ -90,6 +90,21 @@ struct Reading<S> {
     moving: Vec<MovingRead<S>>,
 }
 
+impl<S> Reading<S> {
+    /// What the root reads, group by group.
+    fn of_root<'a>(&'a self, objective: &'a [S]) -> [&'a [S]; 7] {
+        [
+            &[],
+            &[],
+            &self.parameters,
+            &self.values,
+            objective,
+            &self.integrals,
+            &self.event_times,
+        ]
+    }
+}
+
 impl FunctionalStudy {
     /// The functional of a text such as a command line's.
     pub fn parse(study: &Study, text: &str) -> Result<Self, Vec<Diagnostic>> {
@@ -480,17 +495,8 @@ impl FunctionalStudy {
         objective: S,
     ) -> Result<S, StudyError> {
         let mut value = S::from(0.0);
-        let inputs = [
-            &[][..],
-            &[],
-            &reading.parameters,
-            &reading.values,
-            &[objective],
-            &reading.integrals,
-            &reading.event_times,
-        ];
         self.root.evaluate(
-            &inputs,
+            &reading.of_root(&[objective]),
             &mut [std::slice::from_mut(&mut value)],
             &mut Vec::new(),
         )?;

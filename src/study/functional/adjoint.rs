@@ -56,17 +56,11 @@ impl FunctionalStudy {
         let read = reading.values.len() + 1 + self.integrals + self.event_times.len();
         let count = reading.parameters.len() + read;
         let mut bars = vec![0.0; count];
-        let inputs = [
-            &[][..],
-            &[],
-            &reading.parameters,
-            &reading.values,
-            &[objective],
-            &reading.integrals,
-            &reading.event_times,
-        ];
-        self.root_gradient
-            .call(&inputs, &mut [&mut bars], &mut Scratch::default())?;
+        self.root_gradient.call(
+            &reading.of_root(&[objective]),
+            &mut [&mut bars],
+            &mut Scratch::default(),
+        )?;
         Ok(bars)
     }
 
