@@ -217,6 +217,13 @@ fn new_writes_a_folder_that_every_command_takes() {
             }
         }
     }
+    // What to try next is what the scenario is for: one with nothing to fit is watched.
+    for (name, command) in [("lynx-hare", "fit"), ("bouncing-ball", "simulate")] {
+        let said = costate(here, &["new", &format!("{name}-2"), "--template", name], 0);
+        let hint = said.lines().last().unwrap_or_default();
+        let expected = format!("try: costate {command} {name}-2/");
+        assert!(hint.starts_with(&expected), "{hint}");
+    }
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use costate::compile::Backend;
 use costate::diagnostic::nearest;
 use costate::report::write_atomically;
+use costate::study::{Study, Variable};
 use serde_json::json;
 
 use super::{Failure, builtin, print_json, print_text};
@@ -35,8 +37,12 @@ pub fn run(name: &Path, template: &str, as_json: bool) -> Result<(), Failure> {
     if as_json {
         return print_json(&json!({ "path": scenario.display().to_string() }));
     }
+    // what it is for: one with nothing to fit is watched
+    let (study, _) = Study::load(&scenario, &[], Backend::Interpreter);
+    let fits = study.is_some_and(|study| !Variable::fitted(&study.scenario).is_empty());
+    let command = if fits { "fit" } else { "simulate" };
     print_text(&format!(
-        "wrote {}\ntry: costate fit {}\n",
+        "wrote {}\ntry: costate {command} {}\n",
         scenario.display(),
         scenario.display()
     ))
