@@ -1,6 +1,6 @@
 //! A backward sweep over a recorded tape allocates nothing: its workspace is made once.
 
-#[path = "gradients/problems.rs"]
+#[path = "suite/problems.rs"]
 mod problems;
 
 use std::alloc::{GlobalAlloc, Layout, System};

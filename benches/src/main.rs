@@ -16,7 +16,7 @@ mod clock;
 mod costate_side;
 mod diffsol_side;
 mod fields;
-#[path = "../../tests/golden/mod.rs"]
+#[path = "../../tests/studies/golden/mod.rs"]
 mod golden;
 mod gradients;
 mod ode_solvers_side;

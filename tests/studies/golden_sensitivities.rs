@@ -7,17 +7,15 @@
 //! for problems that are not stiff and three for those that are (errors of steps add up), and more where the problem multiplies
 //! its own errors (`AMPLIFYING`).
 //!
-//! `cargo test --test golden_sensitivities -- --nocapture` prints the errors.
-
-mod golden;
+//! `cargo test --test studies golden_sensitivities -- --nocapture` prints the errors.
 
 use std::path::Path;
 
+use crate::golden::Problem;
 use costate::compile::Backend;
 use costate::scenario::GradientMethod;
 use costate::study::{FunctionalStudy, Solving, Study, Variable};
 use costate_solvers::Tolerance;
-use golden::Problem;
 use serde_json::Value;
 
 const TOLERANCE: f64 = 1e-11;
@@ -111,7 +109,7 @@ fn errors(problem: &Problem, file: &Value, method: &str) -> [f64; 2] {
 fn derivatives_agree_with_references(of_stiff: bool, least: usize) {
     let mut wrong = Vec::new();
     let mut seen = 0;
-    for problem in golden::all() {
+    for problem in crate::golden::all() {
         let path = format!("tests/data/ode/{}.json", problem.id);
         let Ok(text) = std::fs::read_to_string(&path) else {
             continue; // (suites have none)
@@ -203,7 +201,7 @@ fn of_times_of_events() {
         "projectile_range",
         "thermostat",
     ] {
-        let problem = golden::find(id).expect("the problem");
+        let problem = crate::golden::find(id).expect("the problem");
         let text = std::fs::read_to_string(format!("tests/data/ode/{id}.json")).expect("the file");
         let file: Value = serde_json::from_str(&text).expect("JSON");
         let events = file["events"].as_array().expect("events");
@@ -235,7 +233,7 @@ fn of_functionals() {
         ("pid_loop", false),
         ("chemakzo", true),
     ] {
-        let problem = golden::find(id).expect("the problem");
+        let problem = crate::golden::find(id).expect("the problem");
         let text = std::fs::read_to_string(format!("tests/data/ode/{id}.json")).expect("the file");
         let file: Value = serde_json::from_str(&text).expect("JSON");
         for functional in file["functionals"].as_array().expect("functionals") {

@@ -23,7 +23,7 @@ fn numbers(value: &Value) -> Vec<f64> {
 #[test]
 fn bounded_fits_agree_with_scipy() {
     let document: Value =
-        serde_json::from_str(include_str!("../data/scipy_bounded.json")).expect("valid JSON");
+        serde_json::from_str(include_str!("../../data/scipy_bounded.json")).expect("valid JSON");
     for case in document["problems"].as_array().expect("problems") {
         let name = case["problem"].as_str().expect("a name");
         let residuals: Residuals = match name {

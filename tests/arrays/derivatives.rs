@@ -1,11 +1,9 @@
 //! Derivatives of models with arrays against those of the same models written out element by element.
 
-mod random_arrays;
-
+use crate::random::{Numbers, random_model};
 use costate::model::graph::{FIRST_EXTRA, PARAMETERS, STATES};
 use costate::model::unroll::unroll;
 use costate::model::{Graph, NodeId, evaluate, jvp, vjp};
-use random_arrays::{Numbers, random_model};
 
 fn values(graph: &Graph, roots: &[NodeId], groups: &[&[f64]]) -> Vec<f64> {
     let (graph, roots) = unroll(graph, roots);

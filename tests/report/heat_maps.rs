@@ -7,8 +7,7 @@ use costate::report::figure::{
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-mod readable;
-use readable::assert_texts_readable;
+use crate::readable::assert_texts_readable;
 
 fn axis(label: &str, size: usize) -> Axis {
     Axis {

@@ -1,10 +1,9 @@
 //! Loops, interpreted and in native code, against the same model written out element by element: the same bits.
 
-mod random_arrays;
-
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::random::{Numbers, RandomModel, random_model, random_model_of};
 use costate::compile::{
     Backend, Function, ModelSystem, Output, RightHandSide, Scratch, Sizes, Workspace,
 };
@@ -15,7 +14,6 @@ use costate::study::Study;
 use costate_adjoint::{AdjointImplicitSystem, AdjointSystem, Dual};
 use costate_solvers::linalg::Coloring;
 use costate_solvers::{Bs3, Dop853, ImplicitSystem, Integrator, NoRecord, Options, System, Tsit5};
-use random_arrays::{Numbers, RandomModel, random_model, random_model_of};
 
 fn check(what: &str, graph: &Graph, roots: &[NodeId], groups: &[&[f64]], accumulate: bool) {
     let output = match accumulate {

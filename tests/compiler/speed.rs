@@ -1,4 +1,4 @@
-//! Measurements, not assertions: `cargo test --release --test compile_speed -- --ignored --nocapture`.
+//! Measurements, not assertions: `cargo test --release --test compiler speed -- --ignored --nocapture`.
 
 use std::hint::black_box;
 use std::sync::Arc;

@@ -1,7 +1,5 @@
 //! Random models with arrays: every edge, shifts of any size, lists, broadcasts, sums, conditions on places.
 
-#![allow(dead_code, reason = "each test uses its part")]
-
 use costate::model::arrays::{At, Axis, Block, Edge, Use};
 use costate::model::graph::{Graph, NodeId, PARAMETERS, STATES, Unary};
 use costate::model::lists::{ListId, OUTSIDE, Selection};

@@ -67,7 +67,7 @@ fn the_readme_shows_what_the_program_prints() {
         let (command, rest) = block.split_once('\n').expect("a line");
         let expected = rest.split("\n```").next().expect("a block").trim_end();
         if command.starts_with("check hare") || expected.contains('×') {
-            continue; // shows mistakes; tests/command_line_errors.rs has those
+            continue; // shows mistakes; tests/command_line/errors.rs has those
         }
         let command = command.replace(" scenarios/", &format!(" {ROOT}/scenarios/"));
         let arguments: Vec<&str> = command.split(' ').collect();

@@ -6,18 +6,16 @@
 //! Errors of steps add up and the equations amplify them, so the error of a run is held below 100 rtol, except on problems that
 //! amplify more (`AMPLIFYING`) and for pairs of problem and method whose reason is given (`KNOWN`).
 //!
-//! `cargo test --test golden_ode -- --nocapture` prints the table.
-
-mod golden;
+//! `cargo test --test studies golden_solutions -- --nocapture` prints the table.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
+use crate::golden::Problem;
 use costate::compile::Backend;
 use costate::scenario::SolverMethod;
 use costate::study::{Choice, Simulation, Solving, Study, StudyError, simulate_by};
 use costate_solvers::Tolerance;
-use golden::Problem;
 
 /// Explicit methods that choose their steps, with their orders.
 const EXPLICIT: &[(SolverMethod, u32)] = &[
@@ -273,7 +271,7 @@ fn table(problem: &Problem, methods: &[(SolverMethod, u32)], tolerances: &[f64])
 
 fn run(choose: impl Fn(&Problem) -> Option<(Vec<(SolverMethod, u32)>, Vec<f64>)>) {
     let mut wrong = Vec::new();
-    for problem in golden::all() {
+    for problem in crate::golden::all() {
         if let Some((methods, tolerances)) = choose(&problem) {
             wrong.extend(table(&problem, &methods, &tolerances));
         }
@@ -288,7 +286,7 @@ fn nonstiff(problem: &Problem) -> bool {
 
 #[test]
 fn every_problem_is_solved_somewhere() {
-    let problems = golden::all();
+    let problems = crate::golden::all();
     assert_eq!(problems.len(), 66);
     for problem in &problems {
         let dae = problem.is("index1") || problem.is("index3");
@@ -351,7 +349,7 @@ fn events() {
 
 #[test]
 fn problems_of_index_3_are_refused() {
-    for problem in golden::all().iter().filter(|p| p.is("index3")) {
+    for problem in crate::golden::all().iter().filter(|p| p.is("index3")) {
         let study = study(problem);
         for method in DAE {
             match solve(problem, &study, *method, 1e-6) {
@@ -379,7 +377,7 @@ fn problems_of_index_3_are_refused() {
 fn amplification() {
     let wanted =
         |p: &&Problem| !p.is("dae") && !p.is("event") && p.states.len() <= 30 && p.id != "ringmod";
-    for problem in golden::all().iter().filter(wanted) {
+    for problem in crate::golden::all().iter().filter(wanted) {
         let method = match problem.is("stiff") {
             true => SolverMethod::Rodas5p,
             false => SolverMethod::Dop853,

@@ -1,11 +1,8 @@
 //! Problems with known minima: More, Garbow & Hillstrom, Testing unconstrained optimization software, ACM Trans. Math.
 //! Softw. 7, 1981, with and without bounds, and how the methods behave beside them.
 
-#[path = "optimize_classics/behavior.rs"]
 mod behavior;
-#[path = "optimize_classics/bounded.rs"]
 mod bounded;
-#[path = "optimize_classics/problems.rs"]
 mod problems;
 
 use costate::optimize::{

@@ -130,7 +130,7 @@ fn numbers(value: &Value) -> Vec<f64> {
 #[test]
 fn fits_reach_the_certified_parameters_from_both_starts() {
     let document: Value =
-        serde_json::from_str(include_str!("data/nist_strd.json")).expect("valid JSON");
+        serde_json::from_str(include_str!("../data/nist_strd.json")).expect("valid JSON");
     for problem in document["problems"].as_array().expect("problems") {
         let id = problem["id"].as_str().expect("a name");
         let optimum = numbers(&problem["optimum"]);

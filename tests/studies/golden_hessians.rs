@@ -1,8 +1,6 @@
 //! Second derivatives by dual numbers over dual numbers: against references (`tests/data/ode`), against themselves across the
 //! diagonal, and, through events, against differences of gradients.
 
-mod golden;
-
 use std::path::Path;
 
 use costate::compile::Backend;
@@ -32,7 +30,7 @@ fn file(id: &str) -> Value {
 
 /// All second derivatives of all states at the last output, to `limit` of the largest of a state at any output.
 fn states_hold(id: &str, method: &str, limit: f64) {
-    let problem = golden::all()
+    let problem = crate::golden::all()
         .into_iter()
         .find(|p| p.id == id)
         .expect("the problem");
@@ -109,7 +107,9 @@ fn of_states() {
 /// The 4 by 4 Hessian of Lotka-Volterra's final state, and that of a loss.
 #[test]
 fn of_functionals() {
-    let problem = golden::all().into_iter().find(|p| p.id == "lotka_volterra");
+    let problem = crate::golden::all()
+        .into_iter()
+        .find(|p| p.id == "lotka_volterra");
     let problem = problem.expect("the problem");
     let file = file("lotka_volterra");
     let study = study(&problem.toml, "vern9");

@@ -1,7 +1,5 @@
 //! After its first call no compiled function allocates: counted by the allocator itself, alone in its process.
 
-mod counting;
-
 use std::sync::Arc;
 
 use costate::compile::{Backend, ModelSystem, RightHandSide, Sizes};
@@ -10,7 +8,7 @@ use costate::model::graph::{Binary, Unary};
 use costate_adjoint::{AdjointImplicitSystem, AdjointSystem, Dual};
 use costate_solvers::{ImplicitSystem, System};
 
-use counting::second_round;
+use crate::counting::second_round;
 
 fn right_hand_side(length: usize, backend: Backend) -> Arc<RightHandSide> {
     let mut graph = Graph::new();

@@ -1,8 +1,6 @@
 //! Once its buffers are made, an objective and its derivatives allocate nothing, whatever the number of steps: counted
 //! by the allocator itself, alone in its process.
 
-mod counting;
-
 use std::path::Path;
 
 use costate::compile::Backend;
@@ -10,7 +8,7 @@ use costate::scenario::Override;
 
 use costate::study::{Objective, Solving, Study, Variable};
 
-use counting::second_round;
+use crate::counting::second_round;
 
 fn study(path: &str, method: &str) -> Study {
     let overrides = [Override {

@@ -7,8 +7,7 @@ use costate::report::figure::{
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-mod readable;
-use readable::assert_texts_readable;
+use crate::readable::assert_texts_readable;
 
 const YEARS: [f64; 21] = [
     1900., 1901., 1902., 1903., 1904., 1905., 1906., 1907., 1908., 1909., 1910., 1911., 1912.,

@@ -1,0 +1,12 @@
+//! Derivatives of solves, each by at least two independent roads.
+
+mod auto;
+mod continuous;
+mod dual;
+mod explicit;
+mod implicit_duals;
+mod mass_matrix;
+mod multistep;
+mod problems;
+mod products;
+mod rosenbrock;

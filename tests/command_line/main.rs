@@ -1,0 +1,6 @@
+//! The program as its users run it.
+
+mod answers;
+mod errors;
+mod gallery;
+mod looks;

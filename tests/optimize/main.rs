@@ -1,0 +1,4 @@
+//! Optimizers on the classics and on the NIST problems.
+
+mod classics;
+mod nist;

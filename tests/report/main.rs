@@ -1,0 +1,6 @@
+//! Figures and files.
+
+mod figure;
+mod files;
+mod heat_maps;
+mod readable;

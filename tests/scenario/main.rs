@@ -1,0 +1,5 @@
+//! Scenario files, good and bad.
+
+mod errors;
+mod good;
+mod robust;

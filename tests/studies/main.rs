@@ -1,0 +1,18 @@
+//! What a scenario is solved and differentiated for, by every method, beside reference answers.
+
+mod agreement;
+mod agreement_random;
+mod certificate;
+mod checkpoints;
+mod equilibria;
+mod gmres;
+mod golden;
+mod golden_control;
+mod golden_hessians;
+mod golden_sensitivities;
+mod golden_solutions;
+mod hybrid;
+mod kinks;
+mod mechanics;
+mod moving_reads;
+mod reference_answers;
