@@ -204,7 +204,10 @@ pub fn threads() -> Result<(), String> {
         }
         let middle = rounds / 2;
         println!(
-            "N = {n}: {:.3}, with two {:.3}; {:.2} times as fast (median; rounds {:.2} to {:.2}), {} steps, same bits: {same}, peak memory {} MiB",
+            "N = {n}: least {:.3}, with two {:.3}: {:.2} times as fast; medians {:.3}, {:.3}: {:.2} (rounds {:.2} to {:.2}), {} steps, same bits: {same}, peak memory {} MiB",
+            seconds[0][0],
+            seconds[1][0],
+            seconds[0][0] / seconds[1][0],
             seconds[0][middle],
             seconds[1][middle],
             gains[middle],

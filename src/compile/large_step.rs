@@ -1,5 +1,5 @@
 //! The stages of an explicit method for large systems, block by block: sums of slopes are formed while a block of the
-//! state is in the cache, and blocks are shared among threads.
+//! state is in the cache, and blocks are shared among threads (`team.rs`).
 //!
 //! ```text
 //! Y_i = x + h sum_{j<i} a_ij k_j      k_i = f(t + c_i h, Y_i)
@@ -9,7 +9,8 @@
 //! number of threads.
 
 use costate_solvers::ExplicitStages;
-use rayon::prelude::*;
+
+use super::team;
 
 /// States from which this is worth while: threads share the work of a step.
 pub const SHARED_STATES: usize = 16_384;
@@ -29,20 +30,22 @@ pub(super) fn stages(
     x_new: &mut [f64],
     mut f: impl FnMut(f64, &[f64], &mut [f64]) -> bool,
 ) -> bool {
-    let n = x.len();
-    for i in 1..method.end {
-        let (known, rest) = stages.split_at_mut(i * n);
-        let row = method.a.get(i).copied().unwrap_or_default();
-        combine(x, h, row, known, x_new);
-        let c = method.c.get(i).copied().unwrap_or_default();
-        if !f(t + h * c, x_new, &mut rest[..n]) {
-            return false;
+    team::together(|| {
+        let n = x.len();
+        for i in 1..method.end {
+            let (known, rest) = stages.split_at_mut(i * n);
+            let row = method.a.get(i).copied().unwrap_or_default();
+            combine(x, h, row, known, x_new);
+            let c = method.c.get(i).copied().unwrap_or_default();
+            if !f(t + h * c, x_new, &mut rest[..n]) {
+                return false;
+            }
         }
-    }
-    let (known, rest) = stages.split_at_mut(method.end * n);
-    let row = method.a.get(method.end).copied().unwrap_or_default();
-    combine(x, h, row, known, x_new);
-    !method.last || f(t + h, x_new, &mut rest[..n])
+        let (known, rest) = stages.split_at_mut(method.end * n);
+        let row = method.a.get(method.end).copied().unwrap_or_default();
+        combine(x, h, row, known, x_new);
+        !method.last || f(t + h, x_new, &mut rest[..n])
+    })
 }
 
 /// Terms that are added at once, in registers.
@@ -56,8 +59,8 @@ fn combine(x: &[f64], h: f64, weights: &[f64], slopes: &[f64], y: &mut [f64]) {
         terms.filter(|(w, _)| **w != 0.0)
     };
     let count = terms().count();
-    let block = |(number, y): (usize, &mut [f64])| {
-        let own = number * BLOCK..number * BLOCK + y.len();
+    let block = |start: usize, y: &mut [f64]| {
+        let own = start..start + y.len();
         let x = &x[own.clone()];
         if count > MOST_TERMS {
             y.fill(0.0);
@@ -86,13 +89,11 @@ fn combine(x: &[f64], h: f64, weights: &[f64], slopes: &[f64], y: &mut [f64]) {
             _ => row::<8>(x, h, &w, &k, y),
         }
     };
-    if rayon::current_num_threads() < 2 {
-        return y.chunks_mut(BLOCK).enumerate().for_each(block);
-    }
-    y.par_chunks_mut(BLOCK)
-        .with_min_len(LEAST_SHARE)
-        .enumerate()
-        .for_each(block);
+    team::for_each_piece(y, LEAST_SHARE * BLOCK, &|start, share| {
+        for (number, y) in share.chunks_mut(BLOCK).enumerate() {
+            block(start + number * BLOCK, y);
+        }
+    });
 }
 
 fn add(y: &mut [f64], w: f64, k: &[f64], first: bool) {
@@ -160,10 +161,11 @@ pub(super) fn sum(count: usize, of: &(dyn Fn(usize) -> f64 + Sync), sums: &mut V
     if sums.len() < count {
         sums.resize(count, 0.0);
     }
-    sums[..count]
-        .par_iter_mut()
-        .with_min_len(LEAST_SHARE)
-        .enumerate()
-        .for_each(|(block, sum)| *sum = of(block));
-    sums[..count].iter().sum()
+    let sums = &mut sums[..count];
+    team::for_each_piece(sums, LEAST_SHARE, &|start, share| {
+        for (block, sum) in (start..).zip(share) {
+            *sum = of(block);
+        }
+    });
+    sums.iter().sum()
 }

@@ -25,6 +25,7 @@ mod reinterpret;
 mod rename;
 pub mod rhs;
 pub mod system;
+mod team;
 
 pub use derived::{Derived, ModelScalar, Sizes, Workspace};
 pub use error::{CallError, CompileError};

@@ -3,11 +3,10 @@
 use std::ops::Range;
 use std::ptr;
 
-use rayon::prelude::*;
-
 use super::nest::Nest;
 use crate::compile::function::MAX_ARRAYS;
 use crate::compile::native::loops::LoopCode;
+use crate::compile::team;
 
 /// Operations of a nest from which threads share it: some hundred microseconds of work, threads being woken in a few.
 const SHARED_WORK: usize = 500_000;
@@ -71,7 +70,7 @@ pub(super) fn call(
     let shares = (work / LEAST_SHARE).min(4 * rayon::current_num_threads());
     let shares = (shares as u64).clamp(1, rows);
     let bounds = |k: u64| k * rows / shares;
-    (0..shares)
-        .into_par_iter()
-        .for_each(|k| run(bounds(k)..bounds(k + 1)));
+    team::for_each(shares as usize, &|k| {
+        run(bounds(k as u64)..bounds(k as u64 + 1));
+    });
 }
