@@ -354,6 +354,12 @@ fn summary(study: &Study, result: &Fit, seconds: f64, folder: &str) -> String {
         "starts         {finished} of {} finished, {near} within 0.001 of the best{replaced}\n",
         result.starts.len()
     );
+    for smoothing in &scenario.smoothing {
+        let values: Vec<String> = smoothing.values.iter().map(ToString::to_string).collect();
+        let own = scenario.parameters[smoothing.parameter].value;
+        let (name, values) = (&smoothing.name, values.join(", "));
+        text += &format!("smoothing      {name} = {values}, then {own}\n");
+    }
     text += &format!(
         "solver         {} ({})\n",
         result.solving.stepper.name(),

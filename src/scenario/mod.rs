@@ -16,6 +16,7 @@ mod read_observables;
 mod read_parameters;
 mod read_settings;
 mod read_signals;
+mod read_smoothing;
 mod reader;
 mod resolved;
 pub mod schema;

@@ -18,7 +18,7 @@ use super::values::{Reader, Section, Value, shorten};
 use super::{
     read_events, read_expectations, read_experiments, read_graphs, read_indices, read_mass,
     read_mechanics, read_model, read_networks, read_observables, read_parameters, read_settings,
-    read_signals, schema,
+    read_signals, read_smoothing, schema,
 };
 use crate::diagnostic::{Diagnostic, Severity, SourceFile};
 
@@ -336,6 +336,7 @@ impl Reader<'_> {
         let solver = read_settings::solver(self, &top, &states, count);
         let gradient = read_settings::gradient(self, &top);
         let fit = read_settings::fit(self, &top);
+        let smoothing = read_smoothing::read(self, &top, &parameters);
         let time = [header.start, header.end];
         let experiments =
             read_experiments::read(self, &top, time, &parameters, &states, &observables, &names);
@@ -367,6 +368,7 @@ impl Reader<'_> {
             solver,
             gradient,
             fit,
+            smoothing,
             expectations,
         })
     }

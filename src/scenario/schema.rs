@@ -55,6 +55,8 @@ pub enum Kind {
     Rows,
     /// a table of values the user names: text or a number
     NamedTexts,
+    /// a table of lists of numbers by name
+    NamedLists,
     /// `[[key]]`: several tables with the keys of the table of this path
     List(&'static str),
     /// in the language, not in this version
@@ -90,6 +92,7 @@ impl Kind {
             Self::NamedExpressions => "a table of names and expressions".into(),
             Self::Rows => "a table of rows, such as `y1 = { y1 = 1.0, y2 = \"c\" }`".into(),
             Self::NamedTexts => "a table of names and values".into(),
+            Self::NamedLists => "a table of names and lists of numbers".into(),
             Self::List(_) => "an array of tables".into(),
             Self::Later => "not offered by this version".into(),
         }

@@ -81,6 +81,8 @@ pub struct Scenario {
     pub gradient: GradientSettings,
     /// `[fit]`
     pub fit: FitSettings,
+    /// `[smoothing]`: all with as many values
+    pub smoothing: Vec<Smoothing>,
     /// `[[expect]]`
     pub expectations: Vec<Expectation>,
 }
@@ -410,6 +412,17 @@ impl Default for FitSettings {
             gradient_tolerance: 1e-6,
         }
     }
+}
+
+/// A parameter that a fit takes through some values before its own, each time going on from where it arrived.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Smoothing {
+    /// index among the parameters
+    pub parameter: usize,
+    /// its name
+    pub name: String,
+    /// the values, all above zero
+    pub values: Vec<f64>,
 }
 
 /// Fit algorithms by their names in scenarios.

@@ -138,6 +138,29 @@ pub fn fit(
     let run = |_: usize, start: &[f64], stop: &AtomicBool| -> Result<Outcome, EvaluationError> {
         let mut problem = FitProblem::new(study, &solving, &variables, (&lower, &upper), stop)
             .map_err(evaluation_error)?;
+        let stages = study
+            .scenario
+            .smoothing
+            .first()
+            .map_or(0, |s| s.values.len());
+        let mut theta = start.to_vec();
+        let mut before = [0; 3];
+        for stage in 0..stages {
+            problem.smooth(Some(stage));
+            let mut each = |_: &Progress, _: &[f64]| {
+                tell(&|p| p.iterations += 1);
+                !stop.load(Ordering::Relaxed)
+            };
+            let outcome = minimize(algorithm, &mut problem, &theta, &limits, &mut each);
+            before[0] += outcome.iterations;
+            before[1] += outcome.evaluations;
+            before[2] += outcome.gradient_evaluations;
+            // where nothing could be found, the next stage starts where this one did
+            if outcome.value.is_finite() {
+                theta = outcome.theta;
+            }
+        }
+        problem.smooth(None);
         let mut each = |progress: &Progress, _: &[f64]| {
             tell(&|p| {
                 p.best = p.best.min(progress.value);
@@ -145,16 +168,10 @@ pub fn fit(
             });
             !stop.load(Ordering::Relaxed)
         };
-        let outcome = match algorithm {
-            FitAlgorithm::Auto | FitAlgorithm::LevenbergMarquardt => {
-                optimize::levenberg_marquardt(&mut problem, start, &limits, &mut each)
-            }
-            FitAlgorithm::LBfgs => optimize::lbfgsb(&mut problem, start, &limits, &mut each),
-            FitAlgorithm::Adam => optimize::adam(&mut problem, start, &limits, &mut each),
-            FitAlgorithm::GradientDescent => {
-                optimize::gradient_descent(&mut problem, start, &limits, &mut each)
-            }
-        };
+        let mut outcome = minimize(algorithm, &mut problem, &theta, &limits, &mut each);
+        outcome.iterations += before[0];
+        outcome.evaluations += before[1];
+        outcome.gradient_evaluations += before[2];
         tell(&|p| {
             p.finished += 1;
             if outcome.value.is_finite() {
@@ -232,6 +249,23 @@ pub fn fit(
             .collect(),
         solving,
     })
+}
+
+fn minimize(
+    algorithm: FitAlgorithm,
+    problem: &mut FitProblem<'_>,
+    start: &[f64],
+    limits: &Settings,
+    each: &mut dyn FnMut(&Progress, &[f64]) -> bool,
+) -> Outcome {
+    match algorithm {
+        FitAlgorithm::Auto | FitAlgorithm::LevenbergMarquardt => {
+            optimize::levenberg_marquardt(problem, start, limits, each)
+        }
+        FitAlgorithm::LBfgs => optimize::lbfgsb(problem, start, limits, each),
+        FitAlgorithm::Adam => optimize::adam(problem, start, limits, each),
+        FitAlgorithm::GradientDescent => optimize::gradient_descent(problem, start, limits, each),
+    }
 }
 
 /// The file's values, then points of a Latin hypercube, and how many of those had to be replaced.
@@ -363,6 +397,15 @@ impl<'a> FitProblem<'a> {
             Variable::Parameter(i) => Some((i, &parameters[i])),
             Variable::Initial(_) | Variable::Start | Variable::End => None,
         })
+    }
+
+    /// Gives the parameters of `[smoothing]` the values of a stage, or their own.
+    fn smooth(&mut self, stage: Option<usize>) {
+        for smoothing in &self.study.scenario.smoothing {
+            let i = smoothing.parameter;
+            let own = self.study.scenario.parameters[i].value;
+            self.p[i] = stage.map_or(own, |stage| smoothing.values[stage]);
+        }
     }
 
     fn set(&mut self, theta: &[f64]) {

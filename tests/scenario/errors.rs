@@ -44,6 +44,40 @@ fn read(text: &str) -> (Option<Scenario>, Vec<Diagnostic>) {
 const CASES: &[(&str, &str, &[&str])] = &[
     ("", "", &[]),
     (
+        "[fit]\n",
+        "[smoothing]\nd = [1.0]\nk = [1.0]\n[fit]\n",
+        &[
+            "scenario::unknown-name 24:1 d | `[smoothing]` names `d`, which is no parameter | parameters: `k`, `c`",
+            "scenario::contradiction 25:1 k | `k` is fitted, and `[smoothing]` sets it | leave out `fit = true` there, or this line: a width is held",
+        ],
+    ),
+    (
+        "[fit]\n",
+        "[smoothing]\nc = []\n[fit]\n",
+        &[
+            "scenario::smoothing 24:5 [] | `c` is taken through no values | such as `[1.0, 0.1]`; its own value comes last",
+        ],
+    ),
+    (
+        "c = 2.0",
+        "c = 2.0\nw = 0.1\n[smoothing]\nc = [3.0, 2.5]\nw = [1.0]",
+        &[
+            "scenario::smoothing 10:5 [1.0] | `w` has 1 values, `c` 2 | such as `[1.0, 0.1]`; its own value comes last",
+        ],
+    ),
+    (
+        "[fit]\n",
+        "[smoothing]\nc = 1.0\n[fit]\n",
+        &[
+            "scenario::wrong-type 24:5 1.0 | `c` must be a list of numbers such as `[1.0, 0.1]`, not a number | expected a list of numbers such as `[1.0, 0.1]`",
+        ],
+    ),
+    (
+        "[fit]\n",
+        "[smoothing]\nc = [1.0, -1.0]\n[fit]\n",
+        &["scenario::out-of-range 24:11 -1.0 | `c` must be above zero | write a number above zero"],
+    ),
+    (
         "rtol =",
         "rtoll =",
         &[
@@ -68,7 +102,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "[fit]",
         "[colour]\nx=1\n[fit]",
         &[
-            "scenario::unknown-key 23:2 colour | a scenario has no table `colour` | known tables: `scenario`, `indices`, `graphs`, `parameters`, `states`, `definitions`, `equations`, `functions`, `networks`, `signals`, `events`, `mass`, and 9 more",
+            "scenario::unknown-key 23:2 colour | a scenario has no table `colour` | known tables: `scenario`, `indices`, `graphs`, `parameters`, `states`, `definitions`, `equations`, `functions`, `networks`, `signals`, `events`, `mass`, and 10 more",
         ],
     ),
     (

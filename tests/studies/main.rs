@@ -16,3 +16,4 @@ mod kinks;
 mod mechanics;
 mod moving_reads;
 mod reference_answers;
+mod smoothing;

@@ -164,6 +164,12 @@ pub const TABLES: &[Table] = &[
                 "how parameters are estimated",
             ),
             key(
+                "smoothing",
+                Kind::NamedLists,
+                "",
+                "parameters that a fit holds, such as the width of `softabs`, and values to fit with before their own: `width = [1.0, 0.1]`; each start goes on from where it ended with the value before",
+            ),
+            key(
                 "expect",
                 Kind::List("expect"),
                 "",
@@ -692,7 +698,7 @@ pub const TABLES: &[Table] = &[
                         "continuous-adjoint",
                         "finite-difference",
                     ],
-                    later: &["forward", "continuous-adjoint"],
+                    later: &["forward"],
                 },
                 "auto",
                 "how derivatives are found",

@@ -73,6 +73,7 @@ pub(super) fn scenario(text: &str) -> Scenario {
         solver: SolverSettings::default(),
         gradient: crate::scenario::GradientSettings::default(),
         fit: crate::scenario::FitSettings::default(),
+        smoothing: Vec::new(),
         expectations: Vec::new(),
     };
     let mut equations = HashMap::new();
