@@ -17,7 +17,7 @@
 
 use std::marker::PhantomData;
 
-use costate_solvers::{Tableau, explicit::tsit5};
+use costate_solvers::{ExplicitStages, Tableau, explicit::tsit5};
 
 use crate::readings::{Dense, Readings};
 use crate::sweep::{Adjoint, AdjointError, Reverse, Step, StepBars};
@@ -107,32 +107,17 @@ impl<T: Tableau, F: AdjointSystem + ?Sized> Reverse<F> for Kernel<T> {
                 self.reverse_extra(T::END + 1 + stage, system, step, p_bar, bars);
             }
         }
-        // Stage END sits at the end of the step; its state is x_new itself.
-        let (rest, last) = self.stage_bars.split_at_mut(T::END * n);
-        let (t_new, last) = (step.t + h, &last[..n]);
-        system.vjp(t_new, step.x_new, last, &mut self.lambda, p_bar);
-        if let Some(bars) = bars {
-            let slope = system.time_vjp(t_new, step.x_new, last);
-            bars.t += slope;
-            bars.h += slope;
-            for ((l, new), old) in self.lambda.iter().zip(step.x_new).zip(step.x) {
-                bars.h += l * (new - old) / h;
-            }
+        let at_once = bars.is_none()
+            && system.explicit_stages_back(
+                Self::STAGES_AT_ONCE,
+                step,
+                &mut self.lambda,
+                &mut self.stage_bars,
+                p_bar,
+            );
+        if !at_once {
+            self.stages_one_by_one(system, step, p_bar, bars);
         }
-        for (j, a) in T::A[T::END].iter().enumerate().filter(|(_, a)| **a != 0.0) {
-            let weight = h * a;
-            for (k, l) in rest[j * n..(j + 1) * n].iter_mut().zip(&self.lambda) {
-                *k += weight * l;
-            }
-        }
-        macro_rules! stages {
-            ($($i:literal)*) => {
-                $(if const { $i < T::END } {
-                    self.stage::<$i, F>(system, step, p_bar, bars);
-                })*
-            };
-        }
-        stages!(24 23 22 21 20 19 18 17 16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1);
         if readings.any() {
             readings.add_to_start(&mut self.lambda);
             if extras > 0 {
@@ -161,6 +146,51 @@ impl<T: Tableau, F: AdjointSystem + ?Sized> Reverse<F> for Kernel<T> {
 }
 
 impl<T: Tableau> Kernel<T> {
+    /// What a system may reverse at once.
+    const STAGES_AT_ONCE: &'static ExplicitStages = &ExplicitStages {
+        c: T::C,
+        a: T::A,
+        end: T::END,
+        last: true,
+    };
+
+    /// Takes cotangents through the stages from END to the second.
+    fn stages_one_by_one<F: AdjointSystem + ?Sized>(
+        &mut self,
+        system: &mut F,
+        step: &Step<'_>,
+        p_bar: &mut [f64],
+        bars: &mut Option<StepBars>,
+    ) {
+        let (n, h) = (self.n, step.h);
+        // Stage END sits at the end of the step; its state is x_new itself.
+        let (rest, last) = self.stage_bars.split_at_mut(T::END * n);
+        let (t_new, last) = (step.t + h, &last[..n]);
+        system.vjp(t_new, step.x_new, last, &mut self.lambda, p_bar);
+        if let Some(bars) = bars {
+            let slope = system.time_vjp(t_new, step.x_new, last);
+            bars.t += slope;
+            bars.h += slope;
+            for ((l, new), old) in self.lambda.iter().zip(step.x_new).zip(step.x) {
+                bars.h += l * (new - old) / h;
+            }
+        }
+        for (j, a) in T::A[T::END].iter().enumerate().filter(|(_, a)| **a != 0.0) {
+            let weight = h * a;
+            for (k, l) in rest[j * n..(j + 1) * n].iter_mut().zip(&self.lambda) {
+                *k += weight * l;
+            }
+        }
+        macro_rules! stages {
+            ($($i:literal)*) => {
+                $(if const { $i < T::END } {
+                    self.stage::<$i, F>(system, step, p_bar, bars);
+                })*
+            };
+        }
+        stages!(24 23 22 21 20 19 18 17 16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1);
+    }
+
     fn resize(&mut self, n: usize) {
         self.n = n;
         self.stage_bars.resize(T::A.len() * n, 0.0);

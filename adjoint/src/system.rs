@@ -1,6 +1,8 @@
 //! What an adjoint asks of a model: products with the transposed derivatives of f(t, x, p).
 
-use costate_solvers::{ImplicitSystem, System};
+use costate_solvers::{ExplicitStages, ImplicitSystem, System};
+
+use crate::sweep::Step;
 
 /// A system x' = f(t, x, p) with vector-Jacobian products.
 pub trait AdjointSystem: System<f64> {
@@ -18,6 +20,25 @@ pub trait AdjointSystem: System<f64> {
             self.rhs(at, x, &mut slope);
             dot(w, &slope)
         })
+    }
+    /// Takes cotangents through the stages of a step of an explicit Runge-Kutta method, from its last to its second, at
+    /// once, or returns false, having done nothing.
+    ///
+    /// Given those of the states at the step's end, `lambda`, and of the stages, `stage_bars` (rows of n numbers), it
+    /// leaves in `lambda` that of the states at the step's start and in the first row that of k_1, each but for what k_1
+    /// owes to those states; the other rows up to `method.end` are void. It adds to `p_bar`. All in the very arithmetic
+    /// of [`crate::explicit`]: to call it or not makes no difference to a bit.
+    #[inline]
+    fn explicit_stages_back(
+        &mut self,
+        method: &'static ExplicitStages,
+        step: &Step<'_>,
+        lambda: &mut [f64],
+        stage_bars: &mut [f64],
+        p_bar: &mut [f64],
+    ) -> bool {
+        let _ = (method, step, lambda, stage_bars, p_bar);
+        false
     }
 }
 

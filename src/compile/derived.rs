@@ -49,7 +49,7 @@ pub struct Sizes {
 /// Intermediate values of calls over a scalar, one a thread.
 #[derive(Debug, Clone)]
 pub struct Workspace<S> {
-    scratch: Scratch,
+    pub(super) scratch: Scratch,
     registers: Vec<S>,
 }
 

@@ -66,40 +66,54 @@ fn operations(f: &Graph, nodes: &[NodeId], method: &ExplicitStages) -> usize {
     computed.count() * method.end + 2 * nodes.len() * terms
 }
 
-struct Step<'a> {
+/// A step's graph, made from copies of f's.
+pub(super) struct Step<'a> {
     f: &'a Graph,
-    graph: Graph,
+    pub graph: Graph,
 }
 
 impl<'a> Step<'a> {
-    fn new(f: &'a Graph) -> Self {
+    pub fn new(f: &'a Graph) -> Self {
         Self {
             f,
             graph: f.empty_like(),
         }
     }
 
-    fn input(&mut self, group: u16, index: u32) -> NodeId {
+    pub fn input(&mut self, group: u16, index: u32) -> NodeId {
         self.graph.intern(Op::Input(InputId { group, index }))
     }
 
-    fn inputs(&mut self, group: u16, count: usize) -> Vec<NodeId> {
-        (0..count as u32).map(|k| self.input(group, k)).collect()
+    pub fn inputs(&mut self, group: u16, count: usize) -> Vec<NodeId> {
+        self.inputs_from(group, 0, count)
     }
 
-    fn number(&mut self, value: f64) -> NodeId {
+    pub fn inputs_from(&mut self, group: u16, first: usize, count: usize) -> Vec<NodeId> {
+        let places = first as u32..(first + count) as u32;
+        places.map(|k| self.input(group, k)).collect()
+    }
+
+    /// a + b, or a where b is 0
+    pub fn plus(&mut self, a: NodeId, b: NodeId) -> NodeId {
+        match self.graph.constant_value(b) {
+            Some(0.0) => a,
+            _ => self.graph.intern(Op::Add(a, b)),
+        }
+    }
+
+    pub fn number(&mut self, value: f64) -> NodeId {
         self.graph.intern(Op::Constant(value.to_bits()))
     }
 
     /// t + c h
-    fn time(&mut self, h: NodeId, c: f64) -> NodeId {
+    pub fn time(&mut self, h: NodeId, c: f64) -> NodeId {
         let c = self.number(c);
         let (t, moved) = (self.input(TIME, 0), self.graph.intern(Op::Mul(h, c)));
         self.graph.intern(Op::Add(t, moved))
     }
 
     /// x + h sum_j w_j k_j
-    fn state(
+    pub fn state(
         &mut self,
         x: &[NodeId],
         h: NodeId,
@@ -125,21 +139,35 @@ impl<'a> Step<'a> {
 
     /// f(t, y)
     fn slope(&mut self, nodes: &[NodeId], t: NodeId, y: &[NodeId]) -> Vec<NodeId> {
+        self.put_in(nodes, |input| match input {
+            InputId {
+                group: STATES,
+                index,
+            } => Some(y[index as usize]),
+            InputId {
+                group: TIME,
+                index: 0,
+            } => Some(t),
+            _ => None,
+        })
+    }
+
+    /// A copy of nodes of f with other values in place of some inputs.
+    pub fn put_in(
+        &mut self,
+        nodes: &[NodeId],
+        value: impl Fn(InputId) -> Option<NodeId>,
+    ) -> Vec<NodeId> {
         let mut renamed: HashMap<NodeId, NodeId> = HashMap::new();
         for id in self.f.live(nodes) {
-            let made = match self.f.op(id) {
-                Op::Input(InputId {
-                    group: STATES,
-                    index,
-                }) => y[index as usize],
-                Op::Input(InputId {
-                    group: TIME,
-                    index: 0,
-                }) => t,
-                op => self
-                    .graph
-                    .intern(with_operands(&op, |operand| renamed[&operand])),
+            let put = match self.f.op(id) {
+                Op::Input(input) => value(input),
+                _ => None,
             };
+            let made = put.unwrap_or_else(|| {
+                let op = with_operands(&self.f.op(id), |operand| renamed[&operand]);
+                self.graph.intern(op)
+            });
             renamed.insert(id, made);
         }
         nodes.iter().map(|id| renamed[id]).collect()

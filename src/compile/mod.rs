@@ -15,6 +15,7 @@
 pub mod derived;
 pub mod error;
 mod explicit_step;
+mod explicit_step_back;
 pub mod function;
 mod interpreter;
 mod large_step;

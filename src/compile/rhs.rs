@@ -10,13 +10,21 @@ use costate_solvers::{ExplicitStages, Pattern, Scalar};
 use super::derived::{Derived, ModelScalar, Sizes, Workspace};
 use super::error::{CallError, CompileError};
 use super::explicit_step::explicit_step;
+use super::explicit_step_back::explicit_step_back;
 use super::function::{Backend, Function};
 use crate::model::graph::{Graph, InputId, NodeId, Op, PARAMETERS, STATES, TIME};
 use crate::model::unroll::unroll_small;
 use crate::model::{array_jacobian, array_jacobian_values, jacobian, jvp, prepare, share};
 
-/// A method, and the code for its steps where it could be made.
-type StepOf = (&'static ExplicitStages, Option<Arc<Function>>);
+/// Which way through a step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Way {
+    Forward,
+    Backward,
+}
+
+/// A method, a way through its steps, and the code for that where it could be made.
+type StepOf = (&'static ExplicitStages, Way, Option<Arc<Function>>);
 
 /// f with its derivatives. `Send + Sync`: one serves every thread.
 #[derive(Debug)]
@@ -249,18 +257,30 @@ impl RightHandSide {
         Derived::new(Arc::new(graph), product, sizes, self.backend)
     }
 
-    /// All stages of a step of an explicit method as one function, for systems so small that this is worth while: see
-    /// [`mod@super::explicit_step`]. Made when first asked for.
-    pub(super) fn explicit_step(&self, method: &'static ExplicitStages) -> Option<Arc<Function>> {
+    /// All stages of a step of an explicit method, or their reverse, as one function, for systems so small that this is
+    /// worth while: see [`mod@super::explicit_step`]. Made when first asked for.
+    pub(super) fn explicit_step(
+        &self,
+        method: &'static ExplicitStages,
+        way: Way,
+    ) -> Option<Arc<Function>> {
         if self.backend == Backend::Interpreter {
             return None;
         }
         let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, code)) = steps.iter().find(|(known, _)| *known == method) {
+        let known = |(known, known_way, _): &&StepOf| *known == method && *known_way == way;
+        if let Some((.., code)) = steps.iter().find(known) {
             return code.clone();
         }
-        let code = explicit_step(&self.graph, &self.nodes, method).map(Arc::new);
-        steps.push((method, code.clone()));
+        let code = match way {
+            Way::Forward => explicit_step(&self.graph, &self.nodes, method),
+            Way::Backward => {
+                let parameters = self.all_parameters();
+                explicit_step_back(&self.graph, &self.nodes, parameters, method)
+            }
+        };
+        let code = code.map(Arc::new);
+        steps.push((method, way, code.clone()));
         code
     }
 

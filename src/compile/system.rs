@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use costate_adjoint::sweep::Step;
 use costate_adjoint::{AdjointImplicitSystem, AdjointSystem};
 use costate_solvers::{ExplicitStages, ImplicitSystem, LinearSolver, Mass, Pattern, System};
 
@@ -12,7 +13,7 @@ use super::derived::{Derived, ModelScalar, Workspace};
 use super::error::{CallError, CompileError};
 use super::explicit_step::StepCode;
 use super::large_step;
-use super::rhs::RightHandSide;
+use super::rhs::{RightHandSide, Way};
 
 /// A right-hand side at parameters p, over the scalar `S`: `f64` or dual numbers.
 ///
@@ -33,6 +34,9 @@ pub struct ModelSystem<S: ModelScalar> {
     /// (x, v) of the products J v, where it offers them
     pair: Option<Vec<S>>,
     step_code: StepCode,
+    back_code: StepCode,
+    /// cotangents of x, of k_1 and of the parameters, while a step is reversed
+    back: Vec<f64>,
     /// sums over blocks of the state
     block_sums: Vec<f64>,
 }
@@ -51,6 +55,8 @@ impl<S: ModelScalar> ModelSystem<S> {
             linear_solver: LinearSolver::Auto,
             pair: None,
             step_code: StepCode::default(),
+            back_code: StepCode::default(),
+            back: Vec::new(),
             block_sums: Vec::new(),
             rhs,
         }
@@ -120,6 +126,11 @@ impl<S: ModelScalar> ModelSystem<S> {
         self.step_code.is_made()
     }
 
+    /// The same of their reverse.
+    pub fn compiles_steps_back(&self) -> bool {
+        self.back_code.is_made()
+    }
+
     #[inline]
     fn time(&self, t: S) -> [S; 2] {
         [t, S::from(self.middle)]
@@ -169,7 +180,10 @@ impl<S: ModelScalar> System<S> for ModelSystem<S> {
             return S::large_stages(method, t, h, x, stages, x_new, f);
         }
         let time = self.time(t);
-        let Some(code) = self.step_code.of(method, || self.rhs.explicit_step(method)) else {
+        let Some(code) = self
+            .step_code
+            .of(method, || self.rhs.explicit_step(method, Way::Forward))
+        else {
             return false;
         };
         let Some((first, rest)) = stages.split_at_mut_checked(x.len()) else {
@@ -285,6 +299,48 @@ impl AdjointSystem for ModelSystem<f64> {
             .f()
             .time_vjp(&time, x, &self.parameters, w, &mut self.workspace)
             .unwrap_or(f64::NAN)
+    }
+
+    #[inline]
+    fn explicit_stages_back(
+        &mut self,
+        method: &'static ExplicitStages,
+        step: &Step<'_>,
+        lambda: &mut [f64],
+        stage_bars: &mut [f64],
+        p_bar: &mut [f64],
+    ) -> bool {
+        let rhs = &self.rhs;
+        let make = || rhs.explicit_step(method, Way::Backward);
+        let Some(code) = self.back_code.of(method, make) else {
+            return false;
+        };
+        let (n, count) = (lambda.len(), p_bar.len());
+        self.back.resize(2 * n + count, 0.0);
+        let (of_states, p_before) = self.back.split_at_mut(2 * n);
+        let (x_bar, first) = of_states.split_at_mut(n);
+        p_before.copy_from_slice(p_bar);
+        let time = [step.t, self.middle, step.h];
+        let inputs = [
+            &time[..],
+            step.x,
+            &self.parameters,
+            step.stages,
+            step.x_new,
+            lambda,
+            stage_bars,
+            p_before,
+        ];
+        let outputs = &mut [&mut *x_bar, &mut *first, &mut *p_bar];
+        if code
+            .call(&inputs, outputs, &mut self.workspace.scratch)
+            .is_err()
+        {
+            return false;
+        }
+        lambda.copy_from_slice(x_bar);
+        stage_bars[..n].copy_from_slice(first);
+        true
     }
 }
 

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use costate::compile::{Backend, ModelSystem, RightHandSide, Sizes};
 use costate::model::Graph;
 use costate::model::graph::{Binary, PARAMETERS, STATES, TIME, Unary};
+use costate_adjoint::{ExplicitAdjoint, Seeds, Tape};
+use costate_solvers::explicit::{bs3, dop853, dopri5, rk4, runge_kutta, tsit5, vern7, vern9};
 use costate_solvers::{
-    Bs3, Dop853, Dopri5, Integrator, Method, Options, Rk4, Samples, Statistics, Tsit5, Vern7, Vern9,
+    Bs3, Dop853, Dopri5, Integrator, Method, NoEvents, Options, Rk4, Samples, Statistics, Tableau,
+    Tsit5, Vern7, Vern9,
 };
 
 /// A driven oscillator whose drive changes at the middle of the stretch:
@@ -90,6 +93,82 @@ fn the_same_bits() {
 #[test]
 fn the_interpreter_makes_no_code() {
     assert_eq!(first_and_last::<Tsit5<f64>>(Backend::Interpreter), None);
+}
+
+/// The derivatives of what is read between steps and at the end, in the initial states and the parameter, and by how many
+/// steps; first by products stage by stage, then until a step's reverse is one function, and throughout by that.
+fn back_first_and_last<T: Tableau>(backend: Backend) -> Option<usize> {
+    let mut system = ModelSystem::<f64>::explicit(oscillator(backend));
+    system.set_parameters(&[1.3]).expect("one parameter");
+    let mut integrator = Integrator::<f64, runge_kutta::RungeKutta<f64, T>>::new(&system);
+    let mut options = Options::default();
+    if T::ERROR.is_empty() {
+        options.step = Some(0.01);
+    }
+    let mut recorder = (
+        Tape::new(),
+        Samples::new(vec![1.0, 2.5, 2.6, 17.3, 20.0]).expect("times"),
+    );
+    let mut x = [1.0, 0.0];
+    integrator
+        .run(
+            &mut system,
+            &mut x,
+            &[0.0, 7.0, 20.0],
+            &options,
+            &mut recorder,
+        )
+        .expect("a solution");
+    let (tape, samples) = recorder;
+    let seeds = Seeds {
+        samples: samples.places(),
+        sample_bars: samples.values(),
+        final_bar: &x,
+        ..Seeds::default()
+    };
+    let mut adjoint = ExplicitAdjoint::<T>::default();
+    let mut sweep = |system: &mut ModelSystem<f64>| {
+        let (mut x0_bar, mut p_bar) = ([0.0; 2], [0.5]);
+        adjoint
+            .sweep(
+                system,
+                &mut NoEvents,
+                &tape,
+                &seeds,
+                &mut x0_bar,
+                &mut p_bar,
+                None,
+            )
+            .expect("a sweep");
+        [x0_bar[0], x0_bar[1], p_bar[0]].map(f64::to_bits)
+    };
+    let first = sweep(&mut system);
+    assert!(!system.compiles_steps_back(), "after a single sweep");
+    for k in 1..=40_000 / tape.steps().len() {
+        assert_eq!(sweep(&mut system), first);
+        if system.compiles_steps_back() {
+            assert_eq!(sweep(&mut system), first);
+            return Some(k * tape.steps().len());
+        }
+    }
+    None
+}
+
+#[test]
+fn the_same_bits_backward() {
+    macro_rules! each {
+        ($($method:ident),*) => {
+            $({
+                let steps = back_first_and_last::<$method::Coefficients>(Backend::Auto);
+                assert!(steps.is_some_and(|s| s > 10_000), "{}: {steps:?}", stringify!($method));
+            })*
+        };
+    }
+    each!(rk4, bs3, dopri5, tsit5, dop853, vern7, vern9);
+    assert_eq!(
+        back_first_and_last::<tsit5::Coefficients>(Backend::Interpreter),
+        None
+    );
 }
 
 /// An f so long that its calls cost next to nothing beside it is called stage by stage.
