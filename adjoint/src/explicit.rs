@@ -220,18 +220,8 @@ impl<T: Tableau> Kernel<T> {
         let weights = const { Row::<T, I>::WEIGHTS };
         let (before, rest) = self.stage_bars.split_at_mut(I * n);
         let stage_bar = &rest[..n];
-        // States outermost, weights constant, slices of one known length: straight code without bounds checks.
         let k: [&[f64]; I] = std::array::from_fn(|j| &step.stages[j * n..][..n]);
-        let (x, state) = (&step.x[..n], &mut self.state[..n]);
-        for d in 0..n {
-            let mut slope = 0.0;
-            for j in 0..I {
-                if weights[j] != 0.0 {
-                    slope += weights[j] * k[j][d];
-                }
-            }
-            state[d] = x[d] + h * slope;
-        }
+        rebuild(&step.x[..n], h, &weights, &k, &mut self.state[..n]);
         let t = step.t + T::C[I] * h;
         self.state_bar.fill(0.0);
         system.vjp(t, &self.state, stage_bar, &mut self.state_bar, p_bar);
@@ -243,17 +233,8 @@ impl<T: Tableau> Kernel<T> {
                 bars.h += l * (y - x) / h;
             }
         }
-        let (lambda, state_bar) = (&mut self.lambda[..n], &self.state_bar[..n]);
-        let before = &mut before[..I * n];
-        for d in 0..n {
-            lambda[d] += state_bar[d];
-            let scaled = h * state_bar[d];
-            for (j, a) in weights.iter().enumerate() {
-                if *a != 0.0 {
-                    before[j * n + d] += a * scaled;
-                }
-            }
-        }
+        let (lambda, state_bar) = (&mut self.lambda[..n], &mut self.state_bar[..n]);
+        pass_on(lambda, state_bar, h, &weights, &mut before[..I * n]);
     }
 
     /// The state of stage `i` > END.
@@ -314,6 +295,92 @@ impl<T: Tableau> Kernel<T> {
         for (j, a) in weights.filter(|(_, a)| **a != 0.0) {
             for (k, bar) in before[j * n..][..n].iter_mut().zip(&self.state_bar) {
                 *k += h * a * bar;
+            }
+        }
+    }
+}
+
+/// States from which loops over them are vectors' work.
+const MANY: usize = 16;
+
+/// y = x + h sum_j w_j k_j
+#[inline(always)]
+fn rebuild<const I: usize>(x: &[f64], h: f64, w: &[f64; I], k: &[&[f64]; I], y: &mut [f64]) {
+    #[cfg(target_arch = "x86_64")]
+    if y.len() >= MANY && std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has what the function is compiled for
+        return unsafe { wide_rebuild(x, h, w, k, y) };
+    }
+    plain_rebuild(x, h, w, k, y);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn wide_rebuild<const I: usize>(x: &[f64], h: f64, w: &[f64; I], k: &[&[f64]; I], y: &mut [f64]) {
+    plain_rebuild(x, h, w, k, y);
+}
+
+/// States outermost, slices of one known length: straight code without bounds checks.
+#[inline(always)]
+fn plain_rebuild<const I: usize>(x: &[f64], h: f64, w: &[f64; I], k: &[&[f64]; I], y: &mut [f64]) {
+    let n = y.len();
+    let (x, k): (_, [&[f64]; I]) = (&x[..n], std::array::from_fn(|j| &k[j][..n]));
+    for d in 0..n {
+        let mut slope = 0.0;
+        for j in 0..I {
+            if w[j] != 0.0 {
+                slope += w[j] * k[j][d];
+            }
+        }
+        y[d] = x[d] + h * slope;
+    }
+}
+
+/// lambda += L and K_j += h a_j L, of stages n long each; L is used up.
+#[inline(always)]
+fn pass_on<const I: usize>(
+    lambda: &mut [f64],
+    bar: &mut [f64],
+    h: f64,
+    a: &[f64; I],
+    before: &mut [f64],
+) {
+    #[cfg(target_arch = "x86_64")]
+    if bar.len() >= MANY && std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has what the function is compiled for
+        return unsafe { wide_pass_on(lambda, bar, h, a, before) };
+    }
+    let n = bar.len();
+    for d in 0..n {
+        lambda[d] += bar[d];
+        let scaled = h * bar[d];
+        for (j, a) in a.iter().enumerate() {
+            if *a != 0.0 {
+                before[j * n + d] += a * scaled;
+            }
+        }
+    }
+}
+
+/// The same operations, a stage after the other.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn wide_pass_on<const I: usize>(
+    lambda: &mut [f64],
+    bar: &mut [f64],
+    h: f64,
+    a: &[f64; I],
+    before: &mut [f64],
+) {
+    let n = bar.len();
+    for (lambda, bar) in lambda.iter_mut().zip(bar.iter_mut()) {
+        *lambda += *bar;
+        *bar *= h;
+    }
+    for (&a, before) in a.iter().zip(before.chunks_exact_mut(n)) {
+        if a != 0.0 {
+            for (k, scaled) in before.iter_mut().zip(bar.iter()) {
+                *k += a * scaled;
             }
         }
     }

@@ -138,15 +138,14 @@ fn weighed<R: Row, S>(n: usize, stages: &[S]) -> [&[S]; MOST] {
     for_stages!(slices)
 }
 
-/// sum_j w_j k_j of state i, `read` out of the stages.
+/// sum_j w_j k_j
 #[inline(always)]
-fn sum<R: Row, S: Scalar, V: Scalar>(stages: &[&[S]; MOST], i: usize, read: impl Fn(S) -> V) -> V {
+fn sum<R: Row, V: Scalar>(k: impl Fn(usize) -> V) -> V {
     let mut sum = V::from(0.0);
     macro_rules! terms {
         ($($j:literal)*) => {
             $(if const { weight(R::ROW, $j) != 0.0 } {
-                let w = const { weight(R::ROW, $j) };
-                let k = read(stages[$j][i]);
+                let (w, k) = (const { weight(R::ROW, $j) }, k($j));
                 sum = if const { first_weight(R::ROW) == $j } { k * w } else { sum.mul_add_f64(k, w) };
             })*
         };
@@ -162,13 +161,15 @@ fn combine<R: Row, S: Scalar>(n: usize, stages: &[S], x: &[S], h: S, out: &mut [
     let k = weighed::<R, S>(n, stages);
     let (x, out) = (&x[..n], &mut out[..n]);
     for i in 0..n {
-        out[i] = x[i] + sum::<R, S, S>(&k, i, |k| k) * h;
+        out[i] = x[i] + sum::<R, S>(|j| k[j][i]) * h;
     }
 }
 
 /// h sum_j w_j k_j, the error that row `R` estimates. The tangents of h are no part of the error of a tangent: h is held.
 struct Estimate<'a, R, S> {
-    slopes: [&'a [S]; MOST],
+    /// all stages, n long each: an array of slices would be written to memory in every step
+    stages: &'a [S],
+    n: usize,
     h: f64,
     caution: f64,
     row: PhantomData<R>,
@@ -177,7 +178,9 @@ struct Estimate<'a, R, S> {
 impl<R: Row + Sync, S: Scalar> ErrorEstimate for Estimate<'_, R, S> {
     #[inline(always)]
     fn of(&self, i: usize, part: usize) -> f64 {
-        sum::<R, S, f64>(&self.slopes, i, |k| k.part(part)) * self.h * self.caution
+        let (stages, n) = (self.stages, self.n);
+        let k = |j: usize| stages[j * n..][..n][i].part(part);
+        sum::<R, f64>(k) * self.h * self.caution
     }
 
     #[inline(always)]
@@ -186,7 +189,7 @@ impl<R: Row + Sync, S: Scalar> ErrorEstimate for Estimate<'_, R, S> {
         macro_rules! from_first {
             ($($j:literal)*) => {
                 [$(if const { weight(R::ROW, $j) != 0.0 } {
-                    &self.slopes[$j][first..][..n]
+                    &self.stages[$j * self.n + first..][..n]
                 } else {
                     &[]
                 }),*]
@@ -194,7 +197,7 @@ impl<R: Row + Sync, S: Scalar> ErrorEstimate for Estimate<'_, R, S> {
         }
         let slopes: [&[S]; MOST] = for_stages!(from_first);
         for (i, error) in errors.iter_mut().enumerate() {
-            *error = sum::<R, S, f64>(&slopes, i, |k| k.part(part)) * self.h * self.caution;
+            *error = sum::<R, f64>(|j| slopes[j][i].part(part)) * self.h * self.caution;
         }
     }
 }
@@ -292,7 +295,8 @@ impl<S: Scalar, T: Tableau> RungeKutta<S, T> {
             };
         }
         let fine = Estimate::<Fine<T>, S> {
-            slopes: weighed::<Fine<T>, S>(n, stages),
+            stages,
+            n,
             h: h.value(),
             caution: T::CAUTION,
             row: PhantomData,
@@ -302,7 +306,8 @@ impl<S: Scalar, T: Tableau> RungeKutta<S, T> {
         });
         if const { !T::COARSE_ERROR.is_empty() } {
             let coarse = Estimate::<Coarse<T>, S> {
-                slopes: weighed::<Coarse<T>, S>(n, stages),
+                stages,
+                n,
                 h: h.value(),
                 caution: 1.0,
                 row: PhantomData,
