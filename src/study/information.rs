@@ -87,7 +87,7 @@ fn predicted_decrease(r: &[f64], jacobian: &[f64], held: &[bool]) -> f64 {
 }
 
 /// Rows of the least-squares problem: two a measurement, then the priors.
-pub(super) fn row_count(study: &Study, variables: &[Variable]) -> usize {
+pub fn row_count(study: &Study, variables: &[Variable]) -> usize {
     let priors = variables
         .iter()
         .filter(|v| matches!(v, Variable::Parameter(i) if study.scenario.parameters[*i].prior.is_some()))

@@ -90,6 +90,16 @@ impl<S: StudyScalar> Lane<S> {
         mut each: impl FnMut(usize, S, S) -> Result<(), StudyError>,
     ) -> Result<(), StudyError> {
         let plan = &study.plans[experiment];
+        if let Some(plain) = self.run.states_observed() {
+            let samples = &self.samples[experiment];
+            for (index, m) in plan.measurements.iter().enumerate() {
+                let state = samples.state(m.sample);
+                let y = state[plain.states[m.observable]];
+                let sigma = S::from(m.sigma.unwrap_or(plain.sigmas[m.observable]));
+                each(index, y, sigma)?;
+            }
+            return Ok(());
+        }
         let count = study.scenario.observables.len();
         let mut observed = usize::MAX;
         for (index, m) in plan.measurements.iter().enumerate() {
@@ -175,6 +185,42 @@ where
             unit
         });
         self.solve(study, experiment, solving, stop, &nudge, NoRecord)
+    }
+
+    /// How the value and the standard deviation of each measurement move where the variables do at the given speeds.
+    #[expect(clippy::too_many_arguments, reason = "as those of `gradient`")]
+    pub fn rates(
+        &mut self,
+        study: &Study,
+        solving: &Solving,
+        stop: Option<&AtomicBool>,
+        p: &[f64],
+        variables: &[Variable],
+        speeds: &[f64],
+        rates: &mut Vec<[f64; 2]>,
+    ) -> Result<(), StudyError> {
+        self.seed(p, &[]);
+        for (variable, speed) in variables.iter().zip(speeds) {
+            if let Variable::Parameter(i) = *variable {
+                self.parameters[i].tangent[0] += speed;
+            }
+        }
+        let nudge = Nudge::of(variables, |k| {
+            let mut moved = Dual::<N>::from(0.0);
+            moved.tangent[0] = speeds[k];
+            moved
+        });
+        for experiment in 0..study.plans.len() {
+            if study.plans[experiment].measurements.is_empty() {
+                continue;
+            }
+            self.solve(study, experiment, solving, stop, &nudge, NoRecord)?;
+            self.observe(study, experiment, |_, y, sigma| {
+                rates.push([y.tangent[0], sigma.tangent[0]]);
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 
     #[expect(

@@ -49,6 +49,7 @@ pub use functional::FunctionalStudy;
 pub use gradient::{Forecast, Gradient, GradientOf, gradient};
 pub use hessian::{Hessian, hessian};
 pub use hybrid::{EventLog, Happening};
+pub use information::row_count;
 pub use kinks::{Meeting, Met, meetings};
 pub use objective::{Objective, Prediction};
 pub use plan::{ExperimentPlan, Measurement};

@@ -108,6 +108,66 @@ impl<'a> Objective<'a> {
         gradient: &mut [f64],
     ) -> Result<f64, StudyError> {
         let study = self.study;
+        let mut total = prior_value(study, p);
+        self.pull_back(p, variables, gradient, |experiment, index, y, sigma| {
+            total += checked_share(study, experiment, index, y, sigma)?;
+            let m = &study.plans[experiment].measurements[index];
+            let model = study.noise[m.observable];
+            Ok(noise::share_gradient(model, y, sigma, m.value))
+        })?;
+        add_prior_slopes(study, p, variables, gradient);
+        Ok(total)
+    }
+
+    /// The product F v of the Fisher information F = J^T J with a vector, J the Jacobian of the least-squares rows
+    /// ([`Objective::rows`]): J v by one dual number, J^T of that by the discrete adjoint. Exact for the discrete solve, at
+    /// the cost of a gradient whatever the number of variables.
+    pub fn gauss_newton_product(
+        &mut self,
+        p: &[f64],
+        variables: &[Variable],
+        v: &[f64],
+        product: &mut [f64],
+    ) -> Result<(), StudyError> {
+        let study = self.study;
+        let (solving, stop) = (&self.solving, self.stop);
+        let mut rates = Vec::with_capacity(study.measurements());
+        match chunk_width(1, solving.hot(study)) {
+            1 => lane(&mut self.dual1, study)?
+                .rates(study, solving, stop, p, variables, v, &mut rates)?,
+            _ => lane(&mut self.dual8, study)?
+                .rates(study, solving, stop, p, variables, v, &mut rates)?,
+        }
+        let mut rates = rates.into_iter();
+        self.pull_back(p, variables, product, |experiment, index, y, sigma| {
+            let m = &study.plans[experiment].measurements[index];
+            let rows = noise::rows(study.noise[m.observable], y, sigma, m.value);
+            let [dy, dsigma] = rates.next().unwrap_or_default();
+            Ok((
+                rows.slope * rows.slope * dy,
+                rows.sigma_slope * rows.sigma_slope * dsigma,
+            ))
+        })?;
+        for ((product, &v), variable) in product.iter_mut().zip(v).zip(variables) {
+            if let Variable::Parameter(i) = *variable
+                && let Some(prior) = study.scenario.parameters[i].prior
+            {
+                *product += prior::share(prior, p[i]).residual_slope.powi(2) * v;
+            }
+        }
+        Ok(())
+    }
+
+    /// Solves, asks for the cotangents of each measurement's value and standard deviation, `weigh(experiment, measurement, y,
+    /// sigma)`, in their order, and takes them to the variables by the discrete adjoint: overwrites `bars`.
+    fn pull_back(
+        &mut self,
+        p: &[f64],
+        variables: &[Variable],
+        bars: &mut [f64],
+        mut weigh: impl FnMut(usize, usize, f64, f64) -> Result<(f64, f64), StudyError>,
+    ) -> Result<(), StudyError> {
+        let study = self.study;
         self.solving.adjoint()?;
         let (n, count) = (study.equations.states(), study.scenario.observables.len());
         let c = &mut self.cotangents;
@@ -118,12 +178,6 @@ impl<'a> Objective<'a> {
         let start_moves = variables.contains(&Variable::Start);
         let mut start_bar = 0.0;
         self.plain.parameters.copy_from_slice(p);
-        let mut total = prior_value(study, p);
-        for (i, parameter) in study.scenario.parameters.iter().enumerate() {
-            if let Some(prior) = parameter.prior {
-                c.parameters[i] += prior::share(prior, p[i]).slope;
-            }
-        }
         for experiment in 0..study.plans.len() {
             let plan = &study.plans[experiment];
             if plan.measurements.is_empty() {
@@ -150,30 +204,39 @@ impl<'a> Objective<'a> {
             c.samples.clear();
             c.samples.resize(plan.times.len() * n, 0.0);
             c.outputs.resize(2 * count, 0.0);
-            let mut first = 0;
-            while first < plan.measurements.len() {
-                let sample = plan.measurements[first].sample;
-                let t = plan.times[sample];
-                let state = samples[experiment].state(sample);
-                run.observe(t, state, outputs).map_err(fail)?;
-                c.outputs.fill(0.0);
-                let mut next = first;
-                while let Some(m) = plan.measurements.get(next).filter(|m| m.sample == sample) {
-                    let y = outputs[m.observable];
-                    let sigma = m.sigma.unwrap_or(outputs[count + m.observable]);
-                    total += checked_share(study, experiment, next, y, sigma)?;
-                    let (dy, dsigma) =
-                        noise::share_gradient(study.noise[m.observable], y, sigma, m.value);
-                    c.outputs[m.observable] += dy;
-                    if m.sigma.is_none() {
-                        c.outputs[count + m.observable] += dsigma;
-                    }
-                    next += 1;
+            let samples_read = &samples[experiment];
+            if let Some(plain) = run.states_observed() {
+                for (index, m) in plan.measurements.iter().enumerate() {
+                    let state = plain.states[m.observable];
+                    let y = samples_read.values()[m.sample * n + state];
+                    let sigma = m.sigma.unwrap_or(plain.sigmas[m.observable]);
+                    let (dy, _) = weigh(experiment, index, y, sigma)?;
+                    c.samples[m.sample * n + state] += dy;
                 }
-                let x_bar = &mut c.samples[sample * n..(sample + 1) * n];
-                run.observe_vjp(t, state, &c.outputs, x_bar, &mut c.own)
-                    .map_err(fail)?;
-                first = next;
+            } else {
+                let mut first = 0;
+                while first < plan.measurements.len() {
+                    let sample = plan.measurements[first].sample;
+                    let t = plan.times[sample];
+                    let state = samples_read.state(sample);
+                    run.observe(t, state, outputs).map_err(fail)?;
+                    c.outputs.fill(0.0);
+                    let mut next = first;
+                    while let Some(m) = plan.measurements.get(next).filter(|m| m.sample == sample) {
+                        let y = outputs[m.observable];
+                        let sigma = m.sigma.unwrap_or(outputs[count + m.observable]);
+                        let (dy, dsigma) = weigh(experiment, next, y, sigma)?;
+                        c.outputs[m.observable] += dy;
+                        if m.sigma.is_none() {
+                            c.outputs[count + m.observable] += dsigma;
+                        }
+                        next += 1;
+                    }
+                    let x_bar = &mut c.samples[sample * n..(sample + 1) * n];
+                    run.observe_vjp(t, state, &c.outputs, x_bar, &mut c.own)
+                        .map_err(fail)?;
+                    first = next;
+                }
             }
             c.x0.clear();
             c.x0.resize(n, 0.0);
@@ -185,10 +248,10 @@ impl<'a> Objective<'a> {
                 sample_bars: &c.samples,
                 ..Seeds::default()
             };
-            let bars = moving.then_some(&mut c.times[..]);
+            let times = moving.then_some(&mut c.times[..]);
             let (solving, ledger) = (&self.solving, &mut self.ledger);
             self.reverse
-                .sweep(solving, run, ledger, &seeds, &mut c.x0, &mut c.own, bars)
+                .sweep(solving, run, ledger, &seeds, &mut c.x0, &mut c.own, times)
                 .map_err(fail)?;
             if start_moves {
                 start_bar += c.times.first().copied().unwrap_or(0.0);
@@ -207,7 +270,7 @@ impl<'a> Objective<'a> {
             )
             .map_err(fail)?;
         }
-        for (g, variable) in gradient.iter_mut().zip(variables) {
+        for (g, variable) in bars.iter_mut().zip(variables) {
             *g = match *variable {
                 Variable::Parameter(i) => c.parameters[i],
                 Variable::Initial(i) => c.initial[i],
@@ -216,7 +279,7 @@ impl<'a> Objective<'a> {
                 Variable::End => 0.0,
             };
         }
-        Ok(total)
+        Ok(())
     }
 
     /// The objective and its gradient by dual numbers.

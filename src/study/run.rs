@@ -15,7 +15,7 @@ use costate_solvers::{
 use thiserror::Error;
 
 use super::any_solver::{AnySolver, StudyScalar};
-use super::equations::Equations;
+use super::equations::{Equations, StatesObserved};
 use super::hybrid::{EventLog, Handler};
 use super::rest::{HeldTime, Rest};
 use super::reverse_events::{ReverseBuffers, ReverseHandler};
@@ -445,6 +445,13 @@ impl<S: StudyScalar> Run<S> {
     }
 }
 
+impl<S: StudyScalar> Run<S> {
+    /// Which states the observables are, where they are states.
+    pub fn states_observed(&self) -> Option<&StatesObserved> {
+        self.equations.states_observed.as_ref()
+    }
+}
+
 impl Run<f64> {
     /// Number of the experiment's parameters and of what f has prepared from them.
     pub fn all_parameters(&self) -> usize {
@@ -522,12 +529,6 @@ impl Run<f64> {
         x_bar: &mut [f64],
         own_bar: &mut [f64],
     ) -> Result<(), RunError> {
-        if let Some(plain) = &self.equations.states_observed {
-            for (&state, &w) in plain.states.iter().zip(w) {
-                x_bar[state] += w;
-            }
-            return Ok(());
-        }
         let workspace = &mut self.workspace;
         Ok(self.equations.observe.vjp(
             &[t; 2],

@@ -5,6 +5,7 @@ mod agreement_random;
 mod certificate;
 mod checkpoints;
 mod equilibria;
+mod gauss_newton;
 mod gmres;
 mod golden;
 mod golden_control;
