@@ -85,6 +85,13 @@ fn scaled<T: Scalar, const N: usize>(tangent: [T; N], slope: T) -> [T; N] {
     }
 }
 
+impl<T: Scalar, const N: usize> Default for DualOver<T, N> {
+    /// 0
+    fn default() -> Self {
+        Self::from(0.0)
+    }
+}
+
 impl<T: Scalar, const N: usize> From<f64> for DualOver<T, N> {
     #[inline]
     fn from(value: f64) -> Self {

@@ -17,31 +17,31 @@
 
 use std::marker::PhantomData;
 
-use costate_solvers::{ExplicitStages, Tableau, explicit::tsit5};
+use costate_solvers::{ExplicitStages, Scalar, Tableau, explicit::tsit5};
 
 use crate::readings::{Dense, Readings};
 use crate::sweep::{Adjoint, AdjointError, Reverse, Step, StepBars};
 use crate::system::AdjointSystem;
 
 /// The backward sweep over steps of the method with tableau `T`.
-pub type ExplicitAdjoint<T> = Adjoint<Kernel<T>>;
+pub type ExplicitAdjoint<T, S = f64> = Adjoint<Kernel<T, S>, S>;
 
 /// The adjoint of [`costate_solvers::Tsit5`].
-pub type Tsit5Adjoint = ExplicitAdjoint<tsit5::Coefficients>;
+pub type Tsit5Adjoint<S = f64> = ExplicitAdjoint<tsit5::Coefficients, S>;
 
 /// The reverse of a step and its workspace.
 #[derive(Debug, Clone, Default)]
-pub struct Kernel<T> {
+pub struct Kernel<T, S = f64> {
     n: usize,
     /// cotangent of the states at the end of the step, then at its start
-    lambda: Vec<f64>,
+    lambda: Vec<S>,
     /// cotangents of all stages
-    stage_bars: Vec<f64>,
-    state: Vec<f64>,
-    state_bar: Vec<f64>,
+    stage_bars: Vec<S>,
+    state: Vec<S>,
+    state_bar: Vec<S>,
     /// stages past END, and what they give to the states at the step's start
-    extra: Vec<f64>,
-    start_bar: Vec<f64>,
+    extra: Vec<S>,
+    start_bar: Vec<S>,
     tableau: PhantomData<T>,
 }
 
@@ -62,17 +62,17 @@ impl<T: Tableau, const I: usize> Row<T, I> {
     };
 }
 
-impl<T: Tableau, F: AdjointSystem + ?Sized> Reverse<F> for Kernel<T> {
+impl<T: Tableau, S: Scalar, F: AdjointSystem<S> + ?Sized> Reverse<F, S> for Kernel<T, S> {
     const STAGES: Option<usize> = Some(T::A.len());
     const DEGREE: Option<usize> = Some(T::DENSE_DEGREE);
 
     fn begin(&mut self, system: &F) -> Result<(), AdjointError> {
         self.resize(system.dim());
-        self.stage_bars.fill(0.0);
+        self.stage_bars.fill(S::from(0.0));
         Ok(())
     }
 
-    fn lambda(&mut self) -> &mut [f64] {
+    fn lambda(&mut self) -> &mut [S] {
         &mut self.lambda
     }
 
@@ -80,10 +80,10 @@ impl<T: Tableau, F: AdjointSystem + ?Sized> Reverse<F> for Kernel<T> {
     fn reverse(
         &mut self,
         system: &mut F,
-        step: &Step<'_>,
-        readings: &mut Readings,
-        p_bar: &mut [f64],
-        bars: &mut Option<StepBars>,
+        step: &Step<'_, S>,
+        readings: &mut Readings<S>,
+        p_bar: &mut [S],
+        bars: &mut Option<StepBars<S>>,
     ) -> bool {
         let (n, h) = (self.n, step.h);
         let extras = T::A.len() - 1 - T::END;
@@ -101,7 +101,8 @@ impl<T: Tableau, F: AdjointSystem + ?Sized> Reverse<F> for Kernel<T> {
                     None => &step.stages[i * n..][..n],
                     Some(extra) => &self.extra[extra * n..][..n],
                 };
-                bars.h += readings.add_to_times(dense, (h, h), stage, bars);
+                let of_scale = readings.add_to_times(dense, (h, h), stage, bars);
+                bars.h += of_scale;
             }
             for stage in (0..extras).rev() {
                 self.reverse_extra(T::END + 1 + stage, system, step, p_bar, bars);
@@ -132,20 +133,20 @@ impl<T: Tableau, F: AdjointSystem + ?Sized> Reverse<F> for Kernel<T> {
             if let Some(bars) = bars {
                 bars.t += system.time_vjp(step.t, step.x, first);
             }
-            self.stage_bars.fill(0.0);
+            self.stage_bars.fill(S::from(0.0));
         } else {
             let (middle, last) = rest.split_at_mut((T::END - 1) * n);
             let (last, extra) = last.split_at_mut(n);
             last.copy_from_slice(first);
-            first.fill(0.0);
-            middle.fill(0.0);
-            extra.fill(0.0);
+            first.fill(S::from(0.0));
+            middle.fill(S::from(0.0));
+            extra.fill(S::from(0.0));
         }
         true
     }
 }
 
-impl<T: Tableau> Kernel<T> {
+impl<T: Tableau, S: Scalar> Kernel<T, S> {
     /// What a system may reverse at once.
     const STAGES_AT_ONCE: &'static ExplicitStages = &ExplicitStages {
         c: T::C,
@@ -155,12 +156,12 @@ impl<T: Tableau> Kernel<T> {
     };
 
     /// Takes cotangents through the stages from END to the second.
-    fn stages_one_by_one<F: AdjointSystem + ?Sized>(
+    fn stages_one_by_one<F: AdjointSystem<S> + ?Sized>(
         &mut self,
         system: &mut F,
-        step: &Step<'_>,
-        p_bar: &mut [f64],
-        bars: &mut Option<StepBars>,
+        step: &Step<'_, S>,
+        p_bar: &mut [S],
+        bars: &mut Option<StepBars<S>>,
     ) {
         let (n, h) = (self.n, step.h);
         // Stage END sits at the end of the step; its state is x_new itself.
@@ -171,13 +172,13 @@ impl<T: Tableau> Kernel<T> {
             let slope = system.time_vjp(t_new, step.x_new, last);
             bars.t += slope;
             bars.h += slope;
-            for ((l, new), old) in self.lambda.iter().zip(step.x_new).zip(step.x) {
+            for ((&l, &new), &old) in self.lambda.iter().zip(step.x_new).zip(step.x) {
                 bars.h += l * (new - old) / h;
             }
         }
         for (j, a) in T::A[T::END].iter().enumerate().filter(|(_, a)| **a != 0.0) {
-            let weight = h * a;
-            for (k, l) in rest[j * n..(j + 1) * n].iter_mut().zip(&self.lambda) {
+            let weight = h * *a;
+            for (k, &l) in rest[j * n..(j + 1) * n].iter_mut().zip(&self.lambda) {
                 *k += weight * l;
             }
         }
@@ -193,8 +194,9 @@ impl<T: Tableau> Kernel<T> {
 
     fn resize(&mut self, n: usize) {
         self.n = n;
-        self.stage_bars.resize(T::A.len() * n, 0.0);
-        self.extra.resize((T::A.len() - 1 - T::END) * n, 0.0);
+        self.stage_bars.resize(T::A.len() * n, S::from(0.0));
+        self.extra
+            .resize((T::A.len() - 1 - T::END) * n, S::from(0.0));
         let vectors = [
             &mut self.lambda,
             &mut self.state,
@@ -202,34 +204,34 @@ impl<T: Tableau> Kernel<T> {
             &mut self.start_bar,
         ];
         for vector in vectors {
-            vector.resize(n, 0.0);
+            vector.resize(n, S::from(0.0));
         }
     }
 
     /// Stage `I` (from 0), 1 <= I < END: rebuilds its state, takes its cotangent through f and on to the stages
     /// before.
     #[inline]
-    fn stage<const I: usize, F: AdjointSystem + ?Sized>(
+    fn stage<const I: usize, F: AdjointSystem<S> + ?Sized>(
         &mut self,
         system: &mut F,
-        step: &Step<'_>,
-        p_bar: &mut [f64],
-        bars: &mut Option<StepBars>,
+        step: &Step<'_, S>,
+        p_bar: &mut [S],
+        bars: &mut Option<StepBars<S>>,
     ) {
         let (n, h) = (self.n, step.h);
         let weights = const { Row::<T, I>::WEIGHTS };
         let (before, rest) = self.stage_bars.split_at_mut(I * n);
         let stage_bar = &rest[..n];
-        let k: [&[f64]; I] = std::array::from_fn(|j| &step.stages[j * n..][..n]);
+        let k: [&[S]; I] = std::array::from_fn(|j| &step.stages[j * n..][..n]);
         rebuild(&step.x[..n], h, &weights, &k, &mut self.state[..n]);
-        let t = step.t + T::C[I] * h;
-        self.state_bar.fill(0.0);
+        let t = step.t + h * T::C[I];
+        self.state_bar.fill(S::from(0.0));
         system.vjp(t, &self.state, stage_bar, &mut self.state_bar, p_bar);
         if let Some(bars) = bars {
             let slope = system.time_vjp(t, &self.state, stage_bar);
             bars.t += slope;
-            bars.h += T::C[I] * slope;
-            for ((l, y), x) in self.state_bar.iter().zip(&self.state).zip(step.x) {
+            bars.h += slope * T::C[I];
+            for ((&l, &y), &x) in self.state_bar.iter().zip(&self.state).zip(step.x) {
                 bars.h += l * (y - x) / h;
             }
         }
@@ -238,7 +240,7 @@ impl<T: Tableau> Kernel<T> {
     }
 
     /// The state of stage `i` > END.
-    fn extra_state(&mut self, i: usize, step: &Step<'_>) {
+    fn extra_state(&mut self, i: usize, step: &Step<'_, S>) {
         let (n, h) = (self.n, step.h);
         self.state.copy_from_slice(step.x);
         let weights = T::A[i].iter().enumerate();
@@ -247,54 +249,54 @@ impl<T: Tableau> Kernel<T> {
                 None => &step.stages[j * n..][..n],
                 Some(extra) => &self.extra[extra * n..][..n],
             };
-            for (y, k) in self.state.iter_mut().zip(k) {
-                *y += h * a * k;
+            for (y, &k) in self.state.iter_mut().zip(k) {
+                *y += h * *a * k;
             }
         }
     }
 
     /// Evaluates stage `i` > END.
-    fn evaluate_extra<F: AdjointSystem + ?Sized>(
+    fn evaluate_extra<F: AdjointSystem<S> + ?Sized>(
         &mut self,
         i: usize,
         system: &mut F,
-        step: &Step<'_>,
+        step: &Step<'_, S>,
     ) {
         self.extra_state(i, step);
         let own = &mut self.extra[(i - T::END - 1) * self.n..][..self.n];
-        system.rhs(step.t + T::C[i] * step.h, &self.state, own);
+        system.rhs(step.t + step.h * T::C[i], &self.state, own);
     }
 
     /// Takes the cotangent of stage `i` > END on to the stages before.
-    fn reverse_extra<F: AdjointSystem + ?Sized>(
+    fn reverse_extra<F: AdjointSystem<S> + ?Sized>(
         &mut self,
         i: usize,
         system: &mut F,
-        step: &Step<'_>,
-        p_bar: &mut [f64],
-        bars: &mut Option<StepBars>,
+        step: &Step<'_, S>,
+        p_bar: &mut [S],
+        bars: &mut Option<StepBars<S>>,
     ) {
         let (n, h) = (self.n, step.h);
         self.extra_state(i, step);
         let (before, rest) = self.stage_bars.split_at_mut(i * n);
-        let (stage_bar, t) = (&rest[..n], step.t + T::C[i] * h);
-        self.state_bar.fill(0.0);
+        let (stage_bar, t) = (&rest[..n], step.t + h * T::C[i]);
+        self.state_bar.fill(S::from(0.0));
         system.vjp(t, &self.state, stage_bar, &mut self.state_bar, p_bar);
         if let Some(bars) = bars {
             let slope = system.time_vjp(t, &self.state, stage_bar);
             bars.t += slope;
-            bars.h += T::C[i] * slope;
-            for ((l, y), x) in self.state_bar.iter().zip(&self.state).zip(step.x) {
+            bars.h += slope * T::C[i];
+            for ((&l, &y), &x) in self.state_bar.iter().zip(&self.state).zip(step.x) {
                 bars.h += l * (y - x) / h;
             }
         }
-        for (start, bar) in self.start_bar.iter_mut().zip(&self.state_bar) {
+        for (start, &bar) in self.start_bar.iter_mut().zip(&self.state_bar) {
             *start += bar;
         }
         let weights = T::A[i].iter().enumerate();
         for (j, a) in weights.filter(|(_, a)| **a != 0.0) {
-            for (k, bar) in before[j * n..][..n].iter_mut().zip(&self.state_bar) {
-                *k += h * a * bar;
+            for (k, &bar) in before[j * n..][..n].iter_mut().zip(&self.state_bar) {
+                *k += h * *a * bar;
             }
         }
     }
@@ -305,9 +307,9 @@ const MANY: usize = 16;
 
 /// y = x + h sum_j w_j k_j
 #[inline(always)]
-fn rebuild<const I: usize>(x: &[f64], h: f64, w: &[f64; I], k: &[&[f64]; I], y: &mut [f64]) {
+fn rebuild<const I: usize, S: Scalar>(x: &[S], h: S, w: &[f64; I], k: &[&[S]; I], y: &mut [S]) {
     #[cfg(target_arch = "x86_64")]
-    if y.len() >= MANY && std::arch::is_x86_feature_detected!("avx2") {
+    if const { S::WIDTH == 1 } && y.len() >= MANY && std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has what the function is compiled for
         return unsafe { wide_rebuild(x, h, w, k, y) };
     }
@@ -316,20 +318,32 @@ fn rebuild<const I: usize>(x: &[f64], h: f64, w: &[f64; I], k: &[&[f64]; I], y: 
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn wide_rebuild<const I: usize>(x: &[f64], h: f64, w: &[f64; I], k: &[&[f64]; I], y: &mut [f64]) {
+fn wide_rebuild<const I: usize, S: Scalar>(
+    x: &[S],
+    h: S,
+    w: &[f64; I],
+    k: &[&[S]; I],
+    y: &mut [S],
+) {
     plain_rebuild(x, h, w, k, y);
 }
 
 /// States outermost, slices of one known length: straight code without bounds checks.
 #[inline(always)]
-fn plain_rebuild<const I: usize>(x: &[f64], h: f64, w: &[f64; I], k: &[&[f64]; I], y: &mut [f64]) {
+fn plain_rebuild<const I: usize, S: Scalar>(
+    x: &[S],
+    h: S,
+    w: &[f64; I],
+    k: &[&[S]; I],
+    y: &mut [S],
+) {
     let n = y.len();
-    let (x, k): (_, [&[f64]; I]) = (&x[..n], std::array::from_fn(|j| &k[j][..n]));
+    let (x, k): (_, [&[S]; I]) = (&x[..n], std::array::from_fn(|j| &k[j][..n]));
     for d in 0..n {
-        let mut slope = 0.0;
+        let mut slope = S::from(0.0);
         for j in 0..I {
             if w[j] != 0.0 {
-                slope += w[j] * k[j][d];
+                slope += k[j][d] * w[j];
             }
         }
         y[d] = x[d] + h * slope;
@@ -338,15 +352,15 @@ fn plain_rebuild<const I: usize>(x: &[f64], h: f64, w: &[f64; I], k: &[&[f64]; I
 
 /// lambda += L and K_j += h a_j L, of stages n long each; L is used up.
 #[inline(always)]
-fn pass_on<const I: usize>(
-    lambda: &mut [f64],
-    bar: &mut [f64],
-    h: f64,
+fn pass_on<const I: usize, S: Scalar>(
+    lambda: &mut [S],
+    bar: &mut [S],
+    h: S,
     a: &[f64; I],
-    before: &mut [f64],
+    before: &mut [S],
 ) {
     #[cfg(target_arch = "x86_64")]
-    if bar.len() >= MANY && std::arch::is_x86_feature_detected!("avx2") {
+    if const { S::WIDTH == 1 } && bar.len() >= MANY && std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has what the function is compiled for
         return unsafe { wide_pass_on(lambda, bar, h, a, before) };
     }
@@ -354,9 +368,9 @@ fn pass_on<const I: usize>(
     for d in 0..n {
         lambda[d] += bar[d];
         let scaled = h * bar[d];
-        for (j, a) in a.iter().enumerate() {
-            if *a != 0.0 {
-                before[j * n + d] += a * scaled;
+        for (j, &a) in a.iter().enumerate() {
+            if a != 0.0 {
+                before[j * n + d] += scaled * a;
             }
         }
     }
@@ -365,12 +379,12 @@ fn pass_on<const I: usize>(
 /// The same operations, a stage after the other.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn wide_pass_on<const I: usize>(
-    lambda: &mut [f64],
-    bar: &mut [f64],
-    h: f64,
+fn wide_pass_on<const I: usize, S: Scalar>(
+    lambda: &mut [S],
+    bar: &mut [S],
+    h: S,
     a: &[f64; I],
-    before: &mut [f64],
+    before: &mut [S],
 ) {
     let n = bar.len();
     for (lambda, bar) in lambda.iter_mut().zip(bar.iter_mut()) {
@@ -379,8 +393,8 @@ fn wide_pass_on<const I: usize>(
     }
     for (&a, before) in a.iter().zip(before.chunks_exact_mut(n)) {
         if a != 0.0 {
-            for (k, scaled) in before.iter_mut().zip(bar.iter()) {
-                *k += a * scaled;
+            for (k, &scaled) in before.iter_mut().zip(bar.iter()) {
+                *k += scaled * a;
             }
         }
     }

@@ -98,7 +98,7 @@ pub struct Handwritten<M, S> {
     parameters: Vec<S>,
     pattern: Pattern,
     columns: Scratch<S, COLUMNS>,
-    first: Scratch<f64, CHUNK>,
+    first: Scratch<S, CHUNK>,
     second: Scratch<Dual<PAIRS>, CHUNK>,
 }
 
@@ -178,22 +178,22 @@ impl<M: Dynamics, S: Scalar> ImplicitSystem<S> for Handwritten<M, S> {
     }
 }
 
-impl<M: Dynamics> AdjointSystem for Handwritten<M, f64> {
+impl<M: Dynamics, S: Scalar> AdjointSystem<S> for Handwritten<M, S> {
     fn parameters(&self) -> usize {
         self.parameters.len()
     }
 
     #[inline]
-    fn vjp(&mut self, t: f64, x: &[f64], w: &[f64], x_bar: &mut [f64], p_bar: &mut [f64]) {
+    fn vjp(&mut self, t: S, x: &[S], w: &[S], x_bar: &mut [S], p_bar: &mut [S]) {
         let (n, at) = (self.pattern.height, &mut self.first);
         let directions = n + self.parameters.len();
         at.set(|j| x[j], |j| self.parameters[j]);
         let mut first = 0;
         while first < directions {
             at.seed(first);
-            let time = Dual::constant(t);
+            let time = DualOver::constant(t);
             self.dynamics.rhs(time, &at.x, &at.p, &mut at.dx);
-            let mut product = [0.0; CHUNK];
+            let mut product = [S::from(0.0); CHUNK];
             for (&w, dx) in w.iter().zip(&at.dx) {
                 for (sum, d) in product.iter_mut().zip(dx.tangent) {
                     *sum += w * d;
@@ -204,13 +204,17 @@ impl<M: Dynamics> AdjointSystem for Handwritten<M, f64> {
         }
     }
 
-    fn time_vjp(&mut self, t: f64, x: &[f64], w: &[f64]) -> f64 {
+    fn time_vjp(&mut self, t: S, x: &[S], w: &[S]) -> S {
         let at = &mut self.first;
         at.seed(NOTHING);
         at.set(|j| x[j], |j| self.parameters[j]);
-        let time = Dual::variable(t, 0);
+        let time = DualOver::variable(t, 0);
         self.dynamics.rhs(time, &at.x, &at.p, &mut at.dx);
-        w.iter().zip(&at.dx).map(|(w, d)| w * d.tangent[0]).sum()
+        let mut sum = S::from(0.0);
+        for (&w, d) in w.iter().zip(&at.dx) {
+            sum += w * d.tangent[0];
+        }
+        sum
     }
 }
 
@@ -291,12 +295,18 @@ fn along<const N: usize>(value: f64, rates: impl IntoIterator<Item = f64>) -> Du
 
 /// Adds products for directions `first..` to the states' part, then the parameters'.
 #[inline]
-fn scatter(first: usize, n: usize, product: &[f64; CHUNK], x_bar: &mut [f64], p_bar: &mut [f64]) {
+fn scatter<S: Scalar>(
+    first: usize,
+    n: usize,
+    product: &[S; CHUNK],
+    x_bar: &mut [S],
+    p_bar: &mut [S],
+) {
     let (states, parameters) = product.split_at(n.saturating_sub(first).min(CHUNK));
-    for (bar, product) in x_bar.iter_mut().skip(first).zip(states) {
+    for (bar, &product) in x_bar.iter_mut().skip(first).zip(states) {
         *bar += product;
     }
-    for (bar, product) in p_bar
+    for (bar, &product) in p_bar
         .iter_mut()
         .skip(first.saturating_sub(n))
         .zip(parameters)

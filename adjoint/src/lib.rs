@@ -37,4 +37,4 @@ pub use system::{AdjointImplicitSystem, AdjointSystem};
 /// The record of a plain solve that a discrete adjoint runs backward over: t, h, states and stages of every
 /// accepted step, (6 + (1 + s) n) numbers each with n states and s stored stages, and the marks of what happened
 /// between them. Pass it as the recorder.
-pub type Tape = costate_solvers::Trajectory<f64>;
+pub type Tape<S = f64> = costate_solvers::Trajectory<S>;

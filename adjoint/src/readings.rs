@@ -4,19 +4,20 @@
 //! cotangent `X` gives `scale sum_m c_im theta^m X` to stage i. So all readings of a step enter through
 //! `M_m = sum theta^m X`, m = 0..D: D + 1 vector additions a reading, however many stages there are.
 
+use costate_solvers::Scalar;
 use costate_solvers::record::Place;
 
 use crate::sweep::StepBars;
 
 /// The moments of one step's readings of its dense output.
 #[derive(Debug, Clone, Default)]
-pub struct Readings {
+pub struct Readings<S = f64> {
     /// for each state, M_0, ..., M_D
-    moments: Vec<f64>,
+    moments: Vec<S>,
     /// D + 1
     count: usize,
     /// theta and cotangent of each, where they are wanted one by one in place of the moments
-    list: Option<(Vec<f64>, Vec<f64>)>,
+    list: Option<(Vec<S>, Vec<S>)>,
     n: usize,
     any: bool,
 }
@@ -35,20 +36,20 @@ impl Dense<'_> {
     }
 }
 
-impl Readings {
+impl<S: Scalar> Readings<S> {
     /// Makes room for n states and polynomials of this degree, or a list.
     pub(crate) fn begin(&mut self, n: usize, degree: Option<usize>) {
         self.n = n;
         self.list = degree.is_none().then(Default::default);
         let degree = degree.unwrap_or(0);
         self.count = degree + 1;
-        self.moments.resize(n * (degree + 1), 0.0);
+        self.moments.resize(n * (degree + 1), S::from(0.0));
         self.any = false;
     }
 
     /// Takes the readings of one step, in place of those held.
     #[inline(always)]
-    pub(crate) fn take(&mut self, samples: &[Place], bars: &[f64], degree: Option<usize>) {
+    pub(crate) fn take(&mut self, samples: &[Place<S>], bars: &[S], degree: Option<usize>) {
         self.any = !samples.is_empty();
         if !self.any {
             return;
@@ -60,7 +61,7 @@ impl Readings {
     }
 
     fn clear(&mut self) {
-        self.moments.fill(0.0);
+        self.moments.fill(S::from(0.0));
         if let Some((thetas, bars)) = &mut self.list {
             thetas.clear();
             bars.clear();
@@ -68,7 +69,7 @@ impl Readings {
     }
 
     /// The readings in order of theta: theta, and the cotangent of the states there.
-    pub(crate) fn one_by_one(&self) -> impl DoubleEndedIterator<Item = (f64, &[f64])> {
+    pub(crate) fn one_by_one(&self) -> impl DoubleEndedIterator<Item = (S, &[S])> {
         let (thetas, bars) = match &self.list {
             Some((thetas, bars)) if self.any => (&thetas[..], &bars[..]),
             _ => (&[][..], &[][..]),
@@ -80,18 +81,18 @@ impl Readings {
     #[inline(always)]
     pub(crate) fn take_inside(
         &mut self,
-        samples: &[Place],
-        bars: &[f64],
-        end: &mut [f64],
+        samples: &[Place<S>],
+        bars: &[S],
+        end: &mut [S],
         degree: Option<usize>,
     ) {
-        self.any = samples.iter().any(|sample| sample.theta != 1.0);
+        self.any = samples.iter().any(|sample| !is_one(sample.theta));
         if self.any {
             self.clear();
         }
         for (sample, bar) in samples.iter().zip(bars.chunks_exact(self.n.max(1))) {
-            if sample.theta == 1.0 {
-                for (l, b) in end.iter_mut().zip(bar) {
+            if is_one(sample.theta) {
+                for (l, &b) in end.iter_mut().zip(bar) {
                     *l += b;
                 }
             } else {
@@ -102,15 +103,15 @@ impl Readings {
 
     /// `degree` is the one that this began with, here a constant of the caller, so that loops over it are none.
     #[inline(always)]
-    fn add(&mut self, theta: f64, bar: &[f64], degree: Option<usize>) {
+    fn add(&mut self, theta: S, bar: &[S], degree: Option<usize>) {
         if let Some((thetas, bars)) = &mut self.list {
             thetas.push(theta);
             bars.extend_from_slice(bar);
             return;
         }
         let count = degree.unwrap_or(0) + 1;
-        for (moments, bar) in self.moments.chunks_exact_mut(count).zip(bar) {
-            let mut power = 1.0;
+        for (moments, &bar) in self.moments.chunks_exact_mut(count).zip(bar) {
+            let mut power = S::from(1.0);
             for m in moments {
                 *m += power * bar;
                 power *= theta;
@@ -126,7 +127,7 @@ impl Readings {
 
     /// Adds what the readings give to each stage.
     #[inline(always)]
-    pub(crate) fn add_to_stages(&self, dense: Dense<'_>, scale: f64, stage_bars: &mut [f64]) {
+    pub(crate) fn add_to_stages(&self, dense: Dense<'_>, scale: S, stage_bars: &mut [S]) {
         let (n, count) = (self.n, dense.degree + 1);
         for (stage, bars) in stage_bars.chunks_exact_mut(n.max(1)).enumerate() {
             let weights = dense.row(stage);
@@ -134,15 +135,18 @@ impl Readings {
                 continue;
             }
             for (bar, moments) in bars.iter_mut().zip(self.moments.chunks_exact(count)) {
-                let terms = weights.iter().zip(&moments[1..]);
-                *bar += scale * terms.map(|(w, m)| w * m).sum::<f64>();
+                let mut sum = S::from(0.0);
+                for (&w, &m) in weights.iter().zip(&moments[1..]) {
+                    sum += m * w;
+                }
+                *bar += scale * sum;
             }
         }
     }
 
     /// Adds what the readings give to the states at the step's start.
     #[inline]
-    pub(crate) fn add_to_start(&self, lambda: &mut [f64]) {
+    pub(crate) fn add_to_start(&self, lambda: &mut [S]) {
         let count = self.count;
         for (l, moments) in lambda.iter_mut().zip(self.moments.chunks_exact(count)) {
             *l += moments[0];
@@ -154,17 +158,17 @@ impl Readings {
     pub(crate) fn add_to_times<'v>(
         &self,
         dense: Dense<'_>,
-        (scale, h): (f64, f64),
-        stage: impl Fn(usize) -> &'v [f64],
-        bars: &mut StepBars,
-    ) -> f64 {
+        (scale, h): (S, S),
+        stage: impl Fn(usize) -> &'v [S],
+        bars: &mut StepBars<S>,
+    ) -> S {
         let count = dense.degree + 1;
-        let mut scale_bar = 0.0;
+        let mut scale_bar = S::from(0.0);
         for row in 0..dense.weights.len() / dense.degree {
             let (weights, v) = (dense.row(row), stage(row));
             for (m, &w) in (1..).zip(weights).filter(|(_, w)| **w != 0.0) {
-                for (v, moments) in v.iter().zip(self.moments.chunks_exact(count)) {
-                    let rate = m as f64 * scale * w * v / h;
+                for (&v, moments) in v.iter().zip(self.moments.chunks_exact(count)) {
+                    let rate = scale * m as f64 * w * v / h;
                     bars.t -= rate * moments[m - 1];
                     bars.h -= rate * moments[m];
                     scale_bar += moments[m] * w * v;
@@ -173,4 +177,10 @@ impl Readings {
         }
         scale_bar
     }
+}
+
+/// Whether a fraction of a step is 1 and stays it.
+#[inline(always)]
+fn is_one<S: Scalar>(theta: S) -> bool {
+    theta.value() == 1.0 && (1..S::WIDTH).all(|part| theta.part(part) == 0.0)
 }

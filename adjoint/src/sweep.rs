@@ -9,9 +9,9 @@
 //! between such times stay: the last step before absorbs the change in its size, the first step after in its
 //! start and size.
 
-use costate_solvers::Cause;
 use costate_solvers::method::Interpolant;
 use costate_solvers::record::Place;
+use costate_solvers::{Cause, Scalar};
 use thiserror::Error;
 
 use crate::Tape;
@@ -21,21 +21,21 @@ use crate::system::{AdjointSystem, dot};
 
 /// Derivatives of an objective with respect to the states it reads.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Seeds<'a> {
+pub struct Seeds<'a, S = f64> {
     /// where states were read by dense output, ascending by step
-    pub samples: &'a [Place],
+    pub samples: &'a [Place<S>],
     /// derivative with respect to each of those states, `samples.len() * n` numbers
-    pub sample_bars: &'a [f64],
+    pub sample_bars: &'a [S],
     /// derivative with respect to the final states (n numbers; empty: zero)
-    pub final_bar: &'a [f64],
+    pub final_bar: &'a [S],
     /// derivative with respect to the time at which the solve ended, at a stop or by a terminal event
-    pub final_time_bar: f64,
+    pub final_time_bar: S,
     /// derivatives with respect to the times of the tape's marks (one number each; zero past the last)
-    pub mark_bars: &'a [f64],
+    pub mark_bars: &'a [S],
     /// marks at which the states were read, before what happens there
     pub read_marks: &'a [usize],
     /// derivative with respect to each of those states, `read_marks.len() * n` numbers
-    pub read_bars: &'a [f64],
+    pub read_bars: &'a [S],
 }
 
 /// Why a sweep cannot run.
@@ -110,63 +110,63 @@ fn check_length(what: &'static str, actual: usize, expected: usize) -> Result<()
 
 /// A step of the tape.
 #[derive(Debug, Clone, Copy)]
-pub struct Step<'a> {
+pub struct Step<'a, S = f64> {
     /// time at its start
-    pub t: f64,
+    pub t: S,
     /// its size
-    pub h: f64,
+    pub h: S,
     /// its first stage is its own, and not the last of the step before
     pub restarted: bool,
     /// it is the first of a stretch
     pub begins: bool,
     /// size of the step before; NaN for the first
-    pub last_h: f64,
+    pub last_h: S,
     /// how the method made it ([`costate_solvers::Method::mode`])
     pub mode: u8,
     /// states at its start
-    pub x: &'a [f64],
+    pub x: &'a [S],
     /// states at its end
-    pub x_new: &'a [f64],
+    pub x_new: &'a [S],
     /// its stages
-    pub stages: &'a [f64],
+    pub stages: &'a [S],
     /// how they make the states in between
-    pub interpolant: Interpolant<f64>,
+    pub interpolant: Interpolant<S>,
 }
 
 /// Derivatives of the objective with respect to the start of a step and to its size.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct StepBars {
+pub struct StepBars<S = f64> {
     /// that in its start
-    pub t: f64,
+    pub t: S,
     /// that in its size
-    pub h: f64,
+    pub h: S,
 }
 
 /// A backward sweep over the steps of a method, by its kernel `K`; its workspace is kept between sweeps, nothing is
 /// allocated after the first.
 #[derive(Debug, Clone, Default)]
-pub struct Adjoint<K> {
+pub struct Adjoint<K, S = f64> {
     kernel: K,
-    readings: Readings,
-    at: Backward,
+    readings: Readings<S>,
+    at: Backward<S>,
 }
 
 /// Steps of a solve that a tape holds in one piece.
 #[derive(Debug, Clone, Copy)]
-pub struct Part<'a> {
+pub struct Part<'a, S = f64> {
     /// the steps, and the marks after each (of the first part those before the first step, too)
-    pub tape: &'a Tape,
+    pub tape: &'a Tape<S>,
     /// index of its first step among those of the solve
     pub first_step: usize,
     /// index of its first mark, likewise
     pub first_mark: usize,
     /// mode and size of the step before the first
-    pub before: Option<(u8, f64)>,
+    pub before: Option<(u8, S)>,
 }
 
-impl<'a> From<&'a Tape> for Part<'a> {
+impl<'a, S> From<&'a Tape<S>> for Part<'a, S> {
     /// The whole solve.
-    fn from(tape: &'a Tape) -> Self {
+    fn from(tape: &'a Tape<S>) -> Self {
         Self {
             tape,
             first_step: 0,
@@ -176,7 +176,7 @@ impl<'a> From<&'a Tape> for Part<'a> {
     }
 }
 
-impl<K> From<K> for Adjoint<K> {
+impl<K, S: Scalar> From<K> for Adjoint<K, S> {
     /// A sweep by this kernel.
     fn from(kernel: K) -> Self {
         Self {
@@ -187,7 +187,7 @@ impl<K> From<K> for Adjoint<K> {
     }
 }
 
-impl<K> Adjoint<K> {
+impl<K, S: Scalar> Adjoint<K, S> {
     /// Runs backward over the tape. Overwrites `x0_bar` (length n) with the derivative with respect to the
     /// initial states, and adds to `p_bar` that with respect to the parameters and to `times` those with respect
     /// to the times given to the solve.
@@ -196,16 +196,16 @@ impl<K> Adjoint<K> {
         &mut self,
         system: &mut F,
         hybrid: &mut H,
-        tape: &Tape,
-        seeds: &Seeds<'_>,
-        x0_bar: &mut [f64],
-        p_bar: &mut [f64],
-        times: Option<&mut [f64]>,
+        tape: &Tape<S>,
+        seeds: &Seeds<'_, S>,
+        x0_bar: &mut [S],
+        p_bar: &mut [S],
+        times: Option<&mut [S]>,
     ) -> Result<(), AdjointError>
     where
-        F: AdjointSystem + ?Sized,
-        H: AdjointHybrid + ?Sized,
-        K: Reverse<F>,
+        F: AdjointSystem<S> + ?Sized,
+        H: AdjointHybrid<S> + ?Sized,
+        K: Reverse<F, S>,
     {
         check_tape(tape, seeds, times.as_deref())?;
         let reached = |i: usize| {
@@ -223,12 +223,12 @@ impl<K> Adjoint<K> {
     pub fn begin<F>(
         &mut self,
         system: &F,
-        seeds: &Seeds<'_>,
+        seeds: &Seeds<'_, S>,
         moving: bool,
     ) -> Result<(), AdjointError>
     where
-        F: AdjointSystem + ?Sized,
-        K: Reverse<F>,
+        F: AdjointSystem<S> + ?Sized,
+        K: Reverse<F, S>,
     {
         let n = system.dim();
         let numbers = seeds.samples.len() * n;
@@ -251,7 +251,7 @@ impl<K> Adjoint<K> {
         self.kernel.begin(system)?;
         self.readings.begin(n, K::DEGREE);
         let lambda = self.kernel.lambda();
-        lambda.fill(0.0);
+        lambda.fill(S::from(0.0));
         lambda[..seeds.final_bar.len()].copy_from_slice(seeds.final_bar);
         let at = &mut self.at;
         (at.moving, at.t_bar, at.size) = (moving, seeds.final_time_bar, Size::Fixed);
@@ -263,19 +263,19 @@ impl<K> Adjoint<K> {
     pub fn finish<F>(
         &mut self,
         system: &mut F,
-        seeds: &Seeds<'_>,
-        x0_bar: &mut [f64],
-        p_bar: &mut [f64],
+        seeds: &Seeds<'_, S>,
+        x0_bar: &mut [S],
+        p_bar: &mut [S],
     ) -> Result<(), AdjointError>
     where
-        F: AdjointSystem + ?Sized,
-        K: Reverse<F>,
+        F: AdjointSystem<S> + ?Sized,
+        K: Reverse<F, S>,
     {
         let n = system.dim();
         check_length("x0_bar", x0_bar.len(), n)?;
         // What is left was read from a solve of no length.
         for bar in seeds.sample_bars[..self.at.left * n].chunks_exact(n.max(1)) {
-            for (l, b) in self.kernel.lambda().iter_mut().zip(bar) {
+            for (l, &b) in self.kernel.lambda().iter_mut().zip(bar) {
                 *l += b;
             }
         }
@@ -289,15 +289,15 @@ impl<K> Adjoint<K> {
         &mut self,
         system: &mut F,
         hybrid: &mut H,
-        part: Part<'_>,
-        seeds: &Seeds<'_>,
-        p_bar: &mut [f64],
-        times: Option<&mut [f64]>,
+        part: Part<'_, S>,
+        seeds: &Seeds<'_, S>,
+        p_bar: &mut [S],
+        times: Option<&mut [S]>,
     ) -> Result<(), AdjointError>
     where
-        F: AdjointSystem + ?Sized,
-        H: AdjointHybrid + ?Sized,
-        K: Reverse<F>,
+        F: AdjointSystem<S> + ?Sized,
+        H: AdjointHybrid<S> + ?Sized,
+        K: Reverse<F, S>,
     {
         let (tape, n) = (part.tape, system.dim());
         let steps = tape.steps();
@@ -353,7 +353,7 @@ impl<K> Adjoint<K> {
                 // a method that takes over has no stage of the step before
                 restarted: step.restarted || before.map(|(mode, _)| mode) != Some(step.mode),
                 begins: step.restarted,
-                last_h: before.map_or(f64::NAN, |(_, h)| h),
+                last_h: before.map_or(S::from(f64::NAN), |(_, h)| h),
                 mode: step.mode,
                 x: tape.state(index),
                 x_new: x_new.unwrap_or(tape.state(index + 1)),
@@ -383,13 +383,17 @@ impl<K> Adjoint<K> {
 }
 
 /// The marks at which states were read, and the cotangents of those states.
-fn reads<'a>(seeds: &Seeds<'a>, n: usize) -> impl Iterator<Item = (usize, &'a [f64])> {
+fn reads<'a, S>(seeds: &Seeds<'a, S>, n: usize) -> impl Iterator<Item = (usize, &'a [S])> {
     let bars = seeds.read_bars.chunks_exact(n.max(1));
     seeds.read_marks.iter().copied().zip(bars)
 }
 
 /// Checks everything that a sweep over a whole tape indexes by.
-fn check_tape(tape: &Tape, seeds: &Seeds<'_>, times: Option<&[f64]>) -> Result<(), AdjointError> {
+fn check_tape<S: Scalar>(
+    tape: &Tape<S>,
+    seeds: &Seeds<'_, S>,
+    times: Option<&[S]>,
+) -> Result<(), AdjointError> {
     if seeds.mark_bars.len() > tape.marks() {
         check_length("mark_bars", seeds.mark_bars.len(), tape.marks())?;
     }
@@ -410,13 +414,13 @@ fn check_tape(tape: &Tape, seeds: &Seeds<'_>, times: Option<&[f64]>) -> Result<(
 }
 
 /// The reverse of one step of a method.
-pub trait Reverse<F: ?Sized> {
+pub trait Reverse<F: ?Sized, S: Scalar = f64> {
     /// Vectors of length n that the method's stages hold; `None`: what it does with them is the interpolant's.
     const STAGES: Option<usize>;
     /// Degree of its dense output; `None`: it wants readings one by one.
     const DEGREE: Option<usize>;
     /// Cotangents of what the method carries from step to step beside the states, where the sweep has arrived.
-    fn carried(&mut self) -> &mut [f64] {
+    fn carried(&mut self) -> &mut [S] {
         &mut []
     }
     /// Whether a step so made cannot be reversed, because it took a quotient for an infinite df/dt.
@@ -427,16 +431,16 @@ pub trait Reverse<F: ?Sized> {
     /// Makes the workspace fit the system and forgets the last sweep.
     fn begin(&mut self, system: &F) -> Result<(), AdjointError>;
     /// Cotangent of the states where the sweep has arrived.
-    fn lambda(&mut self) -> &mut [f64];
+    fn lambda(&mut self) -> &mut [S];
     /// Takes lambda from the end of a step to its start and adds what the step owes to the parameters, and to its
     /// own start and size where asked. `false`: the step's matrix is singular.
     fn reverse(
         &mut self,
         system: &mut F,
-        step: &Step<'_>,
-        readings: &mut Readings,
-        p_bar: &mut [f64],
-        bars: &mut Option<StepBars>,
+        step: &Step<'_, S>,
+        readings: &mut Readings<S>,
+        p_bar: &mut [S],
+        bars: &mut Option<StepBars<S>>,
     ) -> bool;
     /// Why `reverse` did not succeed with a step.
     fn failure(&self, step: usize) -> AdjointError {
@@ -444,12 +448,12 @@ pub trait Reverse<F: ?Sized> {
     }
     /// Takes lambda from the states at the start of a stretch, made consistent with algebraic equations, to those
     /// before; returns what is owed to the time.
-    fn uninitialize(&mut self, system: &mut F, t: f64, x: &[f64], p_bar: &mut [f64]) -> f64 {
+    fn uninitialize(&mut self, system: &mut F, t: S, x: &[S], p_bar: &mut [S]) -> S {
         let _ = (system, t, x, p_bar);
-        0.0
+        S::from(0.0)
     }
     /// Adds what all steps together owe to the parameters.
-    fn finish(&mut self, system: &mut F, p_bar: &mut [f64]) {
+    fn finish(&mut self, system: &mut F, p_bar: &mut [S]) {
         let _ = (system, p_bar);
     }
 }
@@ -468,11 +472,11 @@ enum Size {
 
 /// Where a sweep stands between two steps.
 #[derive(Debug, Clone, Default)]
-struct Backward {
+struct Backward<S> {
     /// cotangents of times matter
     moving: bool,
     /// that of the time at hand
-    t_bar: f64,
+    t_bar: S,
     size: Size,
     /// marks of the part that are still to come
     marks: usize,
@@ -480,10 +484,10 @@ struct Backward {
     left: usize,
     /// stretch of the step reversed last
     stretch: f64,
-    root: RootPass,
+    root: RootPass<S>,
 }
 
-fn add_time(times: &mut [f64], stop: usize, bar: f64) {
+fn add_time<S: Scalar>(times: &mut [S], stop: usize, bar: S) {
     if let Some(total) = times.get_mut(stop) {
         *total += bar;
     }
@@ -491,14 +495,14 @@ fn add_time(times: &mut [f64], stop: usize, bar: f64) {
 
 /// Buffers of a step to a root.
 #[derive(Debug, Clone, Default)]
-struct RootPass {
-    lambda: Vec<f64>,
-    gradient: Vec<f64>,
-    carried: Vec<f64>,
-    p_bar: Vec<f64>,
+struct RootPass<S> {
+    lambda: Vec<S>,
+    gradient: Vec<S>,
+    carried: Vec<S>,
+    p_bar: Vec<S>,
 }
 
-impl Backward {
+impl<S: Scalar> Backward<S> {
     /// Reverses what happened after `step` steps; the state there before any of it, where it did change.
     #[expect(clippy::too_many_arguments, reason = "all that a sweep works with")]
     fn acts<'t, F, R, H>(
@@ -507,14 +511,14 @@ impl Backward {
         method: &mut R,
         system: &mut F,
         hybrid: &mut H,
-        part: &Part<'t>,
-        seeds: &Seeds<'_>,
-        (p_bar, times): (&mut [f64], &mut [f64]),
-    ) -> Result<Option<&'t [f64]>, AdjointError>
+        part: &Part<'t, S>,
+        seeds: &Seeds<'_, S>,
+        (p_bar, times): (&mut [S], &mut [S]),
+    ) -> Result<Option<&'t [S]>, AdjointError>
     where
-        F: AdjointSystem + ?Sized,
-        R: Reverse<F>,
-        H: AdjointHybrid + ?Sized,
+        F: AdjointSystem<S> + ?Sized,
+        R: Reverse<F, S>,
+        H: AdjointHybrid<S> + ?Sized,
     {
         let tape = part.tape;
         let last_step = step.checked_sub(1).and_then(|last| tape.steps().get(last));
@@ -528,7 +532,7 @@ impl Backward {
         {
             self.marks -= 1;
             let number = part.first_mark + self.marks;
-            self.t_bar += seeds.mark_bars.get(number).copied().unwrap_or(0.0);
+            self.t_bar += seeds.mark_bars.get(number).copied().unwrap_or(S::from(0.0));
             if let Some(x) = mark.state {
                 let entered = matches!(mark.cause, Cause::Carried(_)) && self.entered(step, tape);
                 hybrid.enter_stretch(if entered { self.stretch } else { before });
@@ -537,7 +541,7 @@ impl Backward {
             }
             let lambda = method.lambda();
             for (_, bar) in reads(seeds, lambda.len()).filter(|&(mark, _)| mark == number) {
-                for (l, b) in lambda.iter_mut().zip(bar) {
+                for (l, &b) in lambda.iter_mut().zip(bar) {
                     *l += b;
                 }
             }
@@ -547,14 +551,14 @@ impl Backward {
                     self.size = roots.first().map_or(Size::Fixed, |&r| Size::ToRoot(r));
                 }
                 Cause::Stop(stop) => {
-                    let t_bar = std::mem::take(&mut self.t_bar);
+                    let t_bar = std::mem::replace(&mut self.t_bar, S::from(0.0));
                     add_time(times, stop, t_bar);
                     self.size = Size::ToStop(stop);
                     if let (true, Some(x), Some(last)) =
                         (!times.is_empty(), mark.state, self.follows_stop(step, tape))
                     {
                         // the states followed the flow from the stop before, of the same time
-                        let mut slope = vec![0.0; x.len()];
+                        let mut slope = vec![S::from(0.0); x.len()];
                         system.enter_stretch(before);
                         system.rhs(mark.t, x, &mut slope);
                         let along = dot(method.lambda(), &slope);
@@ -568,14 +572,14 @@ impl Backward {
     }
 
     /// Whether the mark at hand lies behind a stop time that no step ends after: on the next stretch.
-    fn entered(&self, step: usize, tape: &Tape) -> bool {
+    fn entered(&self, step: usize, tape: &Tape<S>) -> bool {
         let mut earlier = (0..self.marks).rev().map_while(|i| tape.mark(i));
         let cause = earlier.find(|m| m.step != step || !matches!(m.cause, Cause::Carried(_)));
         cause.is_some_and(|m| m.step == step && matches!(m.cause, Cause::Stop(_)))
     }
 
     /// The stop before the mark at hand, where no step lies between.
-    fn follows_stop(&self, step: usize, tape: &Tape) -> Option<usize> {
+    fn follows_stop(&self, step: usize, tape: &Tape<S>) -> Option<usize> {
         let last = tape.mark(self.marks.checked_sub(1)?)?;
         match last.cause {
             Cause::Stop(stop) if last.step == step => Some(stop),
@@ -586,15 +590,15 @@ impl Backward {
     /// Reverses a step of fixed size or up to a stop time.
     fn step<F, R>(
         &mut self,
-        step: &Step<'_>,
+        step: &Step<'_, S>,
         method: &mut R,
-        readings: &mut Readings,
+        readings: &mut Readings<S>,
         system: &mut F,
-        (p_bar, times): (&mut [f64], &mut [f64]),
+        (p_bar, times): (&mut [S], &mut [S]),
     ) -> bool
     where
-        F: AdjointSystem + ?Sized,
-        R: Reverse<F>,
+        F: AdjointSystem<S> + ?Sized,
+        R: Reverse<F, S>,
     {
         let mut bars = self.moving.then(StepBars::default);
         if !method.reverse(system, step, readings, p_bar, &mut bars) {
@@ -615,17 +619,17 @@ impl Backward {
     fn event_step<F, R, H>(
         &mut self,
         root: usize,
-        step: &Step<'_>,
+        step: &Step<'_, S>,
         method: &mut R,
-        readings: &mut Readings,
+        readings: &mut Readings<S>,
         system: &mut F,
         hybrid: &mut H,
-        p_bar: &mut [f64],
+        p_bar: &mut [S],
     ) -> Result<bool, AdjointError>
     where
-        F: AdjointSystem + ?Sized,
-        R: Reverse<F>,
-        H: AdjointHybrid + ?Sized,
+        F: AdjointSystem<S> + ?Sized,
+        R: Reverse<F, S>,
+        H: AdjointHybrid<S> + ?Sized,
     {
         // the step's first stage is reversed with it, twice as the step is
         let step = &Step {
@@ -639,9 +643,9 @@ impl Backward {
             p_bar: own,
         } = &mut self.root;
         gradient.clear();
-        gradient.resize(step.x.len(), 0.0);
+        gradient.resize(step.x.len(), S::from(0.0));
         own.clear();
-        own.resize(p_bar.len(), 0.0);
+        own.resize(p_bar.len(), S::from(0.0));
         let t_new = step.t + step.h;
         let mut t_rate = hybrid.root_gradient(root, t_new, step.x_new, gradient, own);
         lambda.clear();
@@ -659,7 +663,7 @@ impl Backward {
         method.lambda().copy_from_slice(lambda);
         carried.clear();
         carried.extend_from_slice(method.carried());
-        method.carried().fill(0.0);
+        method.carried().fill(S::from(0.0));
         let mut bars = Some(StepBars::default());
         if !method.reverse(system, step, readings, p_bar, &mut bars) {
             return Ok(false);
@@ -667,17 +671,21 @@ impl Backward {
         let bars = bars.unwrap_or_default();
         // nothing moves with the event: no need to know how it moves
         let owed = self.t_bar + bars.h;
-        let weight = if owed == 0.0 { 0.0 } else { -owed / rate };
+        let none = (0..S::WIDTH).all(|part| owed.part(part) == 0.0);
+        let weight = if none { S::from(0.0) } else { -owed / rate };
         if !weight.is_finite() {
-            return Err(AdjointError::Grazing { root, t: t_new });
+            return Err(AdjointError::Grazing {
+                root,
+                t: t_new.value(),
+            });
         }
-        for (l, g) in method.lambda().iter_mut().zip(gradient.iter()) {
+        for (l, &g) in method.lambda().iter_mut().zip(gradient.iter()) {
             *l += weight * g;
         }
-        for (c, g) in method.carried().iter_mut().zip(carried.iter()) {
+        for (c, &g) in method.carried().iter_mut().zip(carried.iter()) {
             *c += weight * g;
         }
-        for (p, g) in p_bar.iter_mut().zip(own.iter()) {
+        for (p, &g) in p_bar.iter_mut().zip(own.iter()) {
             *p += weight * g;
         }
         self.t_bar += bars.t + weight * t_rate;

@@ -1,21 +1,21 @@
 //! What an adjoint asks of a model: products with the transposed derivatives of f(t, x, p).
 
-use costate_solvers::{ExplicitStages, ImplicitSystem, System};
+use costate_solvers::{ExplicitStages, ImplicitSystem, Scalar, System};
 
 use crate::sweep::Step;
 
 /// A system x' = f(t, x, p) with vector-Jacobian products.
-pub trait AdjointSystem: System<f64> {
+pub trait AdjointSystem<S: Scalar = f64>: System<S> {
     /// Number of parameters p.
     fn parameters(&self) -> usize;
     /// Adds `f_x(t, x, p)^T w` to `x_bar` (length n) and `f_p(t, x, p)^T w` to `p_bar` (length p).
-    fn vjp(&mut self, t: f64, x: &[f64], w: &[f64], x_bar: &mut [f64], p_bar: &mut [f64]);
+    fn vjp(&mut self, t: S, x: &[S], w: &[S], x_bar: &mut [S], p_bar: &mut [S]);
     /// `w^T f_t(t, x, p)`, needed only where a start, stop or end time carries a derivative.
     ///
     /// The default is a fourth-order central difference, good to about ten digits; a system that knows its
     /// derivative in t replaces it.
-    fn time_vjp(&mut self, t: f64, x: &[f64], w: &[f64]) -> f64 {
-        let mut slope = vec![0.0; self.dim()];
+    fn time_vjp(&mut self, t: S, x: &[S], w: &[S]) -> S {
+        let mut slope = vec![S::from(0.0); self.dim()];
         time_difference(t, |at| {
             self.rhs(at, x, &mut slope);
             dot(w, &slope)
@@ -32,10 +32,10 @@ pub trait AdjointSystem: System<f64> {
     fn explicit_stages_back(
         &mut self,
         method: &'static ExplicitStages,
-        step: &Step<'_>,
-        lambda: &mut [f64],
-        stage_bars: &mut [f64],
-        p_bar: &mut [f64],
+        step: &Step<'_, S>,
+        lambda: &mut [S],
+        stage_bars: &mut [S],
+        p_bar: &mut [S],
     ) -> bool {
         let _ = (method, step, lambda, stage_bars, p_bar);
         false
@@ -105,13 +105,19 @@ pub trait AdjointImplicitSystem: AdjointSystem + ImplicitSystem<f64> {
 
 /// Inner product of two vectors of one length.
 #[inline]
-pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
+pub(crate) fn dot<S: Scalar>(a: &[S], b: &[S]) -> S {
+    let mut sum = S::from(0.0);
+    for (&a, &b) in a.iter().zip(b) {
+        sum += a * b;
+    }
+    sum
 }
 
 /// The derivative of g by the five-point formula; its error, of order h^4, meets the rounding eps / h near
 /// h = eps^(1/5).
-fn time_difference(t: f64, mut g: impl FnMut(f64) -> f64) -> f64 {
-    let h = 7e-4 * t.abs().max(1.0);
-    (8.0 * (g(t + h) - g(t - h)) - (g(t + 2.0 * h) - g(t - 2.0 * h))) / (12.0 * h)
+fn time_difference<S: Scalar>(t: S, mut g: impl FnMut(S) -> S) -> S {
+    let h = 7e-4 * t.value().abs().max(1.0);
+    let near = g(t + h) - g(t - h);
+    let far = g(t + 2.0 * h) - g(t - 2.0 * h);
+    (near * 8.0 - far) / (12.0 * h)
 }

@@ -94,7 +94,7 @@ impl<S: Scalar> Recorder<S> for StopFlag<'_> {
 pub struct Samples<S> {
     times: Vec<S>,
     values: Vec<S>,
-    places: Vec<Place>,
+    places: Vec<Place<S>>,
     n: usize,
     steps: usize,
     sign: f64,
@@ -102,11 +102,11 @@ pub struct Samples<S> {
 
 /// Where a sample lies: x(t_step + theta h_step).
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Place {
+pub struct Place<S = f64> {
     /// index of the step among the accepted ones; 0 with `theta` 0 for samples at t0
     pub step: usize,
     /// fraction of the step, in 0..=1
-    pub theta: f64,
+    pub theta: S,
 }
 
 impl<S: Scalar> Samples<S> {
@@ -154,7 +154,7 @@ impl<S: Scalar> Samples<S> {
         &self.values[..self.len() * self.n]
     }
     /// Step and fraction of each sample taken.
-    pub fn places(&self) -> &[Place] {
+    pub fn places(&self) -> &[Place<S>] {
         &self.places
     }
 }
@@ -187,7 +187,7 @@ impl<S: Scalar> Recorder<S> for Samples<S> {
                 self.values[k * self.n..(k + 1) * self.n].copy_from_slice(x);
                 self.places.push(Place {
                     step: 0,
-                    theta: 0.0,
+                    theta: S::from(0.0),
                 });
             }
         }
@@ -229,6 +229,7 @@ impl<S: Scalar> Recorder<S> for Samples<S> {
                 };
                 let edge = if at_end { step.t_new } else { step.t };
                 let moves = (1..S::WIDTH).any(|part| time.part(part) != edge.part(part));
+                let mut place = S::from(fraction);
                 if moves {
                     // the tangents of x(time), time moving relative to the edge; the value is the edge's
                     let theta = S::from_parts(|part| {
@@ -238,6 +239,7 @@ impl<S: Scalar> Recorder<S> for Samples<S> {
                             ((time - step.t) / step.h).part(part)
                         }
                     });
+                    place = theta;
                     step.interpolate(theta, out);
                     for (o, s) in out.iter_mut().zip(state) {
                         let tangents = *o;
@@ -254,14 +256,14 @@ impl<S: Scalar> Recorder<S> for Samples<S> {
                 }
                 self.places.push(Place {
                     step: self.steps,
-                    theta: fraction,
+                    theta: place,
                 });
             } else {
                 let theta = (time - step.t) / step.h;
                 step.interpolate(theta, out);
                 self.places.push(Place {
                     step: self.steps,
-                    theta: theta.value(),
+                    theta,
                 });
             }
         }

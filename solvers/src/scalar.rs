@@ -129,8 +129,8 @@ pub trait Real:
     fn select(comparison: Comparison, left: Self, right: Self, yes: Self, no: Self) -> Self;
 }
 
-/// A number a solver can step: [`Real`] with a value.
-pub trait Scalar: Real + Send + Sync + 'static {
+/// A number a solver can step: [`Real`] with a value; the default is 0.
+pub trait Scalar: Real + Default + Send + Sync + 'static {
     /// Numbers held: 1 for `f64`, 1 + N for a dual number with N directions.
     const WIDTH: usize;
     /// The value (for a dual number without its derivatives).

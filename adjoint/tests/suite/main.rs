@@ -4,6 +4,7 @@ mod auto;
 mod continuous;
 mod dual;
 mod explicit;
+mod hessian_products;
 mod implicit_duals;
 mod mass_matrix;
 mod multistep;
