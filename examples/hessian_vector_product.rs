@@ -105,9 +105,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         value: p[k],
         tangent: [v[k]],
     }))?;
-    for k in 0..2 {
-        let [product] = through_adjoint[k].tangent;
-        let exact = along_v.tangent[k];
+    for (bar, exact) in through_adjoint.iter().zip(along_v.tangent) {
+        let [product] = bar.tangent;
         assert!((product - exact).abs() < 1e-10 * exact.abs());
     }
 
