@@ -96,6 +96,16 @@ pub trait ModelScalar: Scalar {
         workspace: &mut Workspace<Self>,
     ) -> Result<(), CallError>;
 
+    /// Calls a function that is not compiled for this scalar: the interpreter runs it.
+    fn call(
+        function: &Function,
+        inputs: &[&[Self]],
+        outputs: &mut [&mut [Self]],
+        workspace: &mut Workspace<Self>,
+    ) -> Result<(), CallError> {
+        function.evaluate(inputs, outputs, &mut workspace.registers)
+    }
+
     /// Computes the stages of a step of a large system (`large_step.rs`), where that is done for this scalar.
     fn large_stages(
         _method: &ExplicitStages,
@@ -122,6 +132,16 @@ pub trait ModelScalar: Scalar {
 
 impl ModelScalar for f64 {
     const STEPS: bool = true;
+
+    #[inline]
+    fn call(
+        function: &Function,
+        inputs: &[&[f64]],
+        outputs: &mut [&mut [f64]],
+        workspace: &mut Workspace<f64>,
+    ) -> Result<(), CallError> {
+        function.call(inputs, outputs, &mut workspace.scratch)
+    }
 
     fn large_stages(
         method: &ExplicitStages,
@@ -288,36 +308,32 @@ impl Derived {
     /// Adds F_x^T w to `x_bar` and F_p^T w to `p_bar`.
     #[expect(clippy::too_many_arguments, reason = "three inputs, three cotangents")]
     #[inline]
-    pub fn vjp(
+    pub fn vjp<S: ModelScalar>(
         &self,
-        time: &[f64],
-        x: &[f64],
-        p: &[f64],
-        w: &[f64],
-        x_bar: &mut [f64],
-        p_bar: &mut [f64],
-        workspace: &mut Workspace<f64>,
+        time: &[S],
+        x: &[S],
+        p: &[S],
+        w: &[S],
+        x_bar: &mut [S],
+        p_bar: &mut [S],
+        workspace: &mut Workspace<S>,
     ) -> Result<(), CallError> {
         let function = made(&self.vjp, || self.make_vjp())?;
-        function.call(
-            &[time, x, p, w],
-            &mut [x_bar, p_bar],
-            &mut workspace.scratch,
-        )
+        S::call(function, &[time, x, p, w], &mut [x_bar, p_bar], workspace)
     }
 
     /// w^T F_t(t, x, p).
-    pub fn time_vjp(
+    pub fn time_vjp<S: ModelScalar>(
         &self,
-        time: &[f64],
-        x: &[f64],
-        p: &[f64],
-        w: &[f64],
-        workspace: &mut Workspace<f64>,
-    ) -> Result<f64, CallError> {
+        time: &[S],
+        x: &[S],
+        p: &[S],
+        w: &[S],
+        workspace: &mut Workspace<S>,
+    ) -> Result<S, CallError> {
         let function = made(&self.time_vjp, || self.make_time_vjp())?;
-        let mut t_bar = [0.0];
-        function.call(&[time, x, p, w], &mut [&mut t_bar], &mut workspace.scratch)?;
+        let mut t_bar = [S::from(0.0)];
+        S::call(function, &[time, x, p, w], &mut [&mut t_bar], workspace)?;
         Ok(t_bar[0])
     }
 

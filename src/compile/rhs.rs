@@ -192,19 +192,27 @@ impl RightHandSide {
     ///
     /// # Errors
     /// A wrong length.
-    pub fn prepare_vjp(
+    pub fn prepare_vjp<S: ModelScalar>(
         &self,
-        p: &[f64],
-        bar: &[f64],
-        p_bar: &mut [f64],
-        workspace: &mut Workspace<f64>,
+        p: &[S],
+        bar: &[S],
+        p_bar: &mut [S],
+        workspace: &mut Workspace<S>,
     ) -> Result<(), CallError> {
         let (own, values) = bar.split_at(self.parameters().min(bar.len()));
-        for (to, more) in p_bar.iter_mut().zip(own) {
+        for (to, &more) in p_bar.iter_mut().zip(own) {
             *to += more;
         }
         match &self.prepared {
-            Some(prepared) => prepared.vjp(&[0.0; 2], &[], p, values, &mut [], p_bar, workspace),
+            Some(prepared) => prepared.vjp(
+                &[S::from(0.0); 2],
+                &[],
+                p,
+                values,
+                &mut [],
+                p_bar,
+                workspace,
+            ),
             None => Ok(()),
         }
     }

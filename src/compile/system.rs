@@ -36,7 +36,7 @@ pub struct ModelSystem<S: ModelScalar> {
     step_code: StepCode,
     back_code: StepCode,
     /// cotangents of x, of k_1 and of the parameters, while a step is reversed
-    back: Vec<f64>,
+    back: Vec<S>,
     /// sums over blocks of the state
     block_sums: Vec<f64>,
 }
@@ -267,10 +267,10 @@ impl<S: ModelScalar> ImplicitSystem<S> for ModelSystem<S> {
     }
 }
 
-impl ModelSystem<f64> {
+impl<S: ModelScalar> ModelSystem<S> {
     /// Takes cotangents of all that f reads of the parameters, [`AdjointSystem::parameters`] of them, back to the
     /// parameters themselves, adding to `p_bar`.
-    pub fn pull_back_parameters(&mut self, bar: &[f64], p_bar: &mut [f64]) {
+    pub fn pull_back_parameters(&mut self, bar: &[S], p_bar: &mut [S]) {
         let p = &self.parameters[..self.rhs.parameters()];
         let done = self.rhs.prepare_vjp(p, bar, p_bar, &mut self.workspace);
         or_nan(done, p_bar);
@@ -278,14 +278,14 @@ impl ModelSystem<f64> {
 }
 
 /// Its parameters are those of the model and what is prepared from them: see [`ModelSystem::pull_back_parameters`].
-impl AdjointSystem for ModelSystem<f64> {
+impl<S: ModelScalar> AdjointSystem<S> for ModelSystem<S> {
     #[inline]
     fn parameters(&self) -> usize {
         self.parameters.len()
     }
 
     #[inline]
-    fn vjp(&mut self, t: f64, x: &[f64], w: &[f64], x_bar: &mut [f64], p_bar: &mut [f64]) {
+    fn vjp(&mut self, t: S, x: &[S], w: &[S], x_bar: &mut [S], p_bar: &mut [S]) {
         let time = self.time(t);
         let (p, workspace) = (&self.parameters, &mut self.workspace);
         let done = self.rhs.f().vjp(&time, x, p, w, x_bar, p_bar, workspace);
@@ -293,34 +293,37 @@ impl AdjointSystem for ModelSystem<f64> {
         or_nan(done, p_bar);
     }
 
-    fn time_vjp(&mut self, t: f64, x: &[f64], w: &[f64]) -> f64 {
+    fn time_vjp(&mut self, t: S, x: &[S], w: &[S]) -> S {
         let time = self.time(t);
         self.rhs
             .f()
             .time_vjp(&time, x, &self.parameters, w, &mut self.workspace)
-            .unwrap_or(f64::NAN)
+            .unwrap_or(S::from(f64::NAN))
     }
 
     #[inline]
     fn explicit_stages_back(
         &mut self,
         method: &'static ExplicitStages,
-        step: &Step<'_>,
-        lambda: &mut [f64],
-        stage_bars: &mut [f64],
-        p_bar: &mut [f64],
+        step: &Step<'_, S>,
+        lambda: &mut [S],
+        stage_bars: &mut [S],
+        p_bar: &mut [S],
     ) -> bool {
+        if !S::STEPS {
+            return false;
+        }
         let rhs = &self.rhs;
         let make = || rhs.explicit_step(method, Way::Backward);
         let Some(code) = self.back_code.of(method, make) else {
             return false;
         };
         let (n, count) = (lambda.len(), p_bar.len());
-        self.back.resize(2 * n + count, 0.0);
+        self.back.resize(2 * n + count, S::from(0.0));
         let (of_states, p_before) = self.back.split_at_mut(2 * n);
         let (x_bar, first) = of_states.split_at_mut(n);
         p_before.copy_from_slice(p_bar);
-        let time = [step.t, self.middle, step.h];
+        let time = [step.t, S::from(self.middle), step.h];
         let inputs = [
             &time[..],
             step.x,
@@ -332,10 +335,7 @@ impl AdjointSystem for ModelSystem<f64> {
             p_before,
         ];
         let outputs = &mut [&mut *x_bar, &mut *first, &mut *p_bar];
-        if code
-            .call(&inputs, outputs, &mut self.workspace.scratch)
-            .is_err()
-        {
+        if !S::call_step(code, &inputs, outputs, &mut self.workspace) {
             return false;
         }
         lambda.copy_from_slice(x_bar);

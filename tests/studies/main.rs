@@ -12,6 +12,7 @@ mod golden_control;
 mod golden_hessians;
 mod golden_sensitivities;
 mod golden_solutions;
+mod hessian_products;
 mod hybrid;
 mod kinks;
 mod mechanics;
