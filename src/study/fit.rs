@@ -470,7 +470,7 @@ impl LeastSquares for FitProblem<'_> {
         self.set(theta);
         let value = self
             .objective
-            .rows(&self.p, self.variables, r, jacobian)
+            .step_rows(&self.p, self.variables, r, jacobian)
             .map_err(evaluation_error)?;
         for ((i, parameter), column) in self
             .parameters()

@@ -8,13 +8,15 @@ use costate_solvers::{NoRecord, Recorder, Statistics};
 
 use super::any_solver::{ANY_WIDTH, StudyScalar};
 use super::error::StudyError;
-use super::noise;
+use super::misfit::{Misfit, Rows};
 use super::nudge::Nudge;
 use super::plan::ExperimentPlan;
 use super::run::Run;
 use super::variable::Variable;
 use super::{Solving, Study};
-use crate::scenario::NoiseModel;
+
+/// How a measurement becomes rows: [`Misfit::rows`] or [`Misfit::step_rows`] of its value, its scale and what was measured.
+pub(super) type RowOf = fn(&Misfit, f64, f64, f64) -> Rows;
 
 /// Everything one scalar needs to evaluate the measurements.
 pub(super) struct Lane<S: StudyScalar> {
@@ -137,7 +139,7 @@ impl<S: StudyScalar> Lane<S> {
             self.observe(study, experiment, |index, y, sigma| {
                 checked_share(study, experiment, index, y.value(), sigma.value())?;
                 let m = study.plans[experiment].measurements[index];
-                total += noise::share(study.noise[m.observable], y, sigma, m.value);
+                total += study.misfits[m.observable].share(y, sigma, m.value);
                 Ok(())
             })?;
         }
@@ -250,7 +252,7 @@ where
             self.observe(study, experiment, |index, y, sigma| {
                 checked_share(study, experiment, index, y.value, sigma.value)?;
                 let m = study.plans[experiment].measurements[index];
-                total += noise::share(study.noise[m.observable], y, sigma, m.value);
+                total += study.misfits[m.observable].share(y, sigma, m.value);
                 Ok(())
             })?;
         }
@@ -269,6 +271,7 @@ where
         stop: Option<&AtomicBool>,
         p: &[f64],
         chunk: &[Variable],
+        row_of: RowOf,
         r: &mut [f64],
         columns: &mut [f64],
         counted: &mut Statistics,
@@ -288,7 +291,7 @@ where
             self.observe(study, experiment, |index, y, sigma| {
                 total += checked_share(study, experiment, index, y.value, sigma.value)?;
                 let m = study.plans[experiment].measurements[index];
-                let rows = noise::rows(study.noise[m.observable], y.value, sigma.value, m.value);
+                let rows = row_of(&study.misfits[m.observable], y.value, sigma.value, m.value);
                 r[row] = rows.residual;
                 // Where nothing moves sigma, its residual has no place in the sum: the row stays empty.
                 let moves = sigma.tangent.iter().any(|&d| d != 0.0);
@@ -329,8 +332,7 @@ pub(super) fn checked_share(
 ) -> Result<f64, StudyError> {
     let plan: &ExperimentPlan = &study.plans[experiment];
     let m = plan.measurements[index];
-    let model: Option<NoiseModel> = study.noise[m.observable];
-    let share = noise::share(model, y, sigma, m.value);
+    let share = study.misfits[m.observable].share(y, sigma, m.value);
     if share.is_finite() {
         return Ok(share);
     }

@@ -17,8 +17,8 @@ mod hybrid;
 mod information;
 mod kinks;
 mod lane;
+mod misfit;
 mod moving_reads;
-mod noise;
 mod nudge;
 mod objective;
 mod plan;
@@ -51,6 +51,7 @@ pub use hessian::{Hessian, hessian};
 pub use hybrid::{EventLog, Happening};
 pub use information::row_count;
 pub use kinks::{Meeting, Met, meetings};
+pub use misfit::{Misfit, Rows};
 pub use objective::{Objective, Prediction};
 pub use plan::{ExperimentPlan, Measurement};
 pub use run::{Run, RunError};
@@ -62,7 +63,7 @@ pub use verify::{Agreement, EventAgreement, Verification, verify};
 use crate::compile::Backend;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model;
-use crate::scenario::{self, NoiseModel, Override, Scenario};
+use crate::scenario::{self, Override, Scenario};
 
 /// A scenario made ready for work. Shared by threads; each has its own buffers.
 #[derive(Debug)]
@@ -75,8 +76,8 @@ pub struct Study {
     pub backend: Backend,
     /// what to read of each experiment
     pub plans: Vec<ExperimentPlan>,
-    /// noise models by observable
-    pub noise: Vec<Option<NoiseModel>>,
+    /// how measurements count, by observable
+    pub misfits: Vec<Misfit>,
     /// whether a stop time depends on a parameter
     pub moving_stops: bool,
 }
@@ -154,7 +155,7 @@ impl Study {
                 .iter()
                 .map(|e| ExperimentPlan::new(e.data.as_ref()))
                 .collect(),
-            noise: plan::noise_models(&scenario),
+            misfits: Misfit::of(&scenario),
             moving_stops: equations.stops_move(),
             equations: Arc::new(equations),
             backend,

@@ -11,8 +11,8 @@ use costate_solvers::record::Mesh;
 use costate_solvers::{NoRecord, Statistics};
 
 use super::error::StudyError;
-use super::lane::{Lane, add, checked_share, chunk_width, lane};
-use super::noise;
+use super::lane::{Lane, RowOf, add, checked_share, chunk_width, lane};
+use super::misfit::Misfit;
 use super::nudge::Nudge;
 use super::prior;
 use super::reverse::Reverse;
@@ -112,8 +112,7 @@ impl<'a> Objective<'a> {
         self.pull_back(p, variables, gradient, |experiment, index, y, sigma| {
             total += checked_share(study, experiment, index, y, sigma)?;
             let m = &study.plans[experiment].measurements[index];
-            let model = study.noise[m.observable];
-            Ok(noise::share_gradient(model, y, sigma, m.value))
+            Ok(study.misfits[m.observable].gradient(y, sigma, m.value))
         })?;
         add_prior_slopes(study, p, variables, gradient);
         Ok(total)
@@ -141,7 +140,7 @@ impl<'a> Objective<'a> {
         let mut rates = rates.into_iter();
         self.pull_back(p, variables, product, |experiment, index, y, sigma| {
             let m = &study.plans[experiment].measurements[index];
-            let rows = noise::rows(study.noise[m.observable], y, sigma, m.value);
+            let rows = study.misfits[m.observable].rows(y, sigma, m.value);
             let [dy, dsigma] = rates.next().unwrap_or_default();
             Ok((
                 rows.slope * rows.slope * dy,
@@ -150,9 +149,9 @@ impl<'a> Objective<'a> {
         })?;
         for ((product, &v), variable) in product.iter_mut().zip(v).zip(variables) {
             if let Variable::Parameter(i) = *variable
-                && let Some(prior) = study.scenario.parameters[i].prior
+                && let Some(share) = prior::share(&study.scenario.parameters[i], p[i])
             {
-                *product += prior::share(prior, p[i]).residual_slope.powi(2) * v;
+                *product += share.residual_slope.powi(2) * v;
             }
         }
         Ok(())
@@ -318,10 +317,32 @@ impl<'a> Objective<'a> {
         Ok(total)
     }
 
-    /// The objective, its least-squares rows and their Jacobian by dual numbers (see `study/noise.rs`); the
+    /// The objective, its least-squares rows and their Jacobian by dual numbers (see [`Misfit::rows`]); the
     /// rows of the priors of the variables follow those of the measurements.
     pub fn rows(
         &mut self,
+        p: &[f64],
+        variables: &[Variable],
+        r: &mut [f64],
+        jacobian: &mut [f64],
+    ) -> Result<f64, StudyError> {
+        self.rows_by(Misfit::rows, p, variables, r, jacobian)
+    }
+
+    /// The same with the rows for a step of an optimizer ([`Misfit::step_rows`]).
+    pub fn step_rows(
+        &mut self,
+        p: &[f64],
+        variables: &[Variable],
+        r: &mut [f64],
+        jacobian: &mut [f64],
+    ) -> Result<f64, StudyError> {
+        self.rows_by(Misfit::step_rows, p, variables, r, jacobian)
+    }
+
+    fn rows_by(
+        &mut self,
+        row_of: RowOf,
         p: &[f64],
         variables: &[Variable],
         r: &mut [f64],
@@ -341,13 +362,13 @@ impl<'a> Objective<'a> {
             let counted = &mut self.statistics;
             let data = match width {
                 1 => lane(&mut self.dual1, study)?
-                    .rows(study, solving, stop, p, chunk, r, columns, counted)?,
+                    .rows(study, solving, stop, p, chunk, row_of, r, columns, counted)?,
                 2 => lane(&mut self.dual2, study)?
-                    .rows(study, solving, stop, p, chunk, r, columns, counted)?,
+                    .rows(study, solving, stop, p, chunk, row_of, r, columns, counted)?,
                 3..=4 => lane(&mut self.dual4, study)?
-                    .rows(study, solving, stop, p, chunk, r, columns, counted)?,
+                    .rows(study, solving, stop, p, chunk, row_of, r, columns, counted)?,
                 _ => lane(&mut self.dual8, study)?
-                    .rows(study, solving, stop, p, chunk, r, columns, counted)?,
+                    .rows(study, solving, stop, p, chunk, row_of, r, columns, counted)?,
             };
             if start == 0 {
                 total += data;
@@ -357,9 +378,8 @@ impl<'a> Objective<'a> {
         let mut row = 2 * study.measurements();
         for (column, variable) in variables.iter().enumerate() {
             if let Variable::Parameter(i) = *variable
-                && let Some(prior) = study.scenario.parameters[i].prior
+                && let Some(share) = prior::share(&study.scenario.parameters[i], p[i])
             {
-                let share = prior::share(prior, p[i]);
                 r[row] = share.residual;
                 jacobian[row + column * height] = share.residual_slope;
                 row += 1;
@@ -474,18 +494,14 @@ impl<'a> Objective<'a> {
                 )?;
                 self.plain.observe(study, experiment, |index, y, sigma| {
                     let m = plan.measurements[index];
-                    let rows = noise::rows(study.noise[m.observable], y, sigma, m.value);
+                    let misfit = &study.misfits[m.observable];
                     predictions.push(Prediction {
                         t: plan.times[m.sample],
                         observable: m.observable,
                         measured: m.value,
                         model: y,
-                        sigma: if study.noise[m.observable].is_some() {
-                            sigma
-                        } else {
-                            f64::NAN
-                        },
-                        residual: rows.residual,
+                        sigma: misfit.deviation(y, sigma),
+                        residual: misfit.standardized(y, sigma, m.value),
                     });
                     Ok(())
                 })?;
@@ -507,25 +523,25 @@ pub struct Prediction {
     pub measured: f64,
     /// the model's value
     pub model: f64,
-    /// standard deviation; NaN without a noise model
+    /// standard deviation of the noise on the scale on which it is symmetric; NaN without a noise model
     pub sigma: f64,
-    /// standardized residual (model minus measured)
+    /// standardized residual (model minus measured), in units of the noise's scale
     pub residual: f64,
 }
 
 fn prior_value(study: &Study, p: &[f64]) -> f64 {
     let parameters = study.scenario.parameters.iter().zip(p);
     parameters
-        .filter_map(|(parameter, &v)| parameter.prior.map(|prior| prior::share(prior, v).value))
+        .filter_map(|(parameter, &v)| Some(prior::share(parameter, v)?.value))
         .sum()
 }
 
 fn add_prior_slopes(study: &Study, p: &[f64], variables: &[Variable], gradient: &mut [f64]) {
     for (g, variable) in gradient.iter_mut().zip(variables) {
         if let Variable::Parameter(i) = *variable
-            && let Some(prior) = study.scenario.parameters[i].prior
+            && let Some(share) = prior::share(&study.scenario.parameters[i], p[i])
         {
-            *g += prior::share(prior, p[i]).slope;
+            *g += share.slope;
         }
     }
 }

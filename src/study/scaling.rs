@@ -37,6 +37,17 @@ pub fn slope(parameter: &Parameter, v: f64) -> f64 {
     }
 }
 
+/// d^2 q / dv^2 at the natural value v.
+pub fn curvature(parameter: &Parameter, v: f64) -> f64 {
+    let [lower, upper] = parameter.bounds;
+    match parameter.scale {
+        Scale::Linear => 0.0,
+        Scale::Log => -1.0 / (v * v),
+        Scale::Log10 => -1.0 / (v * v * std::f64::consts::LN_10),
+        Scale::Logit => (upper - v).powi(-2) - (v - lower).powi(-2),
+    }
+}
+
 /// Bounds of q. A logit's are infinite: its scale keeps v inside by itself.
 pub fn scaled_bounds(parameter: &Parameter) -> [f64; 2] {
     match parameter.scale {

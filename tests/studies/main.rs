@@ -17,5 +17,6 @@ mod hybrid;
 mod kinks;
 mod mechanics;
 mod moving_reads;
+mod noise_models;
 mod reference_answers;
 mod smoothing;
