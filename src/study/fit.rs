@@ -7,6 +7,7 @@ use nalgebra::DMatrix;
 use rayon::prelude::*;
 
 use super::error::StudyError;
+use super::fit_memory::{FitMemory, NoMemory, StartingPoints};
 use super::gradient::choose;
 use super::information::{Local, local_statistics, row_count};
 use super::objective::Objective;
@@ -87,6 +88,17 @@ pub fn fit(
     stop: &AtomicBool,
     watch: &(dyn Fn(FitProgress) + Sync),
 ) -> Result<Fit, StudyError> {
+    fit_with_memory(study, stop, watch, &NoMemory)
+}
+
+/// The same with a memory: starts that it knows the end of are not run again, and the result is that of a fit which was never
+/// cut short, to the last bit.
+pub fn fit_with_memory(
+    study: &Study,
+    stop: &AtomicBool,
+    watch: &(dyn Fn(FitProgress) + Sync),
+    memory: &dyn FitMemory,
+) -> Result<Fit, StudyError> {
     let variables = Variable::fitted(&study.scenario);
     if variables.is_empty() {
         return Err(StudyError::NothingToFit);
@@ -108,8 +120,24 @@ pub fn fit(
         .iter()
         .map(|p| scaling::to_scaled(p, p.value))
         .collect();
-    let (starts, replaced) =
-        starting_points(study, &solving, &variables, (&first, &lower, &upper), stop);
+    let memory_fails = |reason| StudyError::Memory { reason };
+    let at_first = FitProblem::new(study, &solving, &variables, (&lower, &upper), stop)?
+        .value(&first)
+        .unwrap_or(f64::NAN);
+    let StartingPoints {
+        points: starts,
+        replaced,
+    } = match memory.begin(at_first).map_err(memory_fails)? {
+        Some(known) => known,
+        None => {
+            let drawn =
+                starting_points(study, &solving, &variables, (&first, &lower, &upper), stop);
+            if !stop.load(Ordering::Relaxed) {
+                memory.keep_starts(&drawn).map_err(memory_fails)?;
+            }
+            drawn
+        }
+    };
     let algorithm = match settings.algorithm {
         FitAlgorithm::Auto => FitAlgorithm::LevenbergMarquardt,
         named => named,
@@ -135,55 +163,82 @@ pub fn fit(
         drop(progress);
         watch(now);
     };
-    let run = |_: usize, start: &[f64], stop: &AtomicBool| -> Result<Outcome, EvaluationError> {
-        let mut problem = FitProblem::new(study, &solving, &variables, (&lower, &upper), stop)
-            .map_err(evaluation_error)?;
-        let stages = study
-            .scenario
-            .smoothing
-            .first()
-            .map_or(0, |s| s.values.len());
-        let mut theta = start.to_vec();
-        let mut before = [0; 3];
-        for stage in 0..stages {
-            problem.smooth(Some(stage));
-            let mut each = |_: &Progress, _: &[f64]| {
-                tell(&|p| p.iterations += 1);
+    let lost = Mutex::new(None);
+    let run =
+        |index: usize, start: &[f64], stop: &AtomicBool| -> Result<Outcome, EvaluationError> {
+            if let Some(known) = memory.outcome(index) {
+                tell(&|p| {
+                    p.finished += 1;
+                    p.iterations += known.iterations;
+                    if known.value.is_finite() {
+                        p.best = p.best.min(known.value);
+                    }
+                });
+                return Ok(known);
+            }
+            let mut problem = FitProblem::new(study, &solving, &variables, (&lower, &upper), stop)
+                .map_err(evaluation_error)?;
+            let stages = study
+                .scenario
+                .smoothing
+                .first()
+                .map_or(0, |s| s.values.len());
+            let mut theta = start.to_vec();
+            let mut before = [0; 3];
+            for stage in 0..stages {
+                problem.smooth(Some(stage));
+                let mut each = |_: &Progress, _: &[f64]| {
+                    tell(&|p| p.iterations += 1);
+                    !stop.load(Ordering::Relaxed)
+                };
+                let outcome = minimize(algorithm, &mut problem, &theta, &limits, &mut each);
+                before[0] += outcome.iterations;
+                before[1] += outcome.evaluations;
+                before[2] += outcome.gradient_evaluations;
+                // where nothing could be found, the next stage starts where this one did
+                if outcome.value.is_finite() {
+                    theta = outcome.theta;
+                }
+            }
+            problem.smooth(None);
+            let mut each = |progress: &Progress, _: &[f64]| {
+                tell(&|p| {
+                    p.best = p.best.min(progress.value);
+                    p.iterations += 1;
+                });
                 !stop.load(Ordering::Relaxed)
             };
-            let outcome = minimize(algorithm, &mut problem, &theta, &limits, &mut each);
-            before[0] += outcome.iterations;
-            before[1] += outcome.evaluations;
-            before[2] += outcome.gradient_evaluations;
-            // where nothing could be found, the next stage starts where this one did
-            if outcome.value.is_finite() {
-                theta = outcome.theta;
+            let mut outcome = minimize(algorithm, &mut problem, &theta, &limits, &mut each);
+            outcome.iterations += before[0];
+            outcome.evaluations += before[1];
+            outcome.gradient_evaluations += before[2];
+            // the end of a start that was cut short is none, and is looked for again
+            if !stop.load(Ordering::Relaxed)
+                && let Err(reason) = memory.keep_outcome(index, &outcome)
+            {
+                lost.lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner)
+                    .get_or_insert(reason);
+                stop.store(true, Ordering::Relaxed);
             }
-        }
-        problem.smooth(None);
-        let mut each = |progress: &Progress, _: &[f64]| {
             tell(&|p| {
-                p.best = p.best.min(progress.value);
-                p.iterations += 1;
+                p.finished += 1;
+                if outcome.value.is_finite() {
+                    p.best = p.best.min(outcome.value);
+                }
             });
-            !stop.load(Ordering::Relaxed)
+            Ok(outcome)
         };
-        let mut outcome = minimize(algorithm, &mut problem, &theta, &limits, &mut each);
-        outcome.iterations += before[0];
-        outcome.evaluations += before[1];
-        outcome.gradient_evaluations += before[2];
-        tell(&|p| {
-            p.finished += 1;
-            if outcome.value.is_finite() {
-                p.best = p.best.min(outcome.value);
-            }
-        });
-        Ok(outcome)
-    };
     let outcomes: Vec<Outcome> = optimize::multi_start(&starts, None, stop, run)
         .into_iter()
         .map(|result| result.outcome.unwrap_or_else(|e| not_run(&result.start, e)))
         .collect();
+    let lost = lost
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(reason) = lost {
+        return Err(memory_fails(reason));
+    }
     let natural = |q: &[f64]| -> Vec<f64> {
         fitted
             .iter()
@@ -279,7 +334,7 @@ fn starting_points(
     variables: &[Variable],
     (first, lower, upper): (&[f64], &[f64], &[f64]),
     stop: &AtomicBool,
-) -> (Vec<Vec<f64>>, usize) {
+) -> StartingPoints {
     const ROUNDS: u64 = 20;
     let settings = &study.scenario.fit;
     let mut starts = latin_hypercube(first, lower, upper, settings.starts, settings.seed);
@@ -315,7 +370,10 @@ fn starting_points(
             break;
         }
     }
-    (starts, replaced)
+    StartingPoints {
+        points: starts,
+        replaced,
+    }
 }
 
 fn not_run(start: &[f64], error: EvaluationError) -> Outcome {

@@ -4,3 +4,4 @@ mod answers;
 mod errors;
 mod gallery;
 mod looks;
+mod resume;
