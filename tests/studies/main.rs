@@ -9,6 +9,7 @@ mod gauss_newton;
 mod gmres;
 mod golden;
 mod golden_control;
+mod golden_fits;
 mod golden_hessians;
 mod golden_sensitivities;
 mod golden_solutions;
