@@ -322,5 +322,6 @@ pub(super) fn fit(reader: &mut Reader<'_>, top: &Section<'_, '_>) -> FitSettings
     if let Some(tolerance) = reader.positive(&section, "gradient_tolerance") {
         settings.gradient_tolerance = tolerance;
     }
+    settings.multiple_shooting = reader.whole(&section, "multiple_shooting", 1).map(whole);
     settings
 }

@@ -507,6 +507,8 @@ pub struct FitSettings {
     pub max_iterations: usize,
     /// norm of the scaled projected gradient at which a start has converged
     pub gradient_tolerance: f64,
+    /// pieces into which runs are cut to find where each start begins
+    pub multiple_shooting: Option<usize>,
 }
 
 impl Default for FitSettings {
@@ -517,6 +519,7 @@ impl Default for FitSettings {
             seed: 1,
             max_iterations: 500,
             gradient_tolerance: 1e-6,
+            multiple_shooting: None,
         }
     }
 }

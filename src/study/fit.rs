@@ -12,6 +12,7 @@ use super::gradient::choose;
 use super::information::{Local, local_statistics, row_count};
 use super::objective::Objective;
 use super::scaling;
+use super::shooting::Shooting;
 use super::variable::Variable;
 use super::{Solving, Study};
 use crate::optimize::{
@@ -121,9 +122,11 @@ pub fn fit_with_memory(
         .map(|p| scaling::to_scaled(p, p.value))
         .collect();
     let memory_fails = |reason| StudyError::Memory { reason };
-    let at_first = FitProblem::new(study, &solving, &variables, (&lower, &upper), stop)?
-        .value(&first)
-        .unwrap_or(f64::NAN);
+    let mut problem = FitProblem::new(study, &solving, &variables, (&lower, &upper), stop)?;
+    if let Some(pieces) = settings.multiple_shooting {
+        problem.shooting(pieces, stop)?; // what it cannot do is said before anything is begun
+    }
+    let at_first = problem.value(&first).unwrap_or(f64::NAN);
     let StartingPoints {
         points: starts,
         replaced,
@@ -164,71 +167,36 @@ pub fn fit_with_memory(
         watch(now);
     };
     let lost = Mutex::new(None);
-    let run =
-        |index: usize, start: &[f64], stop: &AtomicBool| -> Result<Outcome, EvaluationError> {
-            if let Some(known) = memory.outcome(index) {
-                tell(&|p| {
-                    p.finished += 1;
-                    p.iterations += known.iterations;
-                    if known.value.is_finite() {
-                        p.best = p.best.min(known.value);
-                    }
-                });
-                return Ok(known);
+    let found = |outcome: &Outcome| {
+        tell(&|p| {
+            p.finished += 1;
+            if outcome.value.is_finite() {
+                p.best = p.best.min(outcome.value);
             }
-            let mut problem = FitProblem::new(study, &solving, &variables, (&lower, &upper), stop)
-                .map_err(evaluation_error)?;
-            let stages = study
-                .scenario
-                .smoothing
-                .first()
-                .map_or(0, |s| s.values.len());
-            let mut theta = start.to_vec();
-            let mut before = [0; 3];
-            for stage in 0..stages {
-                problem.smooth(Some(stage));
-                let mut each = |_: &Progress, _: &[f64]| {
-                    tell(&|p| p.iterations += 1);
-                    !stop.load(Ordering::Relaxed)
-                };
-                let outcome = minimize(algorithm, &mut problem, &theta, &limits, &mut each);
-                before[0] += outcome.iterations;
-                before[1] += outcome.evaluations;
-                before[2] += outcome.gradient_evaluations;
-                // where nothing could be found, the next stage starts where this one did
-                if outcome.value.is_finite() {
-                    theta = outcome.theta;
-                }
-            }
-            problem.smooth(None);
-            let mut each = |progress: &Progress, _: &[f64]| {
-                tell(&|p| {
-                    p.best = p.best.min(progress.value);
-                    p.iterations += 1;
-                });
-                !stop.load(Ordering::Relaxed)
-            };
-            let mut outcome = minimize(algorithm, &mut problem, &theta, &limits, &mut each);
-            outcome.iterations += before[0];
-            outcome.evaluations += before[1];
-            outcome.gradient_evaluations += before[2];
-            // the end of a start that was cut short is none, and is looked for again
-            if !stop.load(Ordering::Relaxed)
-                && let Err(reason) = memory.keep_outcome(index, &outcome)
-            {
-                lost.lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner)
-                    .get_or_insert(reason);
-                stop.store(true, Ordering::Relaxed);
-            }
-            tell(&|p| {
-                p.finished += 1;
-                if outcome.value.is_finite() {
-                    p.best = p.best.min(outcome.value);
-                }
-            });
-            Ok(outcome)
-        };
+        });
+    };
+    let run = |index: usize, start: &[f64], stop: &AtomicBool| {
+        if let Some(known) = memory.outcome(index) {
+            tell(&|p| p.iterations += known.iterations);
+            found(&known);
+            return Ok(known);
+        }
+        let bounds = (&lower[..], &upper[..]);
+        let problem =
+            FitProblem::new(study, &solving, &variables, bounds, stop).map_err(evaluation_error)?;
+        let outcome = run_start(problem, (algorithm, &limits), start, stop, &tell)?;
+        // the end of a start that was cut short is none, and is looked for again
+        if !stop.load(Ordering::Relaxed)
+            && let Err(reason) = memory.keep_outcome(index, &outcome)
+        {
+            lost.lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .get_or_insert(reason);
+            stop.store(true, Ordering::Relaxed);
+        }
+        found(&outcome);
+        Ok(outcome)
+    };
     let outcomes: Vec<Outcome> = optimize::multi_start(&starts, None, stop, run)
         .into_iter()
         .map(|result| result.outcome.unwrap_or_else(|e| not_run(&result.start, e)))
@@ -304,6 +272,56 @@ pub fn fit_with_memory(
             .collect(),
         solving,
     })
+}
+
+/// One start to its end: by multiple shooting and through the stages of smoothing where the scenario has them, then by the fit's own
+/// algorithm on its own widths. `tell` changes what watchers see.
+fn run_start(
+    mut problem: FitProblem<'_>,
+    (algorithm, limits): (FitAlgorithm, &Settings),
+    start: &[f64],
+    stop: &AtomicBool,
+    tell: &dyn Fn(&dyn Fn(&mut FitProgress)),
+) -> Result<Outcome, EvaluationError> {
+    let scenario = &problem.study.scenario;
+    let mut theta = start.to_vec();
+    if let Some(pieces) = scenario.fit.multiple_shooting {
+        let better = problem
+            .shooting(pieces, stop)
+            .map_err(evaluation_error)?
+            .improve(&theta);
+        theta = better.unwrap_or(theta);
+    }
+    let stages = scenario.smoothing.first().map_or(0, |s| s.values.len());
+    let mut before = [0; 3];
+    for stage in 0..stages {
+        problem.smooth(Some(stage));
+        let mut each = |_: &Progress, _: &[f64]| {
+            tell(&|p| p.iterations += 1);
+            !stop.load(Ordering::Relaxed)
+        };
+        let outcome = minimize(algorithm, &mut problem, &theta, limits, &mut each);
+        before[0] += outcome.iterations;
+        before[1] += outcome.evaluations;
+        before[2] += outcome.gradient_evaluations;
+        // where nothing could be found, the next stage starts where this one did
+        if outcome.value.is_finite() {
+            theta = outcome.theta;
+        }
+    }
+    problem.smooth(None);
+    let mut each = |progress: &Progress, _: &[f64]| {
+        tell(&|p| {
+            p.best = p.best.min(progress.value);
+            p.iterations += 1;
+        });
+        !stop.load(Ordering::Relaxed)
+    };
+    let mut outcome = minimize(algorithm, &mut problem, &theta, limits, &mut each);
+    outcome.iterations += before[0];
+    outcome.evaluations += before[1];
+    outcome.gradient_evaluations += before[2];
+    Ok(outcome)
 }
 
 fn minimize(
@@ -419,6 +437,7 @@ struct FitProblem<'a> {
     lower: &'a [f64],
     upper: &'a [f64],
     gradient_method: GradientMethod,
+    solving: Solving,
     p: Vec<f64>,
     rows: usize,
 }
@@ -440,6 +459,7 @@ impl<'a> FitProblem<'a> {
                 variables.len(),
                 solving.hot(study),
             ),
+            solving: solving.clone(),
             p: study.values(),
             rows: row_count(study, variables),
             study,
@@ -447,6 +467,19 @@ impl<'a> FitProblem<'a> {
             lower,
             upper,
         })
+    }
+
+    /// Multiple shooting on the same problem.
+    fn shooting(&self, pieces: usize, stop: &'a AtomicBool) -> Result<Shooting<'a>, StudyError> {
+        let bounds = (self.lower, self.upper);
+        Shooting::new(
+            self.study,
+            self.solving.clone(),
+            self.variables,
+            bounds,
+            pieces,
+            stop,
+        )
     }
 
     fn parameters(&self) -> impl Iterator<Item = (usize, &'a Parameter)> + use<'a> {
@@ -543,7 +576,7 @@ impl LeastSquares for FitProblem<'_> {
     }
 }
 
-fn evaluation_error(error: StudyError) -> EvaluationError {
+pub(super) fn evaluation_error(error: StudyError) -> EvaluationError {
     match error {
         StudyError::Interrupted => EvaluationError::Interrupted,
         other => EvaluationError::Failed {

@@ -29,6 +29,7 @@ mod reverse;
 mod reverse_events;
 mod run;
 mod scaling;
+mod shooting;
 mod simulate;
 mod solving;
 mod variable;

@@ -75,6 +75,10 @@ fn scenario(case: &str, folder: &Path, noise: &str) -> String {
         if name == "ke" {
             high = 0.5;
         }
+        // yearly readings do not tell an orbit of period T from one that is 1 + T times as fast: the reference is the slow one
+        if name == "alpha" {
+            high = high.min(2.0);
+        }
         let middle = (low * high).sqrt();
         writeln!(
             toml,
@@ -100,7 +104,9 @@ fn scenario(case: &str, folder: &Path, noise: &str) -> String {
     .expect("written");
     for o in array(&problem["observables"]) {
         let own = match (text(&o["transformation"]), text(&o["noise"])) {
-            ("log", sigma) => format!(", noise = {{ model = \"log-normal\", sigma = \"{sigma}\" }}"),
+            ("log", sigma) => {
+                format!(", noise = {{ model = \"log-normal\", sigma = \"{sigma}\" }}")
+            }
             ("lin", "1") => noise.to_owned(),
             other => panic!("{other:?}"),
         };
@@ -216,7 +222,7 @@ fn holds(case: &str, found: &Fit, objective: f64, parameters: &[f64], errors: &[
         .iter()
         .filter(|s| s.outcome.value - found.objective <= 1e-6 * objective.abs())
         .count();
-    println!("{case}: {reached} of {STARTS}");
+    assert!(2 * reached >= STARTS, "{case}: {reached} of {STARTS}");
 }
 
 #[test]
@@ -232,9 +238,15 @@ fn best_fits_are_those_of_other_tools() {
         let folder = tempfile::tempdir().expect("a folder");
         let text = scenario(case, folder.path(), "");
         let reference = &best[key];
+        // data that oscillate: a run from a random start loses them, so that it is cut into pieces first
+        let more = if case.starts_with("lynx") {
+            "multiple_shooting = 10"
+        } else {
+            ""
+        };
         holds(
             case,
-            &fitted(folder.path(), &text, ""),
+            &fitted(folder.path(), &text, more),
             0.5 * number(&reference["ssr"]),
             &numbers(&reference["p"]),
             &numbers(&reference["se"]),
@@ -249,7 +261,7 @@ fn best_fits_are_those_of_other_tools() {
         &fitted(
             folder.path(),
             &scenario("lynx_hare_lognormal", folder.path(), ""),
-            "",
+            "multiple_shooting = 10",
         ),
         number(&reference["nllh"]),
         &parameters,
@@ -275,11 +287,7 @@ fn best_fits_are_those_of_other_tools() {
         let reference = &best[key];
         holds(
             key,
-            &fitted(
-                folder.path(),
-                &four_tanks(folder.path(), interpolation),
-                "",
-            ),
+            &fitted(folder.path(), &four_tanks(folder.path(), interpolation), ""),
             0.5 * number(&reference["ssr"]),
             &numbers(&reference["p"]),
             &numbers(&reference["se"]),

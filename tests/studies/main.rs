@@ -20,4 +20,5 @@ mod mechanics;
 mod moving_reads;
 mod noise_models;
 mod reference_answers;
+mod shooting;
 mod smoothing;

@@ -809,6 +809,12 @@ pub const TABLES: &[Table] = &[
                 "1e-6",
                 "norm of the scaled projected gradient at which a start has converged",
             ),
+            key(
+                "multiple_shooting",
+                Kind::Whole,
+                "none",
+                "pieces into which runs are cut before a start's fit: for data that oscillate, where a run from a wrong start loses them",
+            ),
         ],
     },
     Table {
