@@ -133,6 +133,7 @@ pub enum AlgorithmChoice {
     Auto,
     LevenbergMarquardt,
     LBfgs,
+    NewtonCg,
     Adam,
     GradientDescent,
 }

@@ -96,6 +96,7 @@ impl From<AlgorithmChoice> for FitAlgorithm {
             AlgorithmChoice::Auto => Self::Auto,
             AlgorithmChoice::LevenbergMarquardt => Self::LevenbergMarquardt,
             AlgorithmChoice::LBfgs => Self::LBfgs,
+            AlgorithmChoice::NewtonCg => Self::NewtonCg,
             AlgorithmChoice::Adam => Self::Adam,
             AlgorithmChoice::GradientDescent => Self::GradientDescent,
         }
@@ -107,6 +108,7 @@ fn algorithm_name(algorithm: FitAlgorithm) -> &'static str {
         FitAlgorithm::Auto => "auto",
         FitAlgorithm::LevenbergMarquardt => "levenberg-marquardt",
         FitAlgorithm::LBfgs => "l-bfgs",
+        FitAlgorithm::NewtonCg => "newton-cg",
         FitAlgorithm::Adam => "adam",
         FitAlgorithm::GradientDescent => "gradient-descent",
     }

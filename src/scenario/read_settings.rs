@@ -305,6 +305,7 @@ pub(super) fn fit(reader: &mut Reader<'_>, top: &Section<'_, '_>) -> FitSettings
     settings.algorithm = match reader.choice(&section, "algorithm") {
         Some("levenberg-marquardt") => FitAlgorithm::LevenbergMarquardt,
         Some("l-bfgs") => FitAlgorithm::LBfgs,
+        Some("newton-cg") => FitAlgorithm::NewtonCg,
         Some("adam") => FitAlgorithm::Adam,
         Some("gradient-descent") => FitAlgorithm::GradientDescent,
         _ => FitAlgorithm::Auto,

@@ -539,13 +539,14 @@ pub struct Smoothing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(
     missing_docs,
-    reason = "named as in scenarios: auto, levenberg-marquardt, l-bfgs, adam, gradient-descent"
+    reason = "named as in scenarios: auto, levenberg-marquardt, l-bfgs, newton-cg, adam, gradient-descent"
 )]
 pub enum FitAlgorithm {
     #[default]
     Auto,
     LevenbergMarquardt,
     LBfgs,
+    NewtonCg,
     Adam,
     GradientDescent,
 }

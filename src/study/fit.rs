@@ -16,7 +16,7 @@ use super::shooting::Shooting;
 use super::variable::Variable;
 use super::{Solving, Study};
 use crate::optimize::{
-    self, EvaluationError, LeastSquares, Outcome, Problem, Progress, Settings, Status,
+    self, EvaluationError, LeastSquares, Outcome, Problem, Progress, SecondOrder, Settings, Status,
     latin_hypercube,
 };
 use crate::scenario::{FitAlgorithm, GradientMethod, Parameter};
@@ -336,6 +336,7 @@ fn minimize(
             optimize::levenberg_marquardt(problem, start, limits, each)
         }
         FitAlgorithm::LBfgs => optimize::lbfgsb(problem, start, limits, each),
+        FitAlgorithm::NewtonCg => optimize::newton_cg(problem, start, limits, each),
         FitAlgorithm::Adam => optimize::adam(problem, start, limits, each),
         FitAlgorithm::GradientDescent => optimize::gradient_descent(problem, start, limits, each),
     }
@@ -544,6 +545,36 @@ impl Problem for FitProblem<'_> {
             *g *= scaling::slope(parameter, self.p[i]);
         }
         Ok(value)
+    }
+}
+
+/// With natural values p(q), d2F/dq2 v = p' (F_pp (p' v)) + F_p p'' v.
+impl SecondOrder for FitProblem<'_> {
+    fn hessian_product(
+        &mut self,
+        theta: &[f64],
+        v: &[f64],
+        product: &mut [f64],
+    ) -> Result<(), EvaluationError> {
+        self.set(theta);
+        let parameters: Vec<_> = self.parameters().collect();
+        let mut natural = v.to_vec();
+        for (&(i, parameter), v) in parameters.iter().zip(&mut natural) {
+            *v *= scaling::slope(parameter, self.p[i]);
+        }
+        let mut gradient = vec![0.0; v.len()];
+        let both = [&mut gradient[..], &mut *product];
+        self.objective
+            .gradient_and_product(&self.p, self.variables, &natural, both)
+            .map_err(evaluation_error)?;
+        for (((&(i, parameter), h), g), v) in parameters.iter().zip(product).zip(gradient).zip(v) {
+            let (slope, curvature) = (
+                scaling::slope(parameter, self.p[i]),
+                scaling::curvature(parameter, self.p[i]),
+            );
+            *h = slope * *h + g * curvature * v;
+        }
+        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use costate_adjoint::Dual;
 use costate_solvers::record::Samples;
-use costate_solvers::{NoRecord, Recorder, Statistics};
+use costate_solvers::{NoRecord, Recorder, Scalar, Statistics};
 
 use super::any_solver::{ANY_WIDTH, StudyScalar};
 use super::error::StudyError;
@@ -126,6 +126,7 @@ impl<S: StudyScalar> Lane<S> {
         &mut self,
         study: &Study,
         solving: &Solving,
+        stop: Option<&AtomicBool>,
         p: &[S],
         nudge: &Nudge<S>,
     ) -> Result<S, StudyError> {
@@ -135,11 +136,9 @@ impl<S: StudyScalar> Lane<S> {
             if study.plans[experiment].measurements.is_empty() {
                 continue;
             }
-            self.solve(study, experiment, solving, None, nudge, NoRecord)?;
+            self.solve(study, experiment, solving, stop, nudge, NoRecord)?;
             self.observe(study, experiment, |index, y, sigma| {
-                checked_share(study, experiment, index, y.value(), sigma.value())?;
-                let m = study.plans[experiment].measurements[index];
-                total += study.misfits[m.observable].share(y, sigma, m.value);
+                total += checked_share(study, experiment, index, y, sigma)?;
                 Ok(())
             })?;
         }
@@ -250,9 +249,7 @@ where
                 self.solve_seeded(study, experiment, solving, stop, chunk)?,
             );
             self.observe(study, experiment, |index, y, sigma| {
-                checked_share(study, experiment, index, y.value, sigma.value)?;
-                let m = study.plans[experiment].measurements[index];
-                total += study.misfits[m.observable].share(y, sigma, m.value);
+                total += checked_share(study, experiment, index, y, sigma)?;
                 Ok(())
             })?;
         }
@@ -321,25 +318,25 @@ pub(super) fn chunk_width(left: usize, hot: bool) -> usize {
     }
 }
 
-/// A measurement's share, or a finding that names it where it is not finite.
+/// A measurement's share, or a finding that names it where its value is not finite.
 #[inline]
-pub(super) fn checked_share(
+pub(super) fn checked_share<S: Scalar>(
     study: &Study,
     experiment: usize,
     index: usize,
-    y: f64,
-    sigma: f64,
-) -> Result<f64, StudyError> {
+    y: S,
+    sigma: S,
+) -> Result<S, StudyError> {
     let plan: &ExperimentPlan = &study.plans[experiment];
     let m = plan.measurements[index];
     let share = study.misfits[m.observable].share(y, sigma, m.value);
-    if share.is_finite() {
+    if share.value().is_finite() {
         return Ok(share);
     }
     Err(StudyError::Objective {
         observable: study.scenario.observables[m.observable].name.text.clone(),
-        value: y,
-        sigma,
+        value: y.value(),
+        sigma: sigma.value(),
         t: plan.times[m.sample],
         measured: m.value,
     })

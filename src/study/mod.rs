@@ -4,6 +4,7 @@
 //! that fits and gradients share; studies never see a solver's insides and solvers never see a study.
 
 mod any_solver;
+mod backward;
 mod certificate;
 mod check;
 mod drift;
@@ -50,7 +51,7 @@ pub use fit::{Fit, FitProgress, StartReport, fit, fit_with_memory};
 pub use fit_memory::{FitMemory, NoMemory, StartingPoints};
 pub use functional::FunctionalStudy;
 pub use gradient::{Forecast, Gradient, GradientOf, gradient};
-pub use hessian::{Hessian, hessian};
+pub use hessian::{Hessian, HessianMethod, hessian, hessian_by};
 pub use hybrid::{EventLog, Happening};
 pub use information::row_count;
 pub use kinks::{Meeting, Met, meetings};

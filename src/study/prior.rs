@@ -2,6 +2,7 @@
 
 use costate_solvers::Scalar;
 
+use super::variable::Variable;
 use super::{Study, scaling};
 use crate::scenario::{Density, Parameter};
 
@@ -30,8 +31,9 @@ pub fn share(parameter: &Parameter, v: f64) -> Option<PriorShare> {
         return Some(of_density(prior.density, v));
     }
     let of_q = of_density(prior.density, scaling::to_scaled(parameter, v));
+    // dq/dv, and d2q/dv2 = -v'' / v'^3 with v as a function of q
     let slope = 1.0 / scaling::slope(parameter, v);
-    let curvature = scaling::curvature(parameter, v);
+    let curvature = -scaling::curvature(parameter, v) * slope.powi(3);
     Some(PriorShare {
         value: of_q.value,
         slope: of_q.slope * slope,
@@ -119,6 +121,23 @@ pub(super) fn shares<S: Scalar>(study: &Study, p: &[f64], seeded: &[S]) -> S {
         }
     }
     total
+}
+
+/// Adds the derivatives of [`shares`] with respect to the variables.
+pub(super) fn add_slopes<S: Scalar>(
+    study: &Study,
+    p: &[f64],
+    seeded: &[S],
+    variables: &[Variable],
+    gradient: &mut [S],
+) {
+    for (g, variable) in gradient.iter_mut().zip(variables) {
+        if let Variable::Parameter(i) = *variable
+            && let Some(share) = share(&study.scenario.parameters[i], p[i])
+        {
+            *g += (seeded[i] - p[i]) * share.curvature + share.slope;
+        }
+    }
 }
 
 #[cfg(test)]

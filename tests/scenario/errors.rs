@@ -288,7 +288,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "starts = 2",
         "algorithm = \"lm\"",
         &[
-            "scenario::unknown-word 24:13 \"lm\" | `lm` is no `algorithm` of `[fit]` | one of `auto`, `levenberg-marquardt`, `l-bfgs`, `adam`, `gradient-descent`",
+            "scenario::unknown-word 24:13 \"lm\" | `lm` is no `algorithm` of `[fit]` | one of `auto`, `levenberg-marquardt`, `l-bfgs`, `newton-cg`, `adam`, `gradient-descent`",
         ],
     ),
     (

@@ -195,6 +195,18 @@ pub(super) fn slopes(transform: Transform, base: Base, y: f64, sigma: f64, d: f6
     }
 }
 
+/// Its derivatives with respect to y and sigma over any scalar, for the normal distribution.
+#[inline]
+pub(super) fn normal_gradient<S: Scalar>(transform: Transform, y: S, sigma: S, d: f64) -> (S, S) {
+    let z = (transform.of(y) - transform.of(d)) / sigma;
+    let by_y = match transform {
+        Transform::Identity => z / sigma,
+        Transform::Ln => z / (sigma * y),
+        Transform::Log10 => z / (sigma * y * LN_10),
+    };
+    (by_y, (S::from(1.0) - z * z) / sigma)
+}
+
 /// The share of a measurement beyond a limit.
 pub(super) fn share_beyond<S: Scalar>(
     transform: Transform,

@@ -16,6 +16,7 @@ mod location_scale;
 mod loss;
 mod special;
 
+use costate_adjoint::DualOver;
 use costate_solvers::Scalar;
 
 use crate::scenario::{Loss, NoiseModel, Scenario};
@@ -144,9 +145,27 @@ impl Misfit {
 
     /// Derivatives of [`Misfit::share`] with respect to y and sigma.
     #[inline]
-    pub fn gradient(&self, y: f64, sigma: f64, d: f64) -> (f64, f64) {
-        let slopes = self.slopes(y, sigma, d);
-        (slopes.y, slopes.sigma)
+    pub fn gradient<S: Scalar>(&self, y: S, sigma: S, d: f64) -> (S, S) {
+        match (self.model.and_then(parts), self.loss) {
+            (None, None) if self.model.is_none() => (y - d, S::from(0.0)),
+            (Some((transform, Base::Normal)), _) if self.beyond(d).is_none() => {
+                location_scale::normal_gradient(transform, y, sigma, d)
+            }
+            _ => {
+                let one = S::from(1.0);
+                let zero = S::from(0.0);
+                let y = DualOver {
+                    value: y,
+                    tangent: [one, zero],
+                };
+                let sigma = DualOver {
+                    value: sigma,
+                    tangent: [zero, one],
+                };
+                let [by_y, by_sigma] = self.share(y, sigma, d).tangent;
+                (by_y, by_sigma)
+            }
+        }
     }
 
     /// The rows of one measurement.
