@@ -17,7 +17,7 @@ use crate::compile::{CallError, ModelScalar, ModelSystem};
 use crate::scenario::SolverMethod;
 
 /// A model with the integrator of some method.
-pub trait AnySolver<S: ModelScalar> {
+pub trait AnySolver<S: ModelScalar>: Send {
     /// Sets the parameters.
     fn set_parameters(&mut self, p: &[S]) -> Result<(), CallError>;
     /// [`Integrator::run_hybrid`].
@@ -63,7 +63,7 @@ struct Stepped<S: ModelScalar, M> {
     integrator: Integrator<S, M>,
 }
 
-impl<S: ModelScalar, M: Method<S, ModelSystem<S>>> AnySolver<S> for Stepped<S, M> {
+impl<S: ModelScalar, M: Method<S, ModelSystem<S>> + Send> AnySolver<S> for Stepped<S, M> {
     fn set_parameters(&mut self, p: &[S]) -> Result<(), CallError> {
         self.system.set_parameters(p)
     }
@@ -118,7 +118,7 @@ impl<S: ModelScalar, M: Method<S, ModelSystem<S>>> AnySolver<S> for Stepped<S, M
     }
 }
 
-fn boxed<S: ModelScalar, M: Method<S, ModelSystem<S>> + 'static>(
+fn boxed<S: ModelScalar, M: Method<S, ModelSystem<S>> + Send + 'static>(
     mut system: ModelSystem<S>,
     p: &[S],
 ) -> Result<Box<dyn AnySolver<S>>, RunError> {

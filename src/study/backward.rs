@@ -4,6 +4,7 @@
 //! Over dual numbers the gradient carries its own derivatives: the product of the Hessian with each of their directions, at a
 //! cost that does not grow with the number of variables (Ozyurt & Barton 2005, doi 10.1137/030601582).
 
+use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
 use costate_adjoint::{Ledger, Seeds};
@@ -65,14 +66,29 @@ impl<S: StudyScalar> Backward<S> {
         gradient: &mut [S],
     ) -> Result<S, StudyError> {
         let study = on.study;
-        let mut total = prior::shares(study, p, moved);
+        let all = 0..study.plans.len();
+        let data = self.data_gradient(on, all, (moved, nudge), variables, gradient)?;
+        prior::add_slopes(study, p, moved, variables, gradient);
+        Ok(prior::shares(study, p, moved) + data)
+    }
+
+    /// The data's share of some experiments, and its gradient.
+    pub fn data_gradient(
+        &mut self,
+        on: &mut On<'_>,
+        experiments: Range<usize>,
+        at: (&[S], &Nudge<S>),
+        variables: &[Variable],
+        gradient: &mut [S],
+    ) -> Result<S, StudyError> {
+        let study = on.study;
+        let mut total = S::from(0.0);
         let weigh = |experiment: usize, index: usize, y, sigma| {
             total += checked_share(study, experiment, index, y, sigma)?;
             let m = &study.plans[experiment].measurements[index];
             Ok(study.misfits[m.observable].gradient(y, sigma, m.value))
         };
-        self.pull_back(on, moved, nudge, variables, gradient, weigh)?;
-        prior::add_slopes(study, p, moved, variables, gradient);
+        self.pull_back(on, experiments, at, variables, gradient, weigh)?;
         Ok(total)
     }
 
@@ -98,13 +114,13 @@ impl<S: StudyScalar> Backward<S> {
         Ok(())
     }
 
-    /// Solves, asks for the cotangents of each measurement's value and standard deviation, `weigh(experiment, measurement, y,
+    /// Solves the experiments, asks for the cotangents of each measurement's value and standard deviation, `weigh(experiment, measurement, y,
     /// sigma)`, in their order, and takes them to the variables by the discrete adjoint: overwrites `bars`.
     pub fn pull_back(
         &mut self,
         on: &mut On<'_>,
-        p: &[S],
-        nudge: &Nudge<S>,
+        experiments: Range<usize>,
+        (p, nudge): (&[S], &Nudge<S>),
         variables: &[Variable],
         bars: &mut [S],
         mut weigh: impl FnMut(usize, usize, S, S) -> Result<(S, S), StudyError>,
@@ -120,7 +136,7 @@ impl<S: StudyScalar> Backward<S> {
         let start_moves = variables.contains(&Variable::Start);
         let mut start_bar = zero;
         self.lane.parameters.copy_from_slice(p);
-        for experiment in 0..study.plans.len() {
+        for experiment in experiments {
             let plan = &study.plans[experiment];
             if plan.measurements.is_empty() {
                 continue;

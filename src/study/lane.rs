@@ -1,5 +1,6 @@
 //! A solve with its measurements over one scalar: plain numbers, or dual numbers in chunks of directions.
 
+use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
 use costate_adjoint::Dual;
@@ -17,6 +18,17 @@ use super::{Solving, Study};
 
 /// How a measurement becomes rows: [`Misfit::rows`] or [`Misfit::step_rows`] of its value, its scale and what was measured.
 pub(super) type RowOf = fn(&Misfit, f64, f64, f64) -> Rows;
+
+/// What is to be differentiated: some experiments at parameters p, with respect to a chunk of variables.
+pub(super) struct Of<'a> {
+    pub study: &'a Study,
+    pub solving: &'a Solving,
+    /// ends a solve when raised
+    pub stop: Option<&'a AtomicBool>,
+    pub experiments: Range<usize>,
+    pub p: &'a [f64],
+    pub chunk: &'a [Variable],
+}
 
 /// Everything one scalar needs to evaluate the measurements.
 pub(super) struct Lane<S: StudyScalar> {
@@ -224,23 +236,24 @@ where
         Ok(())
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the objective's parts, borrowed one by one"
-    )]
+    /// The share of some experiments and its gradient.
     pub fn gradient(
         &mut self,
-        study: &Study,
-        solving: &Solving,
-        stop: Option<&AtomicBool>,
-        p: &[f64],
-        chunk: &[Variable],
+        of: Of<'_>,
         gradient: &mut [f64],
         counted: &mut Statistics,
     ) -> Result<f64, StudyError> {
+        let Of {
+            study,
+            solving,
+            stop,
+            experiments,
+            p,
+            chunk,
+        } = of;
         self.seed(p, chunk);
         let mut total = Dual::<N>::from(0.0);
-        for experiment in 0..study.plans.len() {
+        for experiment in experiments {
             if study.plans[experiment].measurements.is_empty() {
                 continue;
             }
@@ -257,27 +270,28 @@ where
         Ok(total.value)
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the objective's parts, borrowed one by one"
-    )]
+    /// The share of some experiments, its least-squares rows and their Jacobian, columns as long as `r`.
     pub fn rows(
         &mut self,
-        study: &Study,
-        solving: &Solving,
-        stop: Option<&AtomicBool>,
-        p: &[f64],
-        chunk: &[Variable],
+        of: Of<'_>,
         row_of: RowOf,
         r: &mut [f64],
         columns: &mut [f64],
         counted: &mut Statistics,
     ) -> Result<f64, StudyError> {
+        let Of {
+            study,
+            solving,
+            stop,
+            experiments,
+            p,
+            chunk,
+        } = of;
         self.seed(p, chunk);
         let height = r.len();
         let mut total = 0.0;
         let mut row = 0;
-        for experiment in 0..study.plans.len() {
+        for experiment in experiments {
             if study.plans[experiment].measurements.is_empty() {
                 continue;
             }

@@ -33,6 +33,7 @@ mod scaling;
 mod shooting;
 mod simulate;
 mod solving;
+mod spread;
 mod variable;
 mod verify;
 

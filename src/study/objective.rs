@@ -4,6 +4,7 @@
 //! All three differentiate the same program, the accepted step sequence held fixed, so they agree to rounding
 //! (differences: to their truncation error). Parameters here are natural; `study/scaling.rs` maps search scales.
 
+use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
 use costate_adjoint::Dual;
@@ -15,18 +16,19 @@ use super::backward::{Backward, On, backward};
 use super::error::StudyError;
 use super::gradient::{GradientOf, check_variables};
 use super::hessian::product_by_duals;
-use super::lane::{Lane, RowOf, add, checked_share, chunk_width, lane};
+use super::lane::{Lane, Of, RowOf, add, checked_share, chunk_width, lane};
 use super::misfit::Misfit;
 use super::nudge::Nudge;
 use super::prior;
+use super::spread::Left;
 use super::variable::Variable;
 use super::{Solving, Study};
 
 /// Work on the data objective of one study: buffers for every method, made when first used.
 pub struct Objective<'a> {
-    study: &'a Study,
-    stop: Option<&'a AtomicBool>,
-    solving: Solving,
+    pub(super) study: &'a Study,
+    pub(super) stop: Option<&'a AtomicBool>,
+    pub(super) solving: Solving,
     /// the same with the discrete adjoint
     discrete: Solving,
     plain: Backward<f64>,
@@ -37,6 +39,10 @@ pub struct Objective<'a> {
     dual2: Option<Lane<Dual<2>>>,
     dual4: Option<Lane<Dual<4>>>,
     dual8: Option<Lane<Dual<8>>>,
+    /// objectives of groups of experiments, each with its own buffers: `spread.rs`
+    pub(super) parts: Vec<Objective<'a>>,
+    pub(super) left: Left,
+    pub(super) worth_spreading: bool,
     /// what all solves so far counted
     pub statistics: Statistics,
 }
@@ -67,16 +73,25 @@ impl<'a> Objective<'a> {
             dual2: None,
             dual4: None,
             dual8: None,
+            parts: Vec::new(),
+            left: Left::default(),
+            worth_spreading: false,
             statistics: Statistics::default(),
         })
     }
 
     /// The objective at natural parameters `p`.
     pub fn value(&mut self, p: &[f64]) -> Result<f64, StudyError> {
+        let prior = prior_value(self.study, p);
+        let data = self.spread(|part, group| part.value_of(group, p), |_, _| ())?;
+        Ok(prior + data)
+    }
+
+    fn value_of(&mut self, experiments: Range<usize>, p: &[f64]) -> Result<f64, StudyError> {
         let study = self.study;
         self.plain.lane.parameters.copy_from_slice(p);
-        let mut total = prior_value(study, p);
-        for experiment in 0..study.plans.len() {
+        let mut total = 0.0;
+        for experiment in experiments {
             if study.plans[experiment].measurements.is_empty() {
                 continue;
             }
@@ -105,14 +120,31 @@ impl<'a> Objective<'a> {
         variables: &[Variable],
         gradient: &mut [f64],
     ) -> Result<f64, StudyError> {
+        let prior = prior_value(self.study, p);
+        gradient.fill(0.0);
+        let work = |part: &mut Self, group| part.gradient_adjoint_of(group, p, variables);
+        let data = self.spread(work, |left, _| add_to(gradient, &left.bars))?;
+        prior::add_slopes(self.study, p, p, variables, gradient);
+        Ok(prior + data)
+    }
+
+    /// The share of some experiments, and their gradient into `left`.
+    fn gradient_adjoint_of(
+        &mut self,
+        experiments: Range<usize>,
+        p: &[f64],
+        variables: &[Variable],
+    ) -> Result<f64, StudyError> {
         let mut on = On {
             study: self.study,
             solving: &self.solving,
             stop: self.stop,
             statistics: &mut self.statistics,
         };
-        let at = (p, &Nudge::none());
-        self.plain.gradient(&mut on, p, at, variables, gradient)
+        self.left.bars.resize(variables.len(), 0.0);
+        let (at, bars) = ((p, &Nudge::none()), &mut self.left.bars[..]);
+        self.plain
+            .data_gradient(&mut on, experiments, at, variables, bars)
     }
 
     /// The product H v of the Hessian of the objective with a vector over the variables.
@@ -212,8 +244,9 @@ impl<'a> Objective<'a> {
             statistics: &mut self.statistics,
         };
         let none = Nudge::none();
+        let all = 0..study.plans.len();
         self.plain
-            .pull_back(&mut on, p, &none, variables, product, weigh)?;
+            .pull_back(&mut on, all, (p, &none), variables, product, weigh)?;
         for ((product, &v), variable) in product.iter_mut().zip(v).zip(variables) {
             if let Variable::Parameter(i) = *variable
                 && let Some(share) = prior::share(&study.scenario.parameters[i], p[i])
@@ -231,32 +264,50 @@ impl<'a> Objective<'a> {
         variables: &[Variable],
         gradient: &mut [f64],
     ) -> Result<f64, StudyError> {
+        let prior = prior_value(self.study, p);
+        gradient.fill(0.0);
+        let work = |part: &mut Self, group| part.gradient_dual_of(group, p, variables);
+        let data = self.spread(work, |left, _| add_to(gradient, &left.bars))?;
+        prior::add_slopes(self.study, p, p, variables, gradient);
+        Ok(prior + data)
+    }
+
+    /// The share of some experiments, and their gradient into `left`.
+    fn gradient_dual_of(
+        &mut self,
+        experiments: Range<usize>,
+        p: &[f64],
+        variables: &[Variable],
+    ) -> Result<f64, StudyError> {
         let study = self.study;
-        let mut total = prior_value(study, p);
-        let hot = self.solving.hot(study);
+        let (hot, solving) = (self.solving.hot(study), &self.solving);
+        let counted = &mut self.statistics;
+        self.left.bars.resize(variables.len(), 0.0);
+        let mut total = 0.0;
         let mut start = 0;
         while start < variables.len() || start == 0 {
             let width = chunk_width(variables.len() - start, hot);
             let chunk = &variables[start..(start + width).min(variables.len())];
-            let into = &mut gradient[start..start + chunk.len()];
-            let (solving, stop) = (&self.solving, self.stop);
-            let counted = &mut self.statistics;
+            let into = &mut self.left.bars[start..start + chunk.len()];
+            let of = Of {
+                study,
+                solving,
+                stop: self.stop,
+                experiments: experiments.clone(),
+                p,
+                chunk,
+            };
             let data = match width {
-                1 => lane(&mut self.dual1, study)?
-                    .gradient(study, solving, stop, p, chunk, into, counted)?,
-                2 => lane(&mut self.dual2, study)?
-                    .gradient(study, solving, stop, p, chunk, into, counted)?,
-                3..=4 => lane(&mut self.dual4, study)?
-                    .gradient(study, solving, stop, p, chunk, into, counted)?,
-                _ => lane(&mut self.dual8, study)?
-                    .gradient(study, solving, stop, p, chunk, into, counted)?,
+                1 => lane(&mut self.dual1, study)?.gradient(of, into, counted)?,
+                2 => lane(&mut self.dual2, study)?.gradient(of, into, counted)?,
+                3..=4 => lane(&mut self.dual4, study)?.gradient(of, into, counted)?,
+                _ => lane(&mut self.dual8, study)?.gradient(of, into, counted)?,
             };
             if start == 0 {
-                total += data;
+                total = data;
             }
             start += width;
         }
-        prior::add_slopes(study, p, p, variables, gradient);
         Ok(total)
     }
 
@@ -293,31 +344,19 @@ impl<'a> Objective<'a> {
     ) -> Result<f64, StudyError> {
         let study = self.study;
         let height = r.len();
-        let mut total = prior_value(study, p);
+        let prior = prior_value(study, p);
         jacobian.fill(0.0);
-        let hot = self.solving.hot(study);
-        let mut start = 0;
-        while start < variables.len() || start == 0 {
-            let width = chunk_width(variables.len() - start, hot);
-            let chunk = &variables[start..(start + width).min(variables.len())];
-            let columns = &mut jacobian[start * height..(start + chunk.len()) * height];
-            let (solving, stop) = (&self.solving, self.stop);
-            let counted = &mut self.statistics;
-            let data = match width {
-                1 => lane(&mut self.dual1, study)?
-                    .rows(study, solving, stop, p, chunk, row_of, r, columns, counted)?,
-                2 => lane(&mut self.dual2, study)?
-                    .rows(study, solving, stop, p, chunk, row_of, r, columns, counted)?,
-                3..=4 => lane(&mut self.dual4, study)?
-                    .rows(study, solving, stop, p, chunk, row_of, r, columns, counted)?,
-                _ => lane(&mut self.dual8, study)?
-                    .rows(study, solving, stop, p, chunk, row_of, r, columns, counted)?,
-            };
-            if start == 0 {
-                total += data;
+        let mut row = 0;
+        let work = |part: &mut Self, group| part.rows_of(row_of, group, p, variables);
+        let data = self.spread(work, |left, _| {
+            let count = left.rows.len();
+            r[row..row + count].copy_from_slice(&left.rows);
+            let columns = left.columns.chunks_exact(count.max(1));
+            for (column, own) in jacobian.chunks_exact_mut(height.max(1)).zip(columns) {
+                column[row..row + count].copy_from_slice(own);
             }
-            start += width;
-        }
+            row += count;
+        })?;
         let mut row = 2 * study.measurements();
         for (column, variable) in variables.iter().enumerate() {
             if let Variable::Parameter(i) = *variable
@@ -327,6 +366,54 @@ impl<'a> Objective<'a> {
                 jacobian[row + column * height] = share.residual_slope;
                 row += 1;
             }
+        }
+        Ok(prior + data)
+    }
+
+    /// The share of some experiments, and their rows with the Jacobian into `left`.
+    fn rows_of(
+        &mut self,
+        row_of: RowOf,
+        experiments: Range<usize>,
+        p: &[f64],
+        variables: &[Variable],
+    ) -> Result<f64, StudyError> {
+        let study = self.study;
+        let (hot, solving) = (self.solving.hot(study), &self.solving);
+        let counted = &mut self.statistics;
+        let plans = &study.plans[experiments.clone()];
+        let height = 2 * plans
+            .iter()
+            .map(|plan| plan.measurements.len())
+            .sum::<usize>();
+        let Left { rows, columns, .. } = &mut self.left;
+        rows.resize(height, 0.0);
+        columns.resize(height * variables.len(), 0.0);
+        columns.fill(0.0);
+        let mut total = 0.0;
+        let mut start = 0;
+        while start < variables.len() || start == 0 {
+            let width = chunk_width(variables.len() - start, hot);
+            let chunk = &variables[start..(start + width).min(variables.len())];
+            let own = &mut columns[start * height..(start + chunk.len()) * height];
+            let of = Of {
+                study,
+                solving,
+                stop: self.stop,
+                experiments: experiments.clone(),
+                p,
+                chunk,
+            };
+            let data = match width {
+                1 => lane(&mut self.dual1, study)?.rows(of, row_of, rows, own, counted)?,
+                2 => lane(&mut self.dual2, study)?.rows(of, row_of, rows, own, counted)?,
+                3..=4 => lane(&mut self.dual4, study)?.rows(of, row_of, rows, own, counted)?,
+                _ => lane(&mut self.dual8, study)?.rows(of, row_of, rows, own, counted)?,
+            };
+            if start == 0 {
+                total = data;
+            }
+            start += width;
         }
         Ok(total)
     }
@@ -474,6 +561,12 @@ pub struct Prediction {
     pub sigma: f64,
     /// standardized residual (model minus measured), in units of the noise's scale
     pub residual: f64,
+}
+
+fn add_to(sum: &mut [f64], part: &[f64]) {
+    for (sum, part) in sum.iter_mut().zip(part) {
+        *sum += part;
+    }
 }
 
 fn prior_value(study: &Study, p: &[f64]) -> f64 {

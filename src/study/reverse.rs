@@ -26,7 +26,7 @@ use crate::compile::ModelSystem;
 use crate::scenario::SolverMethod;
 
 /// The backward sweep of some method, with its workspace.
-pub trait AnyAdjoint<S: StudyScalar> {
+pub trait AnyAdjoint<S: StudyScalar>: Send {
     /// [`Adjoint::begin`].
     fn begin(
         &mut self,
@@ -54,7 +54,7 @@ pub trait AnyAdjoint<S: StudyScalar> {
     ) -> Result<(), AdjointError>;
 }
 
-impl<S: StudyScalar, K: Kernel<ModelSystem<S>, S>> AnyAdjoint<S> for Adjoint<K, S> {
+impl<S: StudyScalar, K: Kernel<ModelSystem<S>, S> + Send> AnyAdjoint<S> for Adjoint<K, S> {
     fn begin(
         &mut self,
         system: &ModelSystem<S>,

@@ -22,3 +22,4 @@ mod noise_models;
 mod reference_answers;
 mod shooting;
 mod smoothing;
+mod spread;
