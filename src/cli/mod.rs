@@ -5,6 +5,7 @@
 //! no, 130 interrupted.
 
 mod arguments;
+mod best_fit;
 mod builtin;
 mod check;
 mod completions;
@@ -18,6 +19,8 @@ mod load;
 mod look;
 mod memory;
 mod new;
+mod profile;
+mod sample;
 mod show;
 mod simulate;
 
@@ -86,6 +89,8 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Gradient(arguments) => gradient::run(&arguments),
         Command::Fit(arguments) => fit::run(&arguments),
+        Command::Profile(arguments) => profile::run(&arguments),
+        Command::Sample(arguments) => sample::run(&arguments),
         Command::List { json } => list::run(json),
         Command::Show { common } => show::run(&common),
         Command::Completions { shell } => completions::run(shell),

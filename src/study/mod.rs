@@ -4,16 +4,20 @@
 //! that fits and gradients share; studies never see a solver's insides and solvers never see a study.
 
 mod any_solver;
+mod bands;
 mod certificate;
 mod check;
+mod combinations;
 mod drift;
 mod equations;
 mod error;
 mod fit;
 mod functional;
 mod gradient;
+mod grid;
 mod hessian;
 mod hybrid;
+mod identifiability;
 mod information;
 mod kinks;
 mod lane;
@@ -23,10 +27,12 @@ mod nudge;
 mod objective;
 mod plan;
 mod prior;
+mod profile;
 mod rest;
 mod reverse;
 mod reverse_events;
 mod run;
+mod sample;
 mod scaling;
 mod simulate;
 mod solving;
@@ -39,6 +45,7 @@ use std::sync::Arc;
 use costate_adjoint::AdjointError;
 use costate_solvers::{LinearSolver, Preconditioner, SolveError};
 
+pub use bands::{Band, bands};
 pub use certificate::{Certificate, certify};
 pub use check::{ExpectationResult, check_expectations};
 pub use drift::Drift;
@@ -49,11 +56,20 @@ pub use functional::FunctionalStudy;
 pub use gradient::{Forecast, Gradient, GradientOf, gradient};
 pub use hessian::{Hessian, hessian};
 pub use hybrid::{EventLog, Happening};
+pub use identifiability::{Criteria, Direction, Identifiability, Open, identifiability};
 pub use information::row_count;
 pub use kinks::{Meeting, Met, meetings};
 pub use objective::{Objective, Prediction};
 pub use plan::{ExperimentPlan, Measurement};
+pub use profile::{
+    IntervalEnd, Profile, ProfilePoint, ProfileProgress, ProfileSettings, Profiles, Verdict,
+    profile,
+};
 pub use run::{Run, RunError};
+pub use sample::{
+    Convergence, Divergence, Posterior, PredictiveBand, Region, SampleProgress, SampleSettings,
+    Summary, convergence, mean_size, predict, quantile, sample,
+};
 pub use simulate::{SimulatedEvent, Simulation, simulate, simulate_by};
 pub use solving::{Choice, Solving};
 pub use variable::Variable;
