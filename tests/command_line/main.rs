@@ -2,5 +2,6 @@
 
 mod answers;
 mod errors;
+mod fitted;
 mod gallery;
 mod looks;

@@ -17,5 +17,7 @@ mod hybrid;
 mod kinks;
 mod mechanics;
 mod moving_reads;
+mod profile;
 mod reference_answers;
+mod sampling;
 mod smoothing;
