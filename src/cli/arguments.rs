@@ -83,6 +83,11 @@ pub enum Command {
     /// Draw from the posterior of the parameters (NUTS)
     #[command(after_help = "Example:\n  costate sample lynx-hare --draws 2000 --chains 4 --seed 3")]
     Sample(SampleArguments),
+    /// A quantity over ranges of parameters
+    #[command(
+        after_help = "Examples:\n  costate sweep lynx-hare --over alpha=0.4:0.7:50 --over gamma=0.6:1.1:50\n  costate sweep dc-motor --over supply=1:24:50:log --of \"final(speed)\""
+    )]
+    Sweep(SweepArguments),
     /// The built-in scenarios
     #[command(after_help = "Example:\n  costate list")]
     List {
@@ -341,6 +346,35 @@ pub struct SampleArguments {
     /// Acceptance to tune for, between 0 and 1: nearer to 1 means shorter steps and fewer divergences
     #[arg(long, value_name = "RATE", default_value_t = 0.8)]
     pub acceptance: f64,
+    /// Folder for the results [default: runs/<scenario>/<time>]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+    /// Write no plots
+    #[arg(long)]
+    pub no_plots: bool,
+}
+
+/// Arguments of `sweep`.
+#[derive(Debug, Args)]
+pub struct SweepArguments {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub solver: SolverArguments,
+    #[arg(long = "solver", value_name = "NAME", help = solvers(false))]
+    pub solver_method: Option<String>,
+    /// The range of a parameter: `kp=0.1:10`, with a number of values `kp=0.1:10:50` [default: 21], with equal ratios `kp=0.1:10:50:log`; several make a grid
+    #[arg(long, value_name = "NAME=FROM:TO", required = true)]
+    pub over: Vec<String>,
+    /// A functional of the trajectory instead of the data misfit, such as "final(x)"
+    #[arg(long, value_name = "FUNCTIONAL")]
+    pub of: Option<String>,
+    /// So many points of a Latin hypercube in the ranges, instead of a grid
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub random: Option<u32>,
+    /// Seed of those points
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "random")]
+    pub seed: u64,
     /// Folder for the results [default: runs/<scenario>/<time>]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,

@@ -23,6 +23,7 @@ mod profile;
 mod sample;
 mod show;
 mod simulate;
+mod sweep;
 
 use std::process::ExitCode;
 
@@ -91,6 +92,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Fit(arguments) => fit::run(&arguments),
         Command::Profile(arguments) => profile::run(&arguments),
         Command::Sample(arguments) => sample::run(&arguments),
+        Command::Sweep(arguments) => sweep::run(&arguments),
         Command::List { json } => list::run(json),
         Command::Show { common } => show::run(&common),
         Command::Completions { shell } => completions::run(shell),

@@ -36,6 +36,7 @@ mod sample;
 mod scaling;
 mod simulate;
 mod solving;
+mod sweep;
 mod variable;
 mod verify;
 
@@ -72,6 +73,7 @@ pub use sample::{
 };
 pub use simulate::{SimulatedEvent, Simulation, simulate, simulate_by};
 pub use solving::{Choice, Solving};
+pub use sweep::{SweepAxis, SweepOf, SweepProgress, grid_points, random_points, sweep};
 pub use variable::Variable;
 pub use verify::{Agreement, EventAgreement, Verification, verify};
 

@@ -21,3 +21,4 @@ mod profile;
 mod reference_answers;
 mod sampling;
 mod smoothing;
+mod sweep;

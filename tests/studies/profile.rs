@@ -57,12 +57,10 @@ fn ends(profiles: &Profiles, name: &str) -> [f64; 2] {
 #[test]
 fn intervals_are_those_of_independent_programs() {
     for scenario in ["lynx-hare", "theophylline"] {
-        let text = fs::read_to_string(
-            Path::new(ROOT).join(format!(
-                "tests/data/profiles/{}.json",
-                scenario.replace('-', "_")
-            )),
-        );
+        let text = fs::read_to_string(Path::new(ROOT).join(format!(
+            "tests/data/profiles/{}.json",
+            scenario.replace('-', "_")
+        )));
         let reference: Value = serde_json::from_str(&text.expect("a file")).expect("JSON");
         let study = load(scenario, &[("fit.starts", "1")]);
         let profiles = profiled(&study, 0.95);
@@ -165,10 +163,16 @@ fn line(noise: &str) -> Study {
 fn linear_models_have_textbook_intervals() {
     let (a, b) = (2.0 + 14.0 / 42.0, 0.5 - 4.0 / 42.0);
     let squares: f64 = 8.0 - 16.0 / 42.0;
-    let unit = [(1.0 / 8.0 + 3.5 * 3.5 / 42.0_f64).sqrt(), 42.0_f64.sqrt().recip()];
+    let unit = [
+        (1.0 / 8.0 + 3.5 * 3.5 / 42.0_f64).sqrt(),
+        42.0_f64.sqrt().recip(),
+    ];
     // sigma = 2 known: the normal quantile; unknown: s^2 = squares / 6 and Student's 97.5 % quantile of 6 degrees of freedom
     for (noise, half) in [
-        (r#", noise = { model = "normal", sigma = 2.0 }"#, 2.0 * 1.959_963_984_540_054),
+        (
+            r#", noise = { model = "normal", sigma = 2.0 }"#,
+            2.0 * 1.959_963_984_540_054,
+        ),
         ("", (squares / 6.0).sqrt() * 2.446_911_848_791_681),
     ] {
         let study = line(noise);
@@ -180,13 +184,20 @@ fn linear_models_have_textbook_intervals() {
                 (low, center - half * unit[k]),
                 (high, center + half * unit[k]),
             ] {
-                assert!((found - expected).abs() < 1e-6 * half, "{name}: {found} {expected}");
+                assert!(
+                    (found - expected).abs() < 1e-6 * half,
+                    "{name}: {found} {expected}"
+                );
             }
             let wald = profiles.profiles[k].wald.expect("determined");
             assert!((wald[0] - low).abs() < 1e-6 * half && (wald[1] - high).abs() < 1e-6 * half);
         }
         // the model is linear: second derivatives are J^T J
-        let exact = profiles.local.hessian_errors.clone().expect("positive definite");
+        let exact = profiles
+            .local
+            .hessian_errors
+            .clone()
+            .expect("positive definite");
         for (exact, first) in exact.iter().zip(&profiles.local.standard_errors) {
             assert!((exact / first.expect("determined") - 1.0).abs() < 1e-9);
         }
@@ -194,7 +205,10 @@ fn linear_models_have_textbook_intervals() {
         let n = 8.0_f64;
         let (nll, k) = if noise.is_empty() {
             let variance = squares / n;
-            (0.5 * n * ((2.0 * std::f64::consts::PI * variance).ln() + 1.0), 3.0)
+            (
+                0.5 * n * ((2.0 * std::f64::consts::PI * variance).ln() + 1.0),
+                3.0,
+            )
         } else {
             let each = (2.0 * std::f64::consts::PI * 4.0).ln();
             (0.5 * (squares / 4.0 + n * each), 2.0)
@@ -271,9 +285,10 @@ fn what_only_a_product_tells_is_structurally_open_and_the_product_named() {
 
 #[test]
 fn sums_are_named_where_parameters_are_linear() {
-    let text = PRODUCT
-        .replace("\"a*b\"", "\"a + 2*b\"")
-        .replace("bounds = [0.1, 10.0], scale = \"log\"", "bounds = [-10.0, 10.0]");
+    let text = PRODUCT.replace("\"a*b\"", "\"a + 2*b\"").replace(
+        "bounds = [0.1, 10.0], scale = \"log\"",
+        "bounds = [-10.0, 10.0]",
+    );
     let study = from_text(&text, "t,y\n0,5.05\n1,3.0\n2,1.85\n3,1.1\n4,0.7\n");
     let solving = costate::study::Solving::choose(&study).expect("a solver");
     let local = identifiability(&study, &solving, &study.values(), false).expect("rows");
@@ -290,10 +305,14 @@ fn sums_are_named_where_parameters_are_linear() {
 /// A decay too slow to be seen in so short a time: an upper end, and none below.
 #[test]
 fn too_little_data_leave_an_end_open_at_the_bound() {
-    let text = PRODUCT
-        .replace("\"a*b\"", "\"3\"")
-        .replace("bounds = [0.1, 10.0], scale = \"log\", fit = true", "fit = false");
-    let study = from_text(&text, "t,y\n0,3.05\n0.01,2.98\n0.02,3.02\n0.03,2.97\n0.04,3.01\n");
+    let text = PRODUCT.replace("\"a*b\"", "\"3\"").replace(
+        "bounds = [0.1, 10.0], scale = \"log\", fit = true",
+        "fit = false",
+    );
+    let study = from_text(
+        &text,
+        "t,y\n0,3.05\n0.01,2.98\n0.02,3.02\n0.03,2.97\n0.04,3.01\n",
+    );
     let profiles = profiled(&study, 0.95);
     assert_eq!(profiles.profiles.len(), 1);
     let k = &profiles.profiles[0];
@@ -334,7 +353,10 @@ fn a_better_optimum_on_the_way_is_gone_after() {
     assert!(profiles.left[0] > profiles.objective + 0.5);
     // roots of p^3 - p + 1/10: the lower minimum is at -1.04668...
     let best = profiles.best[0];
-    assert!((best.powi(3) - best + 0.1).abs() < 1e-6 && best < -1.0, "{best}");
+    assert!(
+        (best.powi(3) - best + 0.1).abs() < 1e-6 && best < -1.0,
+        "{best}"
+    );
 }
 
 #[test]

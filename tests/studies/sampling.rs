@@ -72,9 +72,15 @@ fn near(what: &str, s: &Summary, mean: f64, deviation: f64) {
 /// Flat priors: the posterior of regression. Mean t = 1.5, sum (t - 1.5)^2 = 5, q = 8/5, p = 3.5 - 1.5 q.
 #[test]
 fn a_linear_model_has_a_normal_posterior() {
-    let study = line("p = { value = 1.0, fit = true }\nq = { value = 1.0, fit = true }", 0.7);
+    let study = line(
+        "p = { value = 1.0, fit = true }\nq = { value = 1.0, fit = true }",
+        0.7,
+    );
     let posterior = drawn(&study, 500, 1);
-    let sd = [(1.0 / 4.0 + 1.5 * 1.5 / 5.0_f64).sqrt(), 5.0_f64.sqrt().recip()];
+    let sd = [
+        (1.0 / 4.0 + 1.5 * 1.5 / 5.0_f64).sqrt(),
+        5.0_f64.sqrt().recip(),
+    ];
     near("p", &posterior.summaries[0], 1.1, 0.7 * sd[0]);
     near("q", &posterior.summaries[1], 1.6, 0.7 * sd[1]);
     assert!(posterior.divergences.is_empty());
@@ -87,7 +93,10 @@ fn a_linear_model_has_a_normal_posterior() {
     assert!((middle - 5.9).abs() < 0.3 * at_end, "{middle}");
     for (found, side) in [(low, -1.0), (high, 1.0)] {
         let expected = 5.9 + side * 1.645 * at_end;
-        assert!((found - expected).abs() < 0.47 * at_end, "{found} {expected}");
+        assert!(
+            (found - expected).abs() < 0.47 * at_end,
+            "{found} {expected}"
+        );
     }
     let noisy = bands[0].measurement[2][3] - bands[0].measurement[0][3];
     let expected = 2.0 * 1.645 * at_end.hypot(0.7);
@@ -112,7 +121,10 @@ fn without_information_priors_come_back() {
         flat(0.5, 4.0),
         flat(0.2, 1.0),
         // exp(0.3 + 0.5 z): mean exp(0.3 + 1/8), sd = mean sqrt(exp(1/4) - 1)
-        (0.425_f64.exp(), 0.425_f64.exp() * (0.25_f64.exp() - 1.0).sqrt()),
+        (
+            0.425_f64.exp(),
+            0.425_f64.exp() * (0.25_f64.exp() - 1.0).sqrt(),
+        ),
         (1.0, 0.5),
         flat(0.0, 1.0),
     ]
@@ -126,10 +138,20 @@ fn without_information_priors_come_back() {
             s[k]
         );
         // of a log-normal the standard deviation's own error is larger than that of a normal one
-        assert!((s[k].deviation / sd - 1.0).abs() < 0.2, "{name}: {:?}, {sd}", s[k]);
+        assert!(
+            (s[k].deviation / sd - 1.0).abs() < 0.2,
+            "{name}: {:?}, {sd}",
+            s[k]
+        );
     }
     assert!(posterior.improper.is_empty());
-    assert!(posterior.chains_of(1).concat().iter().all(|q| (0.2..=1.0).contains(q)));
+    assert!(
+        posterior
+            .chains_of(1)
+            .concat()
+            .iter()
+            .all(|q| (0.2..=1.0).contains(q))
+    );
 }
 
 /// The reference posterior of posteriordb, from 10,000 draws of another program.
@@ -150,27 +172,44 @@ fn lynx_and_hare_are_those_of_stan() {
     let posterior = sample(&study, &best.parameters, &settings, &stop, &|_| ()).expect("draws");
     let theirs = reference["draws"].as_f64().expect("a number");
     for (name, s) in posterior.names.iter().zip(&posterior.summaries) {
-        let of = |key: &str| reference["parameters"][name][key].as_f64().expect("a number");
+        let of = |key: &str| {
+            reference["parameters"][name][key]
+                .as_f64()
+                .expect("a number")
+        };
         let (mean, sd) = (of("mean"), of("sd"));
         let error = s.mean_error.hypot(sd / theirs.sqrt());
         assert!((s.mean - mean).abs() < 5.0 * error, "{name}: {s:?}, {mean}");
         let error = sd * (0.5 / s.convergence.bulk + 0.5 / theirs).sqrt();
         // marginals are a little heavier in their upper tails than a normal distribution
-        assert!((s.deviation - sd).abs() < 6.0 * error, "{name}: {s:?}, {sd}");
+        assert!(
+            (s.deviation - sd).abs() < 6.0 * error,
+            "{name}: {s:?}, {sd}"
+        );
         // the standard error of a 5 % quantile is about 2.1 sd / sqrt(N) of a normal distribution
         for (found, key) in [(s.low, "q05"), (s.high, "q95")] {
             let error = 2.1 * sd * (1.0 / s.convergence.tail + 1.0 / theirs).sqrt();
-            assert!((found - of(key)).abs() < 5.0 * error, "{name}, {key}: {s:?}");
+            assert!(
+                (found - of(key)).abs() < 5.0 * error,
+                "{name}, {key}: {s:?}"
+            );
         }
         assert!(s.convergence.r_hat < 1.03, "{name}: {s:?}");
     }
-    assert!(posterior.divergences.len() < 5, "{}", posterior.divergences.len());
+    assert!(
+        posterior.divergences.len() < 5,
+        "{}",
+        posterior.divergences.len()
+    );
 }
 
 /// x' = x^2 from p has no solution up to t = 1 where p >= 1, and nothing else keeps p from there.
 #[test]
 fn solves_that_fail_are_divergences_with_their_reason() {
-    let study = line("p = { value = 0.5, bounds = [0.0, 3.0], fit = true }\nq = 0.0", 1e6);
+    let study = line(
+        "p = { value = 0.5, bounds = [0.0, 3.0], fit = true }\nq = 0.0",
+        1e6,
+    );
     let text = study
         .scenario
         .source
@@ -196,10 +235,15 @@ fn solves_that_fail_are_divergences_with_their_reason() {
 
 #[test]
 fn bits_depend_on_the_seed_alone() {
-    let study = line("p = { value = 1.0, fit = true }\nq = { value = 1.0, fit = true }", 0.7);
+    let study = line(
+        "p = { value = 1.0, fit = true }\nq = { value = 1.0, fit = true }",
+        0.7,
+    );
     let with = |threads: usize, seed: u64| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        pool.expect("threads").install(|| drawn(&study, 50, seed)).draws
+        pool.expect("threads")
+            .install(|| drawn(&study, 50, seed))
+            .draws
     };
     assert_eq!(with(1, 7), with(3, 7));
     assert_ne!(with(1, 7), with(1, 8));
