@@ -58,7 +58,7 @@ pub fn find(
     let result = fit(study, stop, &watch).map_err(failure)?;
     bar.finish_and_clear();
     if result.interrupted {
-        return Err(Failure::Interrupted);
+        return Err(Failure::Stopped);
     }
     Ok(result.parameters)
 }
@@ -66,7 +66,7 @@ pub fn find(
 /// An error of a study of a fitted model as the program's.
 pub fn failure(error: StudyError) -> Failure {
     match error {
-        StudyError::Interrupted => Failure::Interrupted,
+        StudyError::Interrupted => Failure::Stopped,
         StudyError::NoData | StudyError::NothingToFit | StudyError::Unsupported(_) => {
             Failure::Usage(Some(error.to_string()))
         }

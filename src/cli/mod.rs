@@ -42,6 +42,8 @@ pub enum Failure {
     Check,
     /// ended by the user; what was done is saved
     Interrupted,
+    /// ended by the user before there was anything to save
+    Stopped,
 }
 
 impl Failure {
@@ -50,7 +52,7 @@ impl Failure {
             Self::Work(_) => 1,
             Self::Usage(_) => 2,
             Self::Check => 3,
-            Self::Interrupted => 130,
+            Self::Interrupted | Self::Stopped => 130,
         }
     }
 }
@@ -73,6 +75,9 @@ pub fn main() -> ExitCode {
                 Failure::Usage(Some(text)) | Failure::Work(text) => eprintln!("error: {text}"),
                 Failure::Usage(None) | Failure::Check => {}
                 Failure::Interrupted => eprintln!("interrupted: what was done is saved"),
+                Failure::Stopped => {
+                    eprintln!("interrupted: nothing was done yet that could be saved")
+                }
             }
             ExitCode::from(failure.code())
         }

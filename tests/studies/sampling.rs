@@ -86,7 +86,7 @@ fn a_linear_model_has_a_normal_posterior() {
     assert!(posterior.divergences.is_empty());
     assert_eq!(posterior.improper, ["p", "q"]);
     // and of predictions: at t = 3 the model is 5.9 with sd 0.7 sqrt(1/4 + 1.5^2 / 5), whose quantiles are 1.645 sd off
-    let bands = predict(&study, &posterior.solving, &posterior, 2000, 4, 1).expect("bands");
+    let bands = predict(&study, &posterior.solving, &posterior, 2000, 4).expect("bands");
     let [low, middle, high] = [0, 1, 2].map(|k| bands[0].model[k][3]);
     let at_end = 0.7 * (1.0 / 4.0 + 1.5 * 1.5 / 5.0_f64).sqrt();
     // a 5 % quantile of N independent draws has the standard error 2.1 sd / sqrt(N); five of 500 draws: 0.47 sd
@@ -109,7 +109,7 @@ fn without_information_priors_come_back() {
     let study = line(
         r#"p = { value = 1.0, bounds = [0.5, 4.0], scale = "log", fit = true }
         q = { value = 0.4, bounds = [0.1, 2.0], scale = "logit", fit = true, prior = { distribution = "uniform", low = 0.2, high = 1.0 } }
-        r = { value = 1.0, bounds = [0.0, inf], scale = "log10", fit = true, prior = { distribution = "log-normal", location = 0.3, scale = 0.5 } }
+        r = { value = 1.0, scale = "log10", fit = true, prior = { distribution = "log-normal", location = 0.3, scale = 0.5 } }
         s = { value = 1.0, bounds = [-2.0, inf], fit = true, prior = { distribution = "normal", location = 1.0, scale = 0.5 } }
         u = { value = 0.1, bounds = [0.0, 1.0], fit = true }"#,
         1e6,

@@ -38,6 +38,7 @@ pub fn profiles(study: &Study, result: &Profiles) -> ProfileFigure {
                 Scale::Linear
             },
             points,
+            curve: result.curve(study, profile),
             parabola: result.parabola(study, profile),
             best: result.best[i],
             ends: [&profile.low, &profile.high]
@@ -65,7 +66,7 @@ pub fn correlation(study: &Study, result: &Profiles) -> Correlation {
     let matrix = &result.local.correlation;
     let undetermined = result.local.standard_errors.iter().any(Option::is_none);
     Correlation {
-        title: format!("{}: correlation of the estimates", study.scenario.title),
+        title: format!("{}: correlations", study.scenario.title),
         note: if undetermined {
             "by the Fisher information; gray: not determined by the data".into()
         } else {

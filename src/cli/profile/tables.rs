@@ -80,6 +80,7 @@ pub fn summary(
         "parameter".to_owned(),
         "estimate".to_owned(),
         "std. error".to_owned(),
+        "by Hessian".to_owned(),
         format!("{percent} % from"),
         "to".to_owned(),
         "Wald from".to_owned(),
@@ -98,6 +99,7 @@ pub fn summary(
             Cell::Text(result.names[i].clone()),
             Cell::Number(result.best[i]),
             Cell::Number(error.unwrap_or(f64::NAN)),
+            Cell::Number(local.hessian_errors.as_ref().map_or(f64::NAN, |e| e[i])),
             end(&profile.low),
             end(&profile.high),
             wald(0),
@@ -105,11 +107,11 @@ pub fn summary(
             Cell::Text(profile.verdict.to_string()),
         ]);
     }
-    let mut text = format!("{}\n\n{}\n", study.scenario.title, table.render());
+    let mut remarks = String::new();
     for group in unidentifiable(result) {
         if group.names.len() > 1 || group.kind == "structural" {
             let names = group.names.join("`, `");
-            text += &match (group.names.len(), group.determined.is_empty()) {
+            remarks += &match (group.names.len(), group.determined.is_empty()) {
                 (1, _) => format!("`{names}` has no effect on any measurement\n"),
                 (_, true) => {
                     format!("`{names}` can each change with no effect on any measurement\n")
@@ -125,14 +127,18 @@ pub fn summary(
         for side in [&profile.low, &profile.high] {
             if let IntervalEnd::Failed { last, reason } = side {
                 let name = &result.names[profile.parameter];
-                text += &format!("`{name}` past {}: {reason}\n", shown(*last));
+                remarks += &format!("`{name}` past {}: {reason}\n", shown(*last));
             }
         }
     }
     if let Some(first) = result.left.first() {
-        text += &format!(
+        remarks += &format!(
             "better optimum found on the way: the fit's objective was {first:.10}; all above is of the better one\n"
         );
+    }
+    let mut text = format!("{}\n\n{}", study.scenario.title, table.render());
+    if !remarks.is_empty() {
+        text += &format!("\n{remarks}");
     }
     text += &format!("\nobjective      {:.10}\n", result.objective);
     let why = match local.variance {
@@ -155,15 +161,8 @@ pub fn summary(
         c.parameters,
         study.measurements()
     );
-    if let Some(errors) = &local.hessian_errors {
-        let pairs = result.names.iter().zip(errors);
-        let each = pairs.map(|(name, e)| format!("{name} {}", significant(*e, 3)));
-        text += &format!(
-            "exact Hessian  std. errors {}\n",
-            each.collect::<Vec<_>>().join(", ")
-        );
-    } else if !result.interrupted {
-        text += "exact Hessian  not positive definite: no standard errors by it\n";
+    if local.hessian_errors.is_none() && !result.interrupted {
+        text += "Hessian        not positive definite: no standard errors by it\n";
     }
     text += &format!(
         "solver         {} ({})\n",

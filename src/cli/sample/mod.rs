@@ -63,7 +63,6 @@ pub fn run(arguments: &SampleArguments) -> Result<(), Failure> {
     write(
         &study,
         &result,
-        &settings,
         &document,
         arguments.no_plots,
         &overrides,
@@ -85,11 +84,9 @@ pub fn run(arguments: &SampleArguments) -> Result<(), Failure> {
 }
 
 /// Writes result.json, the scenario, the draws and plots.
-#[expect(clippy::too_many_arguments, reason = "one call; all are what a run is")]
 fn write(
     study: &Study,
     result: &Posterior,
-    settings: &SampleSettings,
     document: &Value,
     no_plots: bool,
     overrides: &[Override],
@@ -111,7 +108,7 @@ fn write(
     ];
     if !result.interrupted {
         let solving = &result.solving;
-        match predict(study, solving, result, PREDICTED, POINTS, settings.seed) {
+        match predict(study, solving, result, PREDICTED, POINTS) {
             Ok(bands) => {
                 folder
                     .write_csv("bands.csv", &tables::bands(study, &bands))

@@ -163,10 +163,11 @@ pub fn summary(
             n => format!(" (in which {n} trajectories diverged)"),
         }
     );
-    text += &format!(
-        "gradients      {} in {:.3} s; {:.3} s with the fit\n",
-        result.gradients, seconds[1], seconds[0]
-    );
+    text += &format!("gradients      {} in {:.3} s", result.gradients, seconds[1]);
+    text += &match seconds[0] - seconds[1] > 1e-3 {
+        true => format!(", {:.3} s with the fit\n", seconds[0]),
+        false => "\n".to_owned(),
+    };
     text += &format!(
         "solver         {} ({})\nresults        {folder}\n",
         result.solving.stepper.name(),

@@ -1,6 +1,6 @@
 //! Pair plots of draws: histograms along the diagonal, clouds below it, correlations above it.
 
-use super::axes::{self, PANEL_TITLE_SIZE, TICK_SIZE, look};
+use super::axes::{self, LABEL_SIZE, PANEL_TITLE_SIZE, TICK_SIZE, look, widest_label};
 use super::canvas::{Align, Area, Canvas, TextLook, draw_svg};
 use super::chart::Axis;
 use super::font::ellipsize;
@@ -127,15 +127,25 @@ impl PairPlot {
                     canvas.frame(frame, FRAME, 1.0);
                     if row + 1 == self.variables.len() {
                         axes::draw_below(canvas, &across[column], frame, true);
+                        let label = self.label(column, cell);
+                        let at = ((frame.left + frame.right) / 2.0, frame.bottom + 42.0);
+                        canvas.text(&label, at, look(LABEL_SIZE, INK, Align::Middle));
                     }
                     if column == 0 && row > 0 {
                         axes::draw_left(canvas, &up[row], frame, true);
+                        let beside = widest_label(up[row].marks.iter()) + 18.0;
+                        axes::draw_label_left(canvas, &[self.label(row, cell)], frame, beside);
                     }
                 }
             }
         })
         .map_err(|message| FigureError::Draw { message })?;
         Ok(Figure { svg, width, height })
+    }
+
+    /// A variable's label in as many pixels.
+    fn label(&self, index: usize, length: f64) -> String {
+        ellipsize(&self.variables[index].label, LABEL_SIZE, false, length)
     }
 
     fn histogram(&self, canvas: &Canvas<'_>, index: usize, ticks: &Ticks, frame: Area) {

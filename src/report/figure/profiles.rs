@@ -37,8 +37,10 @@ pub struct ProfilePanel {
     pub label: String,
     /// Of the parameter.
     pub scale: Scale,
-    /// Values and rises, in order.
+    /// Values and rises that were computed, in order.
     pub points: Vec<(f64, f64)>,
+    /// A smooth curve through them.
+    pub curve: Vec<(f64, f64)>,
     /// The parabola of the curvature at the optimum; empty where there is none.
     pub parabola: Vec<(f64, f64)>,
     /// The best value.
@@ -80,7 +82,7 @@ impl ProfileFigure {
                 Layer::Line {
                     ink: Ink::Solid(0),
                     width: 2.0,
-                    points: panel.points.clone(),
+                    points: panel.curve.clone(),
                 },
                 Layer::Dots {
                     ink: Ink::Solid(0),

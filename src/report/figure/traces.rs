@@ -27,6 +27,14 @@ pub struct Trace {
     pub chains: Vec<Vec<f64>>,
 }
 
+/// Least and largest draw with a little room: zero has no part in a trace.
+fn limits(chains: &[Vec<f64>]) -> Option<(f64, f64)> {
+    let all = || chains.iter().flatten().copied().filter(|v| v.is_finite());
+    let (low, high) = (all().reduce(f64::min)?, all().reduce(f64::max)?);
+    let room = 0.05 * (high - low);
+    (room > 0.0).then_some((low - room, high + room))
+}
+
 impl Traces {
     /// The plot to draw, for changes before drawing.
     pub fn plot(&self) -> Plot {
@@ -56,6 +64,7 @@ impl Traces {
                 },
                 y: Axis {
                     label: trace.label.clone(),
+                    limits: limits(&trace.chains),
                     ..Axis::default()
                 },
                 layers: layers.collect(),

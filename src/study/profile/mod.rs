@@ -19,7 +19,7 @@ use rayon::prelude::*;
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 use self::held::{Held, NoNode, Node};
-use self::walk::{Course, Walk, WalkEnd};
+use self::walk::{Course, Walk, WalkEnd, cubic};
 use super::error::StudyError;
 use super::fit::FitProblem;
 use super::identifiability::{Identifiability, identifiability, is_plain, residual_variance};
@@ -104,6 +104,8 @@ pub struct ProfilePoint {
     pub scaled: f64,
     /// the least objective with it
     pub objective: f64,
+    /// its derivative with respect to the value on the search scale
+    pub slope: f64,
     /// all fitted parameters there, natural scale
     pub parameters: Vec<f64>,
 }
@@ -169,6 +171,36 @@ pub struct ProfileProgress {
     pub finished: usize,
     /// walks in all
     pub walks: usize,
+}
+
+/// Parts of the way between two points of a profile that its curve is drawn by.
+const PARTS: u32 = 12;
+
+impl Profiles {
+    /// A profile as a smooth curve: values and rises of the objective, by the cubics that have the values and slopes of
+    /// neighboring points.
+    pub fn curve(&self, study: &Study, profile: &Profile) -> Vec<(f64, f64)> {
+        let mut fitted = study.scenario.parameters.iter().filter(|p| p.fit);
+        let Some(parameter) = fitted.nth(profile.parameter) else {
+            return Vec::new();
+        };
+        let mut curve = Vec::new();
+        for pair in profile.points.windows(2) {
+            let [a, b] = pair else { continue };
+            let h = b.scaled - a.scaled;
+            curve.extend((0..PARTS).map(|k| {
+                let s = f64::from(k) / f64::from(PARTS);
+                let value = cubic([a.objective, b.objective], [h * a.slope, h * b.slope], s);
+                (
+                    scaling::to_natural(parameter, a.scaled + s * h),
+                    value - self.objective,
+                )
+            }));
+        }
+        let last = profile.points.last();
+        curve.extend(last.map(|p| (p.value, p.objective - self.objective)));
+        curve
+    }
 }
 
 /// Points of a parabola, and how far it is drawn, in thresholds.
@@ -447,6 +479,9 @@ impl Optimum {
         let others: Vec<usize> = (0..m)
             .filter(|&j| j != i && !self.held[j] && scale(j) > 0.0)
             .collect();
+        if others.is_empty() {
+            return (tangent, own);
+        }
         let matrix = DMatrix::from_fn(others.len(), others.len(), |a, b| {
             let (a, b) = (others[a], others[b]);
             self.fisher[(a, b)] / scale(a) / scale(b)
@@ -556,6 +591,7 @@ impl Found<'_> {
             value: self.natural(i, node.theta[i]),
             scaled: node.theta[i],
             objective: node.value,
+            slope: node.slope,
             parameters: (0..node.theta.len())
                 .map(|j| self.natural(j, node.theta[j]))
                 .collect(),

@@ -234,20 +234,26 @@ impl Course<'_> {
     }
 }
 
+/// The cubic with these values and slopes (with respect to s) at s = 0 and s = 1.
+pub(super) fn cubic(values: [f64; 2], slopes: [f64; 2], s: f64) -> f64 {
+    let r = 1.0 - s;
+    values[0] * (1.0 + 2.0 * s) * r * r
+        + values[1] * s * s * (3.0 - 2.0 * s)
+        + slopes[0] * s * r * r
+        - slopes[1] * s * s * r
+}
+
 /// Where the cubic with the values and slopes of two nodes takes the value `target`, inside the middle 99 % of the way.
 fn hermite_root(low: &Node, high: &Node, i: usize, target: f64) -> f64 {
     let (a, h) = (low.theta[i], high.theta[i] - low.theta[i]);
-    let cubic = |s: f64| {
-        let r = 1.0 - s;
-        low.value * (1.0 + 2.0 * s) * r * r
-            + high.value * s * s * (3.0 - 2.0 * s)
-            + h * (low.slope * s * r * r - high.slope * s * s * r)
-            - target
+    let off = |s: f64| {
+        let slopes = [h * low.slope, h * high.slope];
+        cubic([low.value, high.value], slopes, s) - target
     };
     let (mut from, mut to) = (0.0, 1.0);
     for _ in 0..60 {
         let middle = 0.5 * (from + to);
-        if cubic(middle) < 0.0 {
+        if off(middle) < 0.0 {
             from = middle;
         } else {
             to = middle;

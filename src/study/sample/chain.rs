@@ -130,7 +130,7 @@ fn start(density: &mut Density<'_>, random: &mut ChaCha8Rng) -> Result<Vec<f64>,
 }
 
 /// A draw of the standard normal distribution (Box & Muller 1958).
-pub(super) fn standard_normal(random: &mut ChaCha8Rng) -> f64 {
+fn standard_normal(random: &mut ChaCha8Rng) -> f64 {
     // 1 - x is in (0, 1]: its logarithm is finite
     let radius = (-2.0 * (1.0 - random.random::<f64>()).ln()).sqrt();
     radius * (2.0 * std::f64::consts::PI * random.random::<f64>()).cos()

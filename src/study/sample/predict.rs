@@ -1,11 +1,9 @@
 //! What draws of the posterior say of the observables: quantiles of the model's value, and of new measurements.
 
 use costate_solvers::NoRecord;
-use rand::SeedableRng as _;
-use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
+use statrs::distribution::{ContinuousCDF, Normal};
 
-use super::chain::standard_normal;
 use super::{Posterior, quantile};
 use crate::scenario::NoiseModel;
 use crate::study::error::StudyError;
@@ -33,7 +31,7 @@ pub struct PredictiveBand {
 const LEVELS: [f64; 3] = [0.05, 0.5, 0.95];
 
 /// Solves for at most `most` draws, evenly spaced over all of them, and reads the observables with data at `points` times.
-/// Draws whose solve fails are left out; `seed` is that of the noise of measurements.
+/// Draws whose solve fails are left out. The quantiles of measurements are those of the mixture of the draws' noises.
 ///
 /// # Errors
 /// Where no draw can be solved for.
@@ -43,7 +41,6 @@ pub fn predict(
     posterior: &Posterior,
     most: usize,
     points: usize,
-    seed: u64,
 ) -> Result<Vec<PredictiveBand>, StudyError> {
     let grid = on_grid(study, points);
     let variables = Variable::fitted(&study.scenario);
@@ -63,9 +60,7 @@ pub fn predict(
                         lane.parameters[i] = value;
                     }
                 }
-                let mut random = ChaCha8Rng::seed_from_u64(seed);
-                random.set_stream(k as u64);
-                readings(&grid, study, solving, lane, &mut random)
+                readings(&grid, solving, lane)
             },
         )
         .collect();
@@ -92,17 +87,21 @@ pub fn predict(
             if own.is_empty() {
                 continue;
             }
-            let over = |which: usize| {
-                LEVELS.map(|level| {
-                    own.iter()
-                        .map(|&k| {
-                            let sample: Vec<f64> =
-                                solved.iter().map(|s| s[experiment][k][which]).collect();
-                            quantile(&sample, level)
-                        })
-                        .collect::<Vec<f64>>()
-                })
-            };
+            let sample =
+                |k: usize| -> Vec<[f64; 2]> { solved.iter().map(|s| s[experiment][k]).collect() };
+            let noise =
+                study.noise[observable].filter(|_| !noise_is_data(study, experiment, observable));
+            let model = LEVELS.map(|level| {
+                let values = own.iter().map(|&k| {
+                    let y: Vec<f64> = sample(k).iter().map(|r| r[0]).collect();
+                    quantile(&y, level)
+                });
+                values.collect()
+            });
+            let measurement = LEVELS.map(|level| {
+                let values = own.par_iter().map(|&k| mixture(noise, &sample(k), level));
+                values.collect()
+            });
             bands.push(PredictiveBand {
                 experiment,
                 observable,
@@ -110,46 +109,86 @@ pub fn predict(
                     .iter()
                     .map(|&k| plan.times[plan.measurements[k].sample])
                     .collect(),
-                model: over(0),
-                measurement: over(1),
+                model,
+                measurement,
             });
         }
     }
     Ok(bands)
 }
 
-/// `[experiment][reading]`: the model's value and a measurement of it.
+/// The quantile of the mixture of normal or log-normal distributions at values with standard deviations; NaN of other noise.
+fn mixture(noise: Option<NoiseModel>, parts: &[[f64; 2]], level: f64) -> f64 {
+    let logarithmic = noise == Some(NoiseModel::LogNormal);
+    if !logarithmic && noise != Some(NoiseModel::Normal) {
+        return f64::NAN;
+    }
+    let place = |y: f64| if logarithmic { y.ln() } else { y };
+    let parts: Vec<[f64; 2]> = parts.iter().map(|&[y, s]| [place(y), s]).collect();
+    let normal = Normal::standard();
+    let below = |x: f64| {
+        let each = parts.iter().map(|&[y, s]| normal.cdf((x - y) / s));
+        each.sum::<f64>() / parts.len() as f64
+    };
+    // nothing of any part is beyond eight of its standard deviations
+    let edge = |side: f64| parts.iter().map(move |&[y, s]| y + side * 8.0 * s);
+    let (mut from, mut to) = (
+        edge(-1.0).fold(f64::INFINITY, f64::min),
+        edge(1.0).fold(f64::NEG_INFINITY, f64::max),
+    );
+    // to 2^-32 of the way
+    for _ in 0..32 {
+        let middle = 0.5 * (from + to);
+        if below(middle) < level {
+            from = middle;
+        } else {
+            to = middle;
+        }
+    }
+    let x = 0.5 * (from + to);
+    if logarithmic { x.exp() } else { x }
+}
+
+/// `[experiment][reading]`: the model's value and the standard deviation of its noise.
 type Readings = Vec<Vec<[f64; 2]>>;
 
-fn readings(
-    grid: &Study,
-    study: &Study,
-    solving: &Solving,
-    lane: &mut Lane<f64>,
-    random: &mut ChaCha8Rng,
-) -> Result<Readings, StudyError> {
+fn readings(grid: &Study, solving: &Solving, lane: &mut Lane<f64>) -> Result<Readings, StudyError> {
     let mut all = Vec::with_capacity(grid.plans.len());
     for (experiment, plan) in grid.plans.iter().enumerate() {
         let mut own = Vec::with_capacity(plan.measurements.len());
         if !plan.measurements.is_empty() {
             lane.solve(grid, experiment, solving, None, &Nudge::none(), NoRecord)?;
-            lane.observe(grid, experiment, |index, y, sigma| {
-                let observable = plan.measurements[index].observable;
-                let noise = sigma * standard_normal(random);
-                let unknown = noise_is_data(study, experiment, observable);
-                let model = study.noise[observable].filter(|_| !unknown);
-                let measured = if model == Some(NoiseModel::Normal) {
-                    y + noise
-                } else if model == Some(NoiseModel::LogNormal) {
-                    y * noise.exp()
-                } else {
-                    f64::NAN
-                };
-                own.push([y, measured]);
+            lane.observe(grid, experiment, |_, y, sigma| {
+                own.push([y, sigma]);
                 Ok(())
             })?;
         }
         all.push(own);
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_of_mixtures() {
+        // one part is itself: the 95 % quantile of a normal distribution is 1.6448536269514722 deviations up
+        let one = mixture(Some(NoiseModel::Normal), &[[3.0, 2.0]], 0.95);
+        assert!(
+            (one - (3.0 + 2.0 * 1.644_853_626_951_472_2)).abs() < 1e-7,
+            "{one}"
+        );
+        let one = mixture(Some(NoiseModel::LogNormal), &[[3.0, 0.5]], 0.05);
+        assert!(
+            (one - 3.0 * (-0.5 * 1.644_853_626_951_472_2_f64).exp()).abs() < 1e-7,
+            "{one}"
+        );
+        // of two parts far apart, the median is between them and the 75 % quantile the middle of the upper one
+        let two = [[0.0, 1.0], [100.0, 1.0]];
+        let upper = mixture(Some(NoiseModel::Normal), &two, 0.75);
+        assert!((upper - 100.0).abs() < 1e-6, "{upper}");
+        assert!(mixture(None, &two, 0.5).is_nan());
+    }
 }
