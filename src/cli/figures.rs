@@ -5,7 +5,7 @@ use costate::report::figure::{
     ResidualPanel, ResidualSeries, Residuals, Trajectories, TrajectoryPanel, Waterfall,
 };
 use costate::scenario::{Observable, Scenario};
-use costate::study::{Fit, Prediction, Simulation};
+use costate::study::{Fit, Prediction, Simulation, Study};
 
 use super::look::Quantity;
 
@@ -58,21 +58,22 @@ pub struct BandPanel<'a> {
 
 /// Bands with the data, one panel each, without title and note.
 pub fn band_plot<'a>(
-    scenario: &Scenario,
+    study: &Study,
     bands: impl Iterator<Item = BandPanel<'a>>,
-    data: &[Vec<Prediction>],
     middle_label: &str,
 ) -> Plot {
+    let scenario = &study.scenario;
     let ribbon = |t: &[f64], edges: &[(f64, f64)], strength: f64| Layer::Ribbon {
         ink: Ink::Solid(0),
         strength,
         points: t.iter().zip(edges).map(|(&t, e)| (t, e.0, e.1)).collect(),
     };
     let panels = bands.map(|band| {
-        let own = data.get(band.experiment).into_iter().flatten();
+        let plan = &study.plans[band.experiment];
+        let own = plan.measurements.iter();
         let measured = own
-            .filter(|p| p.observable == band.observable)
-            .map(|p| (p.t, p.measured));
+            .filter(|m| m.observable == band.observable)
+            .map(|m| (plan.times[m.sample], m.value));
         let middle = band.t.iter().copied().zip(band.middle.iter().copied());
         Panel {
             title: scenario.experiments[band.experiment].name.clone(),

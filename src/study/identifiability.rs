@@ -32,7 +32,9 @@ pub struct Identifiability {
     pub correlation: DMatrix<f64>,
     /// by the Fisher information; `None` where the data do not determine the parameter
     pub standard_errors: Vec<Option<f64>>,
-    /// by the exact Hessian of the objective; `None` where it is not positive definite
+    /// whether the exact Hessian was asked for
+    pub exact: bool,
+    /// by it; `None` where it is not positive definite
     pub hessian_errors: Option<Vec<f64>>,
     /// eigen-directions of R, the best known first
     pub directions: Vec<Direction>,
@@ -155,6 +157,7 @@ pub fn identifiability(
         covariance: statistics.covariance,
         correlation: statistics.correlation,
         standard_errors: statistics.standard_errors,
+        exact,
         hessian_errors,
         criteria: Criteria::new(study, value, p, m, is_plain(study)),
         fisher,

@@ -3,7 +3,7 @@
 use costate::report::figure::{Correlation, Plot, ProfileFigure, ProfilePanel, Scale};
 use costate::report::table::significant;
 use costate::scenario::{self, NoiseModel};
-use costate::study::{Band, Prediction, Profiles, Study, Verdict};
+use costate::study::{Band, Profiles, Study, Verdict};
 
 use super::super::best_fit::label;
 use super::super::figures::{BandPanel, band_plot};
@@ -116,7 +116,7 @@ pub fn edges(study: &Study, result: &Profiles, band: &Band, noise: bool) -> Vec<
 }
 
 /// The observables with what is known of them and the data.
-pub fn bands(study: &Study, result: &Profiles, bands: &[Band], data: &[Vec<Prediction>]) -> Plot {
+pub fn bands(study: &Study, result: &Profiles, bands: &[Band]) -> Plot {
     let pairs = |band: &Band, noise: bool| {
         let edges = edges(study, result, band, noise).into_iter();
         edges.map(|[low, high]| (low, high)).collect()
@@ -130,7 +130,7 @@ pub fn bands(study: &Study, result: &Profiles, bands: &[Band], data: &[Vec<Predi
         measurement: pairs(band, true),
     });
     let level = percent(result);
-    let mut plot = band_plot(&study.scenario, panels, data, "best fit");
+    let mut plot = band_plot(study, panels, "best fit");
     plot.title = format!("{}: what is known of the observables", study.scenario.title);
     plot.note = format!(
         "dark: {level} confidence band of the model, to first order; light: where {level} of new measurements fall"

@@ -11,7 +11,7 @@ use costate::report::csv::Column;
 use costate::report::json::{named_numbers, number, numbers};
 use costate::scenario::Override;
 use costate::study::{
-    Band, IntervalEnd, Objective, ProfileProgress, ProfileSettings, Profiles, Study, bands, profile,
+    Band, IntervalEnd, ProfileProgress, ProfileSettings, Profiles, Study, bands, profile,
 };
 use nalgebra::DMatrix;
 use serde_json::{Map, Value, json};
@@ -163,10 +163,7 @@ fn write(
                 folder
                     .write_csv("bands.csv", &table)
                     .map_err(best_fit::failed)?;
-                let data = Objective::new(study, result.solving.clone(), None)
-                    .and_then(|mut objective| objective.predictions(&result.parameters))
-                    .map_err(best_fit::failed)?;
-                let plot = figures::bands(study, result, &found, &data);
+                let plot = figures::bands(study, result, &found);
                 drawn.push(("bands", plot.draw()));
             }
             Err(error) => notes.push(format!("no bands of the observables: {error}")),

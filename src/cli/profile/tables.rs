@@ -161,7 +161,7 @@ pub fn summary(
         c.parameters,
         study.measurements()
     );
-    if local.hessian_errors.is_none() && !result.interrupted {
+    if local.exact && local.hessian_errors.is_none() {
         text += "Hessian        not positive definite: no standard errors by it\n";
     }
     text += &format!(

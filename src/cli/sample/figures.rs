@@ -1,7 +1,7 @@
 //! From draws to figures.
 
 use costate::report::figure::{PairPlot, PairVariable, Plot, Scale, Trace, Traces};
-use costate::study::{Posterior, Prediction, PredictiveBand, Study};
+use costate::study::{Posterior, PredictiveBand, Study};
 
 use super::super::best_fit::label;
 use super::super::figures::{BandPanel, band_plot};
@@ -60,7 +60,7 @@ pub fn pairs(study: &Study, result: &Posterior) -> PairPlot {
 }
 
 /// The observables with quantiles over the draws and the data.
-pub fn bands(study: &Study, bands: &[PredictiveBand], data: &[Vec<Prediction>]) -> Plot {
+pub fn bands(study: &Study, bands: &[PredictiveBand]) -> Plot {
     let edges = |q: &[Vec<f64>; 3]| q[0].iter().copied().zip(q[2].iter().copied()).collect();
     let panels = bands.iter().map(|band| BandPanel {
         experiment: band.experiment,
@@ -70,7 +70,7 @@ pub fn bands(study: &Study, bands: &[PredictiveBand], data: &[Vec<Prediction>]) 
         model: edges(&band.model),
         measurement: edges(&band.measurement),
     });
-    let mut plot = band_plot(&study.scenario, panels, data, "median");
+    let mut plot = band_plot(study, panels, "median");
     plot.title = format!("{}: posterior predictions", study.scenario.title);
     plot.note =
         "dark: 90 % of draws of the model; light: 90 % of new measurements, noise included".into();

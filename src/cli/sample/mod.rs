@@ -8,9 +8,7 @@ use std::time::Instant;
 use costate::report::RunFolder;
 use costate::report::json::{named_numbers, number, numbers};
 use costate::scenario::Override;
-use costate::study::{
-    Objective, Posterior, SampleProgress, SampleSettings, Study, predict, sample,
-};
+use costate::study::{Posterior, SampleProgress, SampleSettings, Study, predict, sample};
 use serde_json::{Map, Value, json};
 
 use super::arguments::SampleArguments;
@@ -113,10 +111,7 @@ fn write(
                 folder
                     .write_csv("bands.csv", &tables::bands(study, &bands))
                     .map_err(best_fit::failed)?;
-                let data = Objective::new(study, solving.clone(), None)
-                    .and_then(|mut objective| objective.predictions(&study.values()));
-                let data = data.unwrap_or_default();
-                drawn.push(("bands", figures::bands(study, &bands, &data).draw()));
+                drawn.push(("bands", figures::bands(study, &bands).draw()));
             }
             Err(error) => notes.push(format!("no bands of the observables: {error}")),
         }
