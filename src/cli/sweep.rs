@@ -172,7 +172,7 @@ fn axis(study: &Study, text: &str) -> Result<SweepAxis, String> {
     if let Some(other) = rest.next() {
         return Err(wrong(&format!("`{other}` is too much")));
     }
-    if logarithmic && !(from > 0.0 && to > 0.0) {
+    if logarithmic && (from <= 0.0 || to <= 0.0) {
         return Err(wrong("a logarithmic range has two positive ends"));
     }
     Ok(SweepAxis {

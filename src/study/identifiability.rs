@@ -324,7 +324,7 @@ fn hessian_errors(
     });
     // to unit diagonal, so that units do not decide
     let scale: Vec<f64> = (0..m).map(|i| h[(i, i)].sqrt()).collect();
-    if scale.iter().any(|s| !(*s > 0.0)) {
+    if scale.iter().any(|s| s.is_nan() || *s <= 0.0) {
         return None;
     }
     let scaled = DMatrix::from_fn(m, m, |i, j| h[(i, j)] / scale[i] / scale[j]);

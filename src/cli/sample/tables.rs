@@ -36,7 +36,10 @@ pub fn warnings(study: &Study, result: &Posterior, settings: &SampleSettings) ->
             }
         ));
     }
-    let apart = those(&|i| !(result.summaries[i].convergence.r_hat <= R_HAT));
+    let apart = those(&|i| {
+        let r_hat = result.summaries[i].convergence.r_hat;
+        r_hat.is_nan() || r_hat > R_HAT
+    });
     if !apart.is_empty() {
         all.push(format!(
             "chains have not come to agree (R-hat above {R_HAT}) in {}: draw more, or look for several optima",
@@ -45,7 +48,9 @@ pub fn warnings(study: &Study, result: &Posterior, settings: &SampleSettings) ->
     }
     let few = those(&|i| {
         let c = result.summaries[i].convergence;
-        !(c.bulk >= EFFECTIVE && c.tail >= EFFECTIVE)
+        [c.bulk, c.tail]
+            .iter()
+            .any(|ess| ess.is_nan() || *ess < EFFECTIVE)
     });
     if !few.is_empty() {
         all.push(format!(

@@ -71,8 +71,8 @@ impl Coordinate {
 
     /// Whether the parameter can leave every bounded region: a flat prior on it is not proper.
     pub fn unbounded(&self) -> bool {
-        !(self.low.is_finite() && self.high.is_finite())
-            && (!self.logarithmic() || !self.high.is_finite())
+        // zero bounds what is logarithmic from below
+        !self.high.is_finite() || !self.low.is_finite() && !self.logarithmic()
     }
 
     /// Everything at `u`.
