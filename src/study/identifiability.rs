@@ -7,6 +7,8 @@
 //! R w = lambda w   along w the data know the relative change to a standard deviation of lambda^(-1/2)
 //! ```
 //!
+//! A parameter at one of its bounds is held there by it: the covariance is that of the others, given it.
+//!
 //! Without any noise model the residual variance s^2 = 2 objective / (N - m) stands for the unknown one and divides F.
 
 use nalgebra::{DMatrix, SymmetricEigen};
@@ -30,11 +32,13 @@ pub struct Identifiability {
     pub covariance: DMatrix<f64>,
     /// correlation of the estimates; 0 beside an undetermined one
     pub correlation: DMatrix<f64>,
-    /// by the Fisher information; `None` where the data do not determine the parameter
+    /// whether each parameter is at one of its bounds
+    pub at_bound: Vec<bool>,
+    /// by the Fisher information; `None` where the data do not determine the parameter, or its bound does
     pub standard_errors: Vec<Option<f64>>,
     /// whether the exact Hessian was asked for
     pub exact: bool,
-    /// by it; `None` where it is not positive definite
+    /// by it, NaN for a parameter at its bound; `None` where it is not positive definite
     pub hessian_errors: Option<Vec<f64>>,
     /// eigen-directions of R, the best known first
     pub directions: Vec<Direction>,
@@ -145,24 +149,71 @@ pub fn identifiability(
     jacobian.iter_mut().for_each(|entry| *entry *= unit);
     let j = DMatrix::from_column_slice(height, m, &jacobian);
     let fisher = j.tr_mul(&j);
-    let statistics = Statistics::new(&fisher)
-        .map_err(|error| StudyError::Unsupported(format!("the Fisher information: {error}")))?;
+    let statistics = statistics_of(&fisher)?;
     let values = values(&variables, p);
+    let at_bound: Vec<bool> = fitted
+        .iter()
+        .zip(&values)
+        .map(|(parameter, v)| {
+            // exp(ln b) may miss b by a rounding error
+            let mut bounds = parameter.bounds.iter();
+            bounds.any(|b| (v - b).abs() <= 1e-12 * b.abs())
+        })
+        .collect();
+    let free: Vec<usize> = (0..m).filter(|&i| !at_bound[i]).collect();
     let hessian_errors = exact
-        .then(|| hessian_errors(study, solving, p, &variables, variance))
+        .then(|| hessian_errors(study, solving, p, &variables, &free, variance))
         .flatten();
+    let open = open(&statistics, &fitted, &values);
+    let given = Given::new(&fisher, &free)?;
+    let standard_errors = (0..m)
+        .map(|i| given.errors[i].filter(|_| !open.iter().any(|o| o.parameters.contains(&i))))
+        .collect();
     Ok(Identifiability {
         directions: directions(&fisher, &fitted, &values),
-        open: open(&statistics, &fitted, &values),
-        covariance: statistics.covariance,
-        correlation: statistics.correlation,
-        standard_errors: statistics.standard_errors,
+        open,
+        covariance: given.covariance,
+        correlation: given.correlation,
+        standard_errors,
+        at_bound,
         exact,
         hessian_errors,
         criteria: Criteria::new(study, value, p, m, is_plain(study)),
         fisher,
         variance,
     })
+}
+
+fn statistics_of(fisher: &DMatrix<f64>) -> Result<Statistics, StudyError> {
+    Statistics::new(fisher)
+        .map_err(|error| StudyError::Unsupported(format!("the Fisher information: {error}")))
+}
+
+/// Statistics of the free parameters, in the places of all: zeros beside those held.
+struct Given {
+    covariance: DMatrix<f64>,
+    correlation: DMatrix<f64>,
+    errors: Vec<Option<f64>>,
+}
+
+impl Given {
+    fn new(fisher: &DMatrix<f64>, free: &[usize]) -> Result<Self, StudyError> {
+        let m = fisher.nrows();
+        let inner = statistics_of(&fisher.select_rows(free).select_columns(free))?;
+        let mut given = Self {
+            covariance: DMatrix::zeros(m, m),
+            correlation: DMatrix::identity(m, m),
+            errors: vec![None; m],
+        };
+        for (a, &i) in free.iter().enumerate() {
+            given.errors[i] = inner.standard_errors[a];
+            for (b, &j) in free.iter().enumerate() {
+                given.covariance[(i, j)] = inner.covariance[(a, b)];
+                given.correlation[(i, j)] = inner.correlation[(a, b)];
+            }
+        }
+        Ok(given)
+    }
 }
 
 impl Identifiability {
@@ -206,23 +257,34 @@ fn directions(fisher: &DMatrix<f64>, fitted: &[&Parameter], values: &[f64]) -> V
             if largest(&weights).is_some_and(|w| w < 0.0) {
                 weights.iter_mut().for_each(|w| *w = -*w);
             }
-            let shown: Vec<f64> = weights
-                .iter()
-                .map(|&w| {
-                    if w.abs() < 0.1 {
-                        0.0
-                    } else {
-                        (w * 100.0).round() / 100.0
-                    }
-                })
-                .collect();
             Direction {
                 eigenvalue: eigen.eigenvalues[k].max(0.0),
-                combination: combinations::product(&names, &shown),
+                combination: shown(&names, &weights),
                 weights,
             }
         })
         .collect()
+}
+
+/// Parts of a direction that are told, the largest, where they are at least so large.
+const TOLD: (usize, f64) = (6, 0.1);
+
+/// The product of powers along a direction, small parts left out.
+fn shown(names: &[&str], weights: &[f64]) -> String {
+    let mut order: Vec<usize> = (0..weights.len())
+        .filter(|&i| weights[i].abs() >= TOLD.1)
+        .collect();
+    order.sort_by(|&a, &b| weights[b].abs().total_cmp(&weights[a].abs()));
+    let more = order.len() > TOLD.0;
+    order.truncate(TOLD.0);
+    let rounded: Vec<f64> = (0..weights.len())
+        .map(|i| match order.contains(&i) {
+            true => (weights[i] * 100.0).round() / 100.0,
+            false => 0.0,
+        })
+        .collect();
+    let product = combinations::product(names, &rounded);
+    if more { product + "*..." } else { product }
 }
 
 /// A part of a direction below this, in relative changes beside the largest, is rounding.
@@ -315,10 +377,12 @@ fn hessian_errors(
     solving: &Solving,
     p: &[f64],
     variables: &[Variable],
+    free: &[usize],
     variance: Option<f64>,
 ) -> Option<Vec<f64>> {
-    let m = variables.len();
-    let second = hessian(study, solving, GradientOf::Data, p, variables).ok()?;
+    let m = free.len();
+    let own: Vec<Variable> = free.iter().map(|&i| variables[i]).collect();
+    let second = hessian(study, solving, GradientOf::Data, p, &own).ok()?;
     let h = DMatrix::from_fn(m, m, |i, j| {
         0.5 * (second.matrix[i * m + j] + second.matrix[j * m + i])
     });
@@ -329,10 +393,13 @@ fn hessian_errors(
     }
     let scaled = DMatrix::from_fn(m, m, |i, j| h[(i, j)] / scale[i] / scale[j]);
     let inverse = scaled.cholesky()?.inverse();
-    let errors = (0..m)
-        .map(|i| inverse[(i, i)].sqrt() / scale[i] * variance.unwrap_or(1.0).sqrt())
-        .collect::<Vec<f64>>();
-    errors.iter().all(|e| e.is_finite()).then_some(errors)
+    let mut errors = vec![f64::NAN; variables.len()];
+    for (k, &i) in free.iter().enumerate() {
+        errors[i] = inverse[(k, k)].sqrt() / scale[k] * variance.unwrap_or(1.0).sqrt();
+    }
+    free.iter()
+        .all(|&i| errors[i].is_finite())
+        .then_some(errors)
 }
 
 #[cfg(test)]

@@ -324,6 +324,30 @@ fn too_little_data_leave_an_end_open_at_the_bound() {
     assert!((high - 1.26).abs() < 0.1, "{high}");
 }
 
+/// A parameter held by its bound leaves the others the standard errors that they have given it.
+#[test]
+fn what_a_bound_holds_is_taken_as_known() {
+    let text = PRODUCT
+        .replace("\"a*b\"", "\"a\"")
+        .replace(
+            "b = { value = 1.5, bounds = [0.1, 10.0], scale = \"log\", fit = true }",
+            "",
+        )
+        .replace("bounds = [1e-3, 10.0]", "bounds = [0.5, 10.0]");
+    // x' = 0 would fit best: k is at its lower bound, 1/2
+    let study = from_text(&text, "t,y\n0,2.0\n1,2.0\n2,2.0\n3,2.0\n4,2.0\n");
+    let profiles = profiled(&study, 0.95);
+    assert!((profiles.best[1] - 0.5).abs() < 1e-12);
+    assert_eq!(profiles.local.at_bound, [false, true]);
+    assert_eq!(profiles.profiles[1].low, IntervalEnd::Bound(0.5));
+    assert!(profiles.profiles[1].high.closed().is_some());
+    assert_eq!(profiles.local.standard_errors[1], None);
+    // dy/da = e^(-t/2): information sum e^(-t) / sigma^2 at t = 0, ..., 4
+    let information: f64 = (0..5).map(|t| (-f64::from(t)).exp()).sum::<f64>() / 0.01;
+    let error = profiles.local.standard_errors[0].expect("determined");
+    assert!((error * information.sqrt() - 1.0).abs() < 1e-6, "{error}");
+}
+
 /// Two optima with a ridge between them below the threshold: the walk from the worse one finds the better one.
 #[test]
 fn a_better_optimum_on_the_way_is_gone_after() {

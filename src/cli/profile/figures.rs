@@ -68,7 +68,7 @@ pub fn correlation(study: &Study, result: &Profiles) -> Correlation {
     Correlation {
         title: format!("{}: correlations", study.scenario.title),
         note: if undetermined {
-            "by the Fisher information; gray: not determined by the data".into()
+            "by the Fisher information; gray: not determined by the data, or at a bound".into()
         } else {
             "by the Fisher information at the best fit".into()
         },

@@ -104,7 +104,10 @@ pub fn summary(
             end(&profile.high),
             wald(0),
             wald(1),
-            Cell::Text(profile.verdict.to_string()),
+            Cell::Text(match local.at_bound[i] {
+                true => format!("{}, at its bound", profile.verdict),
+                false => profile.verdict.to_string(),
+            }),
         ]);
     }
     let mut remarks = String::new();

@@ -118,7 +118,8 @@ impl Found<'_> {
     /// hold it for no reason of the data's, is met.
     fn structural(&self, walks: [&Walk; 2]) -> bool {
         let i = self.parameter;
-        if self.local.standard_errors[i].is_some() {
+        let open = self.local.open.iter().any(|o| o.parameters.contains(&i));
+        if !open {
             return false;
         }
         let at_bound = |theta: &[f64]| {
