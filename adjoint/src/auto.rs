@@ -1,6 +1,7 @@
 //! Discrete adjoint of a solve that changes between an explicit and a stiff method: each step by the adjoint of the method
 //! that made it.
 
+use costate_solvers::Scalar;
 use costate_solvers::auto::STIFF;
 use costate_solvers::explicit::tsit5;
 use costate_solvers::rosenbrock::{BRIDGED, rodas5p};
@@ -12,21 +13,25 @@ use crate::sweep::{Adjoint, AdjointError, Reverse, Step, StepBars};
 use crate::system::AdjointImplicitSystem;
 
 /// The backward sweep over steps of [`costate_solvers::AutoSwitch`].
-pub type AutoAdjoint = Adjoint<Kernel>;
+pub type AutoAdjoint<S = f64> = Adjoint<Kernel<S>, S>;
 
 /// The kernels of both methods, and which of them holds the cotangent.
 #[derive(Debug, Clone, Default)]
-pub struct Kernel {
-    explicit: explicit::Kernel<tsit5::Coefficients>,
-    stiff: rosenbrock::Kernel<rodas5p::Coefficients>,
+pub struct Kernel<S = f64> {
+    explicit: explicit::Kernel<tsit5::Coefficients, S>,
+    stiff: rosenbrock::Kernel<rodas5p::Coefficients, S>,
     is_stiff: bool,
 }
 
-fn lambda<F: AdjointImplicitSystem + ?Sized>(kernel: &mut impl Reverse<F>) -> &mut [f64] {
+fn lambda<S, F>(kernel: &mut impl Reverse<F, S>) -> &mut [S]
+where
+    S: Scalar,
+    F: AdjointImplicitSystem<S> + ?Sized,
+{
     kernel.lambda()
 }
 
-impl<F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel {
+impl<S: Scalar, F: AdjointImplicitSystem<S> + ?Sized> Reverse<F, S> for Kernel<S> {
     const STAGES: Option<usize> = Some(9);
     const DEGREE: Option<usize> = Some(4);
 
@@ -35,33 +40,33 @@ impl<F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel {
     }
 
     fn begin(&mut self, system: &F) -> Result<(), AdjointError> {
-        Reverse::<F>::begin(&mut self.explicit, system)?;
-        Reverse::<F>::begin(&mut self.stiff, system)?;
+        Reverse::<F, S>::begin(&mut self.explicit, system)?;
+        Reverse::<F, S>::begin(&mut self.stiff, system)?;
         self.is_stiff = false;
         Ok(())
     }
 
-    fn lambda(&mut self) -> &mut [f64] {
+    fn lambda(&mut self) -> &mut [S] {
         if self.is_stiff {
-            lambda::<F>(&mut self.stiff)
+            lambda::<S, F>(&mut self.stiff)
         } else {
-            lambda::<F>(&mut self.explicit)
+            lambda::<S, F>(&mut self.explicit)
         }
     }
 
     fn reverse(
         &mut self,
         system: &mut F,
-        step: &Step<'_>,
-        readings: &mut Readings,
-        p_bar: &mut [f64],
-        bars: &mut Option<StepBars>,
+        step: &Step<'_, S>,
+        readings: &mut Readings<S>,
+        p_bar: &mut [S],
+        bars: &mut Option<StepBars<S>>,
     ) -> bool {
         let stiff = step.mode >= STIFF;
         if stiff != self.is_stiff {
             let (explicit, other) = (
-                lambda::<F>(&mut self.explicit),
-                lambda::<F>(&mut self.stiff),
+                lambda::<S, F>(&mut self.explicit),
+                lambda::<S, F>(&mut self.stiff),
             );
             if stiff {
                 other.copy_from_slice(explicit);

@@ -105,7 +105,7 @@ impl<T: Tableau, S: Scalar, F: AdjointSystem<S> + ?Sized> Reverse<F, S> for Kern
                 bars.h += of_scale;
             }
             for stage in (0..extras).rev() {
-                self.reverse_extra(T::END + 1 + stage, system, step, p_bar, bars);
+                self.reverse_row(T::END + 1 + stage, system, step, p_bar, bars);
             }
         }
         let at_once = bars.is_none()
@@ -182,6 +182,14 @@ impl<T: Tableau, S: Scalar> Kernel<T, S> {
                 *k += weight * l;
             }
         }
+        if const { S::WIDTH > 1 } {
+            // an operation on dual numbers is long enough that loops over stages cost nothing; unrolled they would be
+            // much code for every width
+            for i in (1..T::END).rev() {
+                self.reverse_row(i, system, step, p_bar, bars);
+            }
+            return;
+        }
         macro_rules! stages {
             ($($i:literal)*) => {
                 $(if const { $i < T::END } {
@@ -239,8 +247,8 @@ impl<T: Tableau, S: Scalar> Kernel<T, S> {
         pass_on(lambda, state_bar, h, &weights, &mut before[..I * n]);
     }
 
-    /// The state of stage `i` > END.
-    fn extra_state(&mut self, i: usize, step: &Step<'_, S>) {
+    /// The state of stage `i`, in a loop over those before.
+    fn row_state(&mut self, i: usize, step: &Step<'_, S>) {
         let (n, h) = (self.n, step.h);
         self.state.copy_from_slice(step.x);
         let weights = T::A[i].iter().enumerate();
@@ -262,13 +270,13 @@ impl<T: Tableau, S: Scalar> Kernel<T, S> {
         system: &mut F,
         step: &Step<'_, S>,
     ) {
-        self.extra_state(i, step);
+        self.row_state(i, step);
         let own = &mut self.extra[(i - T::END - 1) * self.n..][..self.n];
         system.rhs(step.t + step.h * T::C[i], &self.state, own);
     }
 
-    /// Takes the cotangent of stage `i` > END on to the stages before.
-    fn reverse_extra<F: AdjointSystem<S> + ?Sized>(
+    /// Takes the cotangent of stage `i` on to the stages before, and to the states: of those past END apart from the others.
+    fn reverse_row<F: AdjointSystem<S> + ?Sized>(
         &mut self,
         i: usize,
         system: &mut F,
@@ -277,7 +285,7 @@ impl<T: Tableau, S: Scalar> Kernel<T, S> {
         bars: &mut Option<StepBars<S>>,
     ) {
         let (n, h) = (self.n, step.h);
-        self.extra_state(i, step);
+        self.row_state(i, step);
         let (before, rest) = self.stage_bars.split_at_mut(i * n);
         let (stage_bar, t) = (&rest[..n], step.t + h * T::C[i]);
         self.state_bar.fill(S::from(0.0));
@@ -290,8 +298,12 @@ impl<T: Tableau, S: Scalar> Kernel<T, S> {
                 bars.h += l * (y - x) / h;
             }
         }
-        for (start, &bar) in self.start_bar.iter_mut().zip(&self.state_bar) {
-            *start += bar;
+        let states = match i > T::END {
+            true => &mut self.start_bar,
+            false => &mut self.lambda,
+        };
+        for (x, &bar) in states.iter_mut().zip(&self.state_bar) {
+            *x += bar;
         }
         let weights = T::A[i].iter().enumerate();
         for (j, a) in weights.filter(|(_, a)| **a != 0.0) {

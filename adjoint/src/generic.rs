@@ -7,9 +7,10 @@
 //! each (twice that for second order). It is exact, and meant for small systems; large ones are compiled from a
 //! graph, with reverse-mode products and sparse Jacobians.
 
+use costate_solvers::scalar::sum;
 use costate_solvers::{ImplicitSystem, Pattern, Real, Scalar, System};
 
-use crate::dual::{Dual, DualOver};
+use crate::dual::DualOver;
 use crate::system::{AdjointImplicitSystem, AdjointSystem};
 
 /// Directions that one evaluation carries for a vector-Jacobian product.
@@ -99,7 +100,7 @@ pub struct Handwritten<M, S> {
     pattern: Pattern,
     columns: Scratch<S, COLUMNS>,
     first: Scratch<S, CHUNK>,
-    second: Scratch<Dual<PAIRS>, CHUNK>,
+    second: Scratch<DualOver<S, PAIRS>, CHUNK>,
 }
 
 impl<M: Dynamics, S: Scalar> Handwritten<M, S> {
@@ -218,29 +219,29 @@ impl<M: Dynamics, S: Scalar> AdjointSystem<S> for Handwritten<M, S> {
     }
 }
 
-impl<M: Dynamics> AdjointImplicitSystem for Handwritten<M, f64> {
+impl<M: Dynamics, S: Scalar> AdjointImplicitSystem<S> for Handwritten<M, S> {
     fn second_order_vjp(
         &mut self,
-        t: f64,
-        x: &[f64],
-        v: &[f64],
-        s: f64,
-        w: &[f64],
-        x_bar: &mut [f64],
-        p_bar: &mut [f64],
+        t: S,
+        x: &[S],
+        v: &[S],
+        s: S,
+        w: &[S],
+        x_bar: &mut [S],
+        p_bar: &mut [S],
     ) {
         self.second_order_vjp_sum(t, x, v, &[s], w, x_bar, p_bar);
     }
 
     fn second_order_vjp_sum(
         &mut self,
-        t: f64,
-        x: &[f64],
-        v: &[f64],
-        s: &[f64],
-        w: &[f64],
-        x_bar: &mut [f64],
-        p_bar: &mut [f64],
+        t: S,
+        x: &[S],
+        v: &[S],
+        s: &[S],
+        w: &[S],
+        x_bar: &mut [S],
+        p_bar: &mut [S],
     ) {
         let (n, at) = (self.pattern.height, &mut self.second);
         let directions = n + self.parameters.len();
@@ -250,12 +251,12 @@ impl<M: Dynamics> AdjointImplicitSystem for Handwritten<M, f64> {
             let time = DualOver::constant(along(t, s.iter().copied()));
             at.set(
                 |j| along(x[j], v.chunks_exact(n).map(|v| v[j])),
-                |j| Dual::constant(self.parameters[j]),
+                |j| DualOver::constant(self.parameters[j]),
             );
             for first in (0..directions).step_by(CHUNK) {
                 at.seed(first);
                 self.dynamics.rhs(time, &at.x, &at.p, &mut at.dx);
-                let mut product = [0.0; CHUNK];
+                let mut product = [S::from(0.0); CHUNK];
                 for (pair, w) in w.chunks_exact(n.max(1)).enumerate() {
                     for (&w, dx) in w.iter().zip(&at.dx) {
                         for (sum, d) in product.iter_mut().zip(dx.tangent) {
@@ -268,25 +269,28 @@ impl<M: Dynamics> AdjointImplicitSystem for Handwritten<M, f64> {
         }
     }
 
-    fn second_order_time_vjp(&mut self, t: f64, x: &[f64], v: &[f64], s: f64, w: &[f64]) -> f64 {
+    fn second_order_time_vjp(&mut self, t: S, x: &[S], v: &[S], s: S, w: &[S]) -> S {
         let at = &mut self.second;
         at.seed(NOTHING);
         at.set(
             |j| along(x[j], [v[j]]),
-            |j| Dual::constant(self.parameters[j]),
+            |j| DualOver::constant(self.parameters[j]),
         );
         let mut time = DualOver::constant(along(t, [s]));
-        time.tangent[0] = Dual::constant(1.0);
+        time.tangent[0] = DualOver::from(1.0);
         self.dynamics.rhs(time, &at.x, &at.p, &mut at.dx);
         let mixed = at.dx.iter().map(|d| d.tangent[0].tangent[0]);
-        w.iter().zip(mixed).map(|(w, d)| w * d).sum()
+        sum(w.iter().zip(mixed).map(|(&w, d)| w * d))
     }
 }
 
 /// A number that moves at the given rates, one a direction, and at none in the others.
 #[inline]
-fn along<const N: usize>(value: f64, rates: impl IntoIterator<Item = f64>) -> Dual<N> {
-    let mut number = Dual::constant(value);
+fn along<S: Scalar, const N: usize>(
+    value: S,
+    rates: impl IntoIterator<Item = S>,
+) -> DualOver<S, N> {
+    let mut number = DualOver::constant(value);
     for (to, rate) in number.tangent.iter_mut().zip(rates) {
         *to = rate;
     }

@@ -7,7 +7,7 @@
 //! other, and a part that does not fit the tape is divided by [`Checkpoints`] of its own. Where a part repeats the solve to
 //! the last bit, the gradient has the same bits for any budget.
 
-use costate_solvers::{Cause, Mesh, Position, Recorder, SolveError, StepView};
+use costate_solvers::{Cause, Mesh, Position, Recorder, Scalar, SolveError, StepView};
 
 use crate::Tape;
 
@@ -19,27 +19,27 @@ const STEP: usize = 64;
 
 /// States right before a step.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Checkpoint {
+pub struct Checkpoint<S = f64> {
     /// where the solve stands
     pub at: Position,
     /// the time
-    pub t: f64,
+    pub t: S,
     /// the states
-    pub x: Vec<f64>,
+    pub x: Vec<S>,
 }
 
 /// Keeps checkpoints, of which there are `most` at most: where they would be more, every other one goes.
 #[derive(Debug, Clone)]
-pub struct Checkpoints {
+pub struct Checkpoints<S = f64> {
     /// those kept, in order
-    pub list: Vec<Checkpoint>,
+    pub list: Vec<Checkpoint<S>>,
     at: Position,
     first: usize,
     spacing: usize,
     most: usize,
 }
 
-impl Checkpoints {
+impl<S> Checkpoints<S> {
     /// None yet, from a position on, `spacing` steps apart at least.
     pub fn new(from: Position, spacing: usize, most: usize) -> Self {
         Self {
@@ -57,18 +57,18 @@ impl Checkpoints {
     }
 }
 
-impl Recorder<f64> for Checkpoints {
-    fn reads_inside(&self, _t: f64, _t_new: f64) -> bool {
+impl<S: Scalar> Recorder<S> for Checkpoints<S> {
+    fn reads_inside(&self, _t: S, _t_new: S) -> bool {
         false
     }
 
-    fn happens(&mut self, cause: Cause<'_>, _t: f64, _x: &[f64]) {
+    fn happens(&mut self, cause: Cause<'_>, _t: S, _x: &[S]) {
         self.at.act += 1;
         self.at.stop += usize::from(matches!(cause, Cause::Stop(_)));
     }
 
     #[inline]
-    fn accepted(&mut self, step: &StepView<'_, f64>) -> bool {
+    fn accepted(&mut self, step: &StepView<'_, S>) -> bool {
         let number = self.at.step - self.first;
         if number.is_multiple_of(self.spacing) {
             if self.list.len() >= self.most {
@@ -94,23 +94,23 @@ impl Recorder<f64> for Checkpoints {
 
 /// The record of a solve for a backward sweep; pass it as the recorder.
 #[derive(Debug, Clone)]
-pub struct Ledger {
+pub struct Ledger<S = f64> {
     budget: usize,
-    tape: Tape,
+    tape: Tape<S>,
     /// the tape holds every step so far
     whole: bool,
     mesh: Mesh,
-    start: Vec<f64>,
-    checkpoints: Checkpoints,
+    start: Vec<S>,
+    checkpoints: Checkpoints<S>,
     /// bytes that a step takes on the tape
     step_bytes: usize,
     /// a step ended at a root
     reaches_roots: bool,
 }
 
-impl Ledger {
+impl<S: Scalar> Ledger<S> {
     /// A record within so many bytes, on tapes like `tape`; `usize::MAX`: without bounds.
-    pub fn new(budget: usize, tape: Tape) -> Self {
+    pub fn new(budget: usize, tape: Tape<S>) -> Self {
         Self {
             budget,
             tape,
@@ -129,12 +129,12 @@ impl Ledger {
     }
 
     /// The tape of the whole solve, where it fits.
-    pub fn tape(&self) -> Option<&Tape> {
+    pub fn tape(&self) -> Option<&Tape<S>> {
         self.whole.then_some(&self.tape)
     }
 
     /// What there is where it does not: the steps, the states at the start, checkpoints, and the tape to solve parts onto.
-    pub fn parts(&mut self) -> (&Mesh, &[f64], &Checkpoints, &mut Tape) {
+    pub fn parts(&mut self) -> (&Mesh, &[S], &Checkpoints<S>, &mut Tape<S>) {
         (&self.mesh, &self.start, &self.checkpoints, &mut self.tape)
     }
 
@@ -145,10 +145,10 @@ impl Ledger {
     }
 }
 
-impl Recorder<f64> for Ledger {
-    fn started(&mut self, times: &[f64], x: &[f64]) -> Result<(), SolveError> {
+impl<S: Scalar> Recorder<S> for Ledger<S> {
+    fn started(&mut self, times: &[S], x: &[S]) -> Result<(), SolveError> {
         (self.whole, self.reaches_roots) = (true, false);
-        let most = self.budget / CHECKPOINTS / (STEP + 8 * x.len());
+        let most = self.budget / CHECKPOINTS / (STEP + 8 * S::WIDTH * x.len());
         self.checkpoints = Checkpoints::new(Position::default(), 1, most);
         self.start.clear();
         self.start.extend_from_slice(x);
@@ -156,11 +156,11 @@ impl Recorder<f64> for Ledger {
         self.tape.started(times, x)
     }
 
-    fn reads_inside(&self, t: f64, t_new: f64) -> bool {
+    fn reads_inside(&self, t: S, t_new: S) -> bool {
         self.whole && self.tape.reads_inside(t, t_new)
     }
 
-    fn happens(&mut self, cause: Cause<'_>, t: f64, x: &[f64]) {
+    fn happens(&mut self, cause: Cause<'_>, t: S, x: &[S]) {
         self.reaches_roots |= matches!(cause, Cause::Reached(_));
         if self.budget < usize::MAX {
             self.checkpoints.happens(cause, t, x);
@@ -171,14 +171,14 @@ impl Recorder<f64> for Ledger {
         }
     }
 
-    fn jumped(&mut self, t: f64, x: &[f64]) {
+    fn jumped(&mut self, t: S, x: &[S]) {
         if self.whole {
             self.tape.jumped(t, x);
         }
     }
 
     #[inline]
-    fn accepted(&mut self, step: &StepView<'_, f64>) -> bool {
+    fn accepted(&mut self, step: &StepView<'_, S>) -> bool {
         if self.budget == usize::MAX {
             return self.tape.accepted(step);
         }
@@ -186,7 +186,7 @@ impl Recorder<f64> for Ledger {
         self.mesh.accepted(step);
         if self.whole {
             self.tape.accepted(step);
-            self.step_bytes = STEP + 8 * (step.x.len() + step.stages.len());
+            self.step_bytes = STEP + 8 * S::WIDTH * (step.x.len() + step.stages.len());
             if (self.tape.steps().len() + 1) * self.step_bytes > self.budget / TAPE {
                 self.whole = false;
                 self.tape.forget();

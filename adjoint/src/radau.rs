@@ -14,7 +14,7 @@
 //! step: three J, one LU of order 3 n, one transposed solve and three products.
 
 use costate_solvers::radau::radau5::{ALPHA, BETA, C, GAMMA, T, T_INVERSE};
-use costate_solvers::{LinearSolver, Pattern};
+use costate_solvers::{LinearSolver, Pattern, Scalar};
 
 use crate::matrix::{MassSide, Transposed, needs_jacobian};
 use crate::readings::{Dense, Readings};
@@ -22,33 +22,33 @@ use crate::sweep::{Adjoint, AdjointError, Reverse, Step, StepBars};
 use crate::system::{AdjointImplicitSystem, dot};
 
 /// The backward sweep over steps of [`costate_solvers::Radau5`].
-pub type Radau5Adjoint = Adjoint<Kernel>;
+pub type Radau5Adjoint<S = f64> = Adjoint<Kernel<S>, S>;
 
 /// The reverse of a step and its workspace.
 #[derive(Debug, Clone, Default)]
-pub struct Kernel {
+pub struct Kernel<S = f64> {
     n: usize,
     /// cotangent of the states at the end of the step, then at its start
-    lambda: Vec<f64>,
+    lambda: Vec<S>,
     /// Z, then w in its place
-    stage_bars: Vec<f64>,
-    state: Vec<f64>,
+    stage_bars: Vec<S>,
+    state: Vec<S>,
     /// M w_i
-    product: Vec<f64>,
-    jacobian: Vec<f64>,
-    matrix: Option<Triple>,
-    mass: MassSide,
+    product: Vec<S>,
+    jacobian: Vec<S>,
+    matrix: Option<Triple<S>>,
+    mass: MassSide<S>,
 }
 
 /// The matrix of all three stages, and what it was made for.
 #[derive(Debug, Clone)]
-struct Triple {
-    matrix: Transposed,
+struct Triple<S> {
+    matrix: Transposed<S>,
     /// for each entry of blockdiag(J), its stage and its place in J
     jacobian_of: Vec<(usize, usize)>,
     /// for each entry of A^-1 (x) M, that of A^-1 and its place in M
     mass_of: Vec<(f64, usize)>,
-    mass_values: Vec<f64>,
+    mass_values: Vec<S>,
     pattern: Pattern,
     of_mass: Option<Pattern>,
     choice: LinearSolver,
@@ -77,8 +77,8 @@ fn dense() -> [f64; 9] {
     coefficients
 }
 
-impl Triple {
-    fn new<F: AdjointImplicitSystem + ?Sized>(system: &F) -> Self {
+impl<S: Scalar> Triple<S> {
+    fn new<F: AdjointImplicitSystem<S> + ?Sized>(system: &F) -> Self {
         let (n, pattern) = (system.dim(), system.pattern());
         let of_mass = system.mass().map(|mass| mass.pattern.clone());
         let identity = Pattern {
@@ -110,7 +110,7 @@ impl Triple {
         let all_mass = Pattern::from_entries(3 * n, 3 * n, &mass);
         Self {
             matrix: Transposed::new(all, Some(all_mass), system.linear_solver()),
-            mass_values: vec![0.0; mass_of.len()],
+            mass_values: vec![S::from(0.0); mass_of.len()],
             jacobian_of,
             mass_of,
             pattern: pattern.clone(),
@@ -119,26 +119,27 @@ impl Triple {
         }
     }
 
-    fn fits<F: AdjointImplicitSystem + ?Sized>(&self, system: &F) -> bool {
+    fn fits<F: AdjointImplicitSystem<S> + ?Sized>(&self, system: &F) -> bool {
         self.pattern == *system.pattern()
             && self.of_mass.as_ref() == system.mass().map(|mass| &mass.pattern)
             && self.choice == system.linear_solver()
     }
 
     /// Factors with the three Jacobians one after the other.
-    fn factor(&mut self, h: f64, jacobians: &[f64], mass: Option<&[f64]>) -> bool {
+    fn factor(&mut self, h: S, jacobians: &[S], mass: Option<&[S]>) -> bool {
         for (value, &(a, k)) in self.mass_values.iter_mut().zip(&self.mass_of) {
-            *value = a * mass.map_or(1.0, |mass| mass[k]);
+            *value = mass.map_or(S::from(1.0), |mass| mass[k]) * a;
         }
         let count = self.pattern.non_zeros();
         for (value, &(stage, k)) in self.matrix.jacobian.iter_mut().zip(&self.jacobian_of) {
             *value = jacobians[stage * count + k];
         }
-        self.matrix.factor(1.0 / h, Some(&self.mass_values))
+        let shift = S::from(1.0) / h;
+        self.matrix.factor(shift, Some(&self.mass_values))
     }
 }
 
-impl<F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel {
+impl<S: Scalar, F: AdjointImplicitSystem<S> + ?Sized> Reverse<F, S> for Kernel<S> {
     const STAGES: Option<usize> = Some(3);
     const DEGREE: Option<usize> = Some(3);
 
@@ -146,10 +147,11 @@ impl<F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel {
         needs_jacobian(system)?;
         self.n = system.dim();
         for vector in [&mut self.lambda, &mut self.state, &mut self.product] {
-            vector.resize(self.n, 0.0);
+            vector.resize(self.n, S::from(0.0));
         }
-        self.stage_bars.resize(3 * self.n, 0.0);
-        self.jacobian.resize(3 * system.pattern().non_zeros(), 0.0);
+        self.stage_bars.resize(3 * self.n, S::from(0.0));
+        let non_zeros = system.pattern().non_zeros();
+        self.jacobian.resize(3 * non_zeros, S::from(0.0));
         let anew = !self.matrix.as_ref().is_some_and(|made| made.fits(system));
         if anew {
             self.matrix = Some(Triple::new(system));
@@ -158,23 +160,27 @@ impl<F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel {
         Ok(())
     }
 
-    fn lambda(&mut self) -> &mut [f64] {
+    fn lambda(&mut self) -> &mut [S] {
         &mut self.lambda
+    }
+
+    fn shared(&mut self) -> &mut [S] {
+        self.mass.bars()
     }
 
     fn reverse(
         &mut self,
         system: &mut F,
-        step: &Step<'_>,
-        readings: &mut Readings,
-        p_bar: &mut [f64],
-        bars: &mut Option<StepBars>,
+        step: &Step<'_, S>,
+        readings: &mut Readings<S>,
+        p_bar: &mut [S],
+        bars: &mut Option<StepBars<S>>,
     ) -> bool {
         let (n, t, h) = (self.n, step.t, step.h);
         if n == 0 {
             return true;
         }
-        self.stage_bars.fill(0.0);
+        self.stage_bars.fill(S::from(0.0));
         self.stage_bars[2 * n..].copy_from_slice(&self.lambda);
         if readings.any() {
             let coefficients = dense();
@@ -182,18 +188,18 @@ impl<F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel {
                 weights: &coefficients,
                 degree: 3,
             };
-            readings.add_to_stages(dense, 1.0, &mut self.stage_bars);
+            readings.add_to_stages(dense, S::from(1.0), &mut self.stage_bars);
             readings.add_to_start(&mut self.lambda);
             if let Some(bars) = bars {
                 let stage = |i: usize| &step.stages[i * n..][..n];
-                readings.add_to_times(dense, (1.0, h), stage, bars);
+                readings.add_to_times(dense, (S::from(1.0), h), stage, bars);
             }
         }
         let count = system.pattern().non_zeros();
         for (i, c) in C.iter().enumerate() {
             self.set_state(i, step);
             let jacobian = &mut self.jacobian[i * count..][..count];
-            system.jacobian(t + c * h, &self.state, jacobian);
+            system.jacobian(t + h * *c, &self.state, jacobian);
         }
         let Some(matrix) = &mut self.matrix else {
             return false;
@@ -206,43 +212,43 @@ impl<F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel {
         for (i, c) in C.iter().enumerate() {
             self.set_state(i, step);
             let w = &self.stage_bars[i * n..][..n];
-            let stage_t = t + c * h;
+            let stage_t = t + h * *c;
             system.vjp(stage_t, &self.state, w, &mut self.lambda, p_bar);
             if let Some(bars) = bars {
                 let slope = system.time_vjp(stage_t, &self.state, w);
                 bars.t += slope;
-                bars.h += c * slope;
+                bars.h += slope * *c;
             }
         }
         self.owe_matrix(system, step, bars);
         true
     }
 
-    fn uninitialize(&mut self, system: &mut F, t: f64, x: &[f64], p_bar: &mut [f64]) -> f64 {
+    fn uninitialize(&mut self, system: &mut F, t: S, x: &[S], p_bar: &mut [S]) -> S {
         self.mass
             .uninitialize(system, (t, x), &mut self.lambda, p_bar)
     }
 
-    fn finish(&mut self, system: &mut F, p_bar: &mut [f64]) {
+    fn finish(&mut self, system: &mut F, p_bar: &mut [S]) {
         self.mass.finish(system, p_bar);
     }
 }
 
-impl Kernel {
+impl<S: Scalar> Kernel<S> {
     /// The state of stage i.
-    fn set_state(&mut self, i: usize, step: &Step<'_>) {
+    fn set_state(&mut self, i: usize, step: &Step<'_, S>) {
         let z = &step.stages[i * self.n..][..self.n];
-        for ((y, x), z) in self.state.iter_mut().zip(step.x).zip(z) {
+        for ((y, &x), &z) in self.state.iter_mut().zip(step.x).zip(z) {
             *y = x + z;
         }
     }
 
     /// Adds what h and M owe by way of (A^-1 (x) M) z / h.
-    fn owe_matrix<F: AdjointImplicitSystem + ?Sized>(
+    fn owe_matrix<F: AdjointImplicitSystem<S> + ?Sized>(
         &mut self,
         system: &F,
-        step: &Step<'_>,
-        bars: &mut Option<StepBars>,
+        step: &Step<'_, S>,
+        bars: &mut Option<StepBars<S>>,
     ) {
         let (n, h) = (self.n, step.h);
         if bars.is_none() && !self.mass.is_there() {
@@ -251,13 +257,13 @@ impl Kernel {
         for (i, row) in a_inverse().iter().enumerate() {
             for (state, sum) in self.state.iter_mut().enumerate() {
                 let z = |j: usize| step.stages[j * n + state];
-                *sum = row[0] * z(0) + row[1] * z(1) + row[2] * z(2);
+                *sum = z(0) * row[0] + z(1) * row[1] + z(2) * row[2];
             }
             let w = &self.stage_bars[i * n..][..n];
             let sum = match system.mass() {
                 None => &self.state,
                 Some(mass) => {
-                    self.mass.add_outer(mass, w, &self.state, -1.0 / h);
+                    self.mass.add_outer(mass, w, &self.state, S::from(-1.0) / h);
                     mass.multiply(&self.state, &mut self.product);
                     &self.product
                 }

@@ -26,6 +26,7 @@
 
 use std::marker::PhantomData;
 
+use costate_solvers::Scalar;
 use costate_solvers::rosenbrock::{BRIDGED, rodas5p, tableau::Tableau};
 
 use crate::matrix::{MassSide, StageMatrix};
@@ -34,31 +35,36 @@ use crate::sweep::{Adjoint, AdjointError, Reverse, Step, StepBars};
 use crate::system::{AdjointImplicitSystem, dot};
 
 /// The backward sweep over steps of the method with tableau `T`.
-pub type RosenbrockAdjoint<T> = Adjoint<Kernel<T>>;
+pub type RosenbrockAdjoint<T, S = f64> = Adjoint<Kernel<T, S>, S>;
 
 /// The adjoint of [`costate_solvers::Rodas5P`].
-pub type Rodas5PAdjoint = RosenbrockAdjoint<rodas5p::Coefficients>;
+pub type Rodas5PAdjoint<S = f64> = RosenbrockAdjoint<rodas5p::Coefficients, S>;
 
 /// The reverse of a step and its workspace.
 #[derive(Debug, Clone, Default)]
-pub struct Kernel<T> {
+pub struct Kernel<T, S = f64> {
     n: usize,
     /// cotangent of the states at the end of the step, then at its start
-    lambda: Vec<f64>,
+    lambda: Vec<S>,
     /// U_i, then w_i in its place
-    stage_bars: Vec<f64>,
-    state: Vec<f64>,
-    state_bar: Vec<f64>,
+    stage_bars: Vec<S>,
+    state: Vec<S>,
+    state_bar: Vec<S>,
     /// M^T w
-    product: Vec<f64>,
+    product: Vec<S>,
     /// coefficients of the dense output
     dense: Vec<f64>,
-    matrix: StageMatrix,
-    mass: MassSide,
+    matrix: StageMatrix<S>,
+    mass: MassSide<S>,
     tableau: PhantomData<T>,
 }
 
-impl<T: Tableau, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel<T> {
+impl<T, S, F> Reverse<F, S> for Kernel<T, S>
+where
+    T: Tableau,
+    S: Scalar,
+    F: AdjointImplicitSystem<S> + ?Sized,
+{
     const STAGES: Option<usize> = Some(T::KEPT);
     const DEGREE: Option<usize> = Some(T::H.len() + 1);
 
@@ -71,11 +77,11 @@ impl<T: Tableau, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel<T> {
         self.n = n;
         let vectors = [&mut self.lambda, &mut self.state, &mut self.state_bar];
         for vector in vectors {
-            vector.resize(n, 0.0);
+            vector.resize(n, S::from(0.0));
         }
-        self.stage_bars.resize(T::KEPT * n, 0.0);
-        let mass = system.mass();
-        self.product.resize(if mass.is_some() { n } else { 0 }, 0.0);
+        self.stage_bars.resize(T::KEPT * n, S::from(0.0));
+        let products = if system.mass().is_some() { n } else { 0 };
+        self.product.resize(products, S::from(0.0));
         let anew = self.matrix.begin(system)?;
         self.mass.begin(system, anew);
         if self.dense.is_empty() {
@@ -84,60 +90,65 @@ impl<T: Tableau, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel<T> {
         Ok(())
     }
 
-    fn lambda(&mut self) -> &mut [f64] {
+    fn lambda(&mut self) -> &mut [S] {
         &mut self.lambda
+    }
+
+    fn shared(&mut self) -> &mut [S] {
+        self.mass.bars()
     }
 
     fn reverse(
         &mut self,
         system: &mut F,
-        step: &Step<'_>,
-        readings: &mut Readings,
-        p_bar: &mut [f64],
-        bars: &mut Option<StepBars>,
+        step: &Step<'_, S>,
+        readings: &mut Readings<S>,
+        p_bar: &mut [S],
+        bars: &mut Option<StepBars<S>>,
     ) -> bool {
         let (n, t, h, x) = (self.n, step.t, step.h, step.x);
         if n == 0 {
             return true;
         }
         // The same expression as the solver's, so that the factors are the very ones of the forward step.
-        if !self.matrix.factor(system, t, x, 1.0 / h / T::GAMMA) {
+        let shift = S::from(1.0) / h / T::GAMMA;
+        if !self.matrix.factor(system, t, x, shift) {
             return false;
         }
         let mut used = T::STAGES;
-        self.stage_bars[T::STAGES * n..].fill(0.0);
+        self.stage_bars[T::STAGES * n..].fill(S::from(0.0));
         if readings.any() {
             used = T::KEPT;
-            self.stage_bars.fill(0.0);
+            self.stage_bars.fill(S::from(0.0));
             let dense = Dense {
                 weights: &self.dense,
                 degree: T::H.len() + 1,
             };
-            readings.add_to_stages(dense, 1.0, &mut self.stage_bars);
+            readings.add_to_stages(dense, S::from(1.0), &mut self.stage_bars);
             if let Some(bars) = bars {
                 let stage = |i: usize| &step.stages[i * n..][..n];
-                readings.add_to_times(dense, (1.0, h), stage, bars);
+                readings.add_to_times(dense, (S::from(1.0), h), stage, bars);
             }
             if T::DENSE_STAGE {
                 self.dense_stage(system, step, p_bar, bars);
             }
             for (bar, m) in self.stage_bars.chunks_exact_mut(n).zip(T::M) {
-                for (u, l) in bar.iter_mut().zip(&self.lambda) {
-                    *u += m * l;
+                for (u, &l) in bar.iter_mut().zip(&self.lambda) {
+                    *u += l * *m;
                 }
             }
             readings.add_to_start(&mut self.lambda);
         } else {
             for (bar, m) in self.stage_bars.chunks_exact_mut(n).zip(T::M) {
-                for (u, l) in bar.iter_mut().zip(&self.lambda) {
-                    *u = m * l;
+                for (u, &l) in bar.iter_mut().zip(&self.lambda) {
+                    *u = l * *m;
                 }
             }
         }
         for i in (0..T::STAGES).rev() {
             self.stage(i, system, step, p_bar, bars);
         }
-        let weights: [f64; MOST] = std::array::from_fn(|i| h * weight_of_time::<T>(i));
+        let weights: [S; MOST] = std::array::from_fn(|i| h * weight_of_time::<T>(i));
         system.second_order_vjp_sum(
             t,
             x,
@@ -150,12 +161,12 @@ impl<T: Tableau, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Kernel<T> {
         true
     }
 
-    fn uninitialize(&mut self, system: &mut F, t: f64, x: &[f64], p_bar: &mut [f64]) -> f64 {
+    fn uninitialize(&mut self, system: &mut F, t: S, x: &[S], p_bar: &mut [S]) -> S {
         self.mass
             .uninitialize(system, (t, x), &mut self.lambda, p_bar)
     }
 
-    fn finish(&mut self, system: &mut F, p_bar: &mut [f64]) {
+    fn finish(&mut self, system: &mut F, p_bar: &mut [S]) {
         self.mass.finish(system, p_bar);
     }
 }
@@ -183,15 +194,15 @@ fn dense<T: Tableau>() -> Vec<f64> {
     coefficients
 }
 
-impl<T: Tableau> Kernel<T> {
+impl<T: Tableau, S: Scalar> Kernel<T, S> {
     /// Turns the cotangent of u_i into w_i; adds what u_i's equation owes to h and to M, but for its f and earlier
     /// stages.
-    fn solve<F: AdjointImplicitSystem + ?Sized>(
+    fn solve<F: AdjointImplicitSystem<S> + ?Sized>(
         &mut self,
         i: usize,
         system: &F,
-        step: &Step<'_>,
-        bars: &mut Option<StepBars>,
+        step: &Step<'_, S>,
+        bars: &mut Option<StepBars<S>>,
     ) {
         let (n, h) = (self.n, step.h);
         let w = &mut self.stage_bars[i * n..][..n];
@@ -202,7 +213,8 @@ impl<T: Tableau> Kernel<T> {
             Some(mass) => {
                 let pattern = &mass.pattern;
                 pattern.multiply_transposed(&mass.values, w, &mut self.product);
-                self.mass.add_outer(mass, w, u, -1.0 / (h * T::GAMMA));
+                self.mass
+                    .add_outer(mass, w, u, S::from(-1.0) / (h * T::GAMMA));
                 &self.product
             }
         };
@@ -212,13 +224,13 @@ impl<T: Tableau> Kernel<T> {
     }
 
     /// Reverses stage i; `stage_bars` then holds w_i in its place.
-    fn stage<F: AdjointImplicitSystem + ?Sized>(
+    fn stage<F: AdjointImplicitSystem<S> + ?Sized>(
         &mut self,
         i: usize,
         system: &mut F,
-        step: &Step<'_>,
-        p_bar: &mut [f64],
-        bars: &mut Option<StepBars>,
+        step: &Step<'_, S>,
+        p_bar: &mut [S],
+        bars: &mut Option<StepBars<S>>,
     ) {
         let (n, t, h, x) = (self.n, step.t, step.h, step.x);
         self.solve(i, system, step, bars);
@@ -227,50 +239,50 @@ impl<T: Tableau> Kernel<T> {
         self.state.copy_from_slice(x);
         for (u, a) in step.stages.chunks_exact(n).zip(T::A[i]).take(i) {
             if *a != 0.0 {
-                for (y, u) in self.state.iter_mut().zip(u) {
-                    *y += a * u;
+                for (y, &u) in self.state.iter_mut().zip(u) {
+                    *y += u * *a;
                 }
             }
         }
-        self.state_bar.fill(0.0);
-        let stage_t = t + T::ALPHA[i] * h;
+        self.state_bar.fill(S::from(0.0));
+        let stage_t = t + h * T::ALPHA[i];
         system.vjp(stage_t, &self.state, w, &mut self.state_bar, p_bar);
-        for (l, bar) in self.lambda.iter_mut().zip(&self.state_bar) {
+        for (l, &bar) in self.lambda.iter_mut().zip(&self.state_bar) {
             *l += bar;
         }
         let mass_w = match system.mass() {
             None => w,
             Some(mass) => {
                 for (u, c) in step.stages.chunks_exact(n).zip(T::C[i]).take(i) {
-                    self.mass.add_outer(mass, w, u, c / h);
+                    self.mass.add_outer(mass, w, u, S::from(*c) / h);
                 }
                 &self.product
             }
         };
         for ((bar, a), c) in before.chunks_exact_mut(n).zip(T::A[i]).zip(T::C[i]) {
-            let c = c / h;
-            for ((u, y), w) in bar.iter_mut().zip(&self.state_bar).zip(mass_w) {
-                *u += a * y + c * w;
+            let c = S::from(*c) / h;
+            for ((u, &y), &w) in bar.iter_mut().zip(&self.state_bar).zip(mass_w) {
+                *u += y * *a + c * w;
             }
         }
         if let Some(bars) = bars {
             let slope = system.time_vjp(stage_t, &self.state, w);
             bars.t += slope;
-            bars.h += T::ALPHA[i] * slope;
+            bars.h += slope * T::ALPHA[i];
             for (u, c) in step.stages.chunks_exact(n).zip(T::C[i]).take(i) {
-                bars.h -= c / (h * h) * dot(mass_w, u);
+                bars.h -= S::from(*c) / (h * h) * dot(mass_w, u);
             }
         }
         self.owe_time(i, system, step, bars);
     }
 
     /// Adds what stage i owes to the times by way of J and f_t.
-    fn owe_time<F: AdjointImplicitSystem + ?Sized>(
+    fn owe_time<F: AdjointImplicitSystem<S> + ?Sized>(
         &mut self,
         i: usize,
         system: &mut F,
-        step: &Step<'_>,
-        bars: &mut Option<StepBars>,
+        step: &Step<'_, S>,
+        bars: &mut Option<StepBars<S>>,
     ) {
         let Some(bars) = bars else { return };
         let (n, t, x) = (self.n, step.t, step.x);
@@ -278,18 +290,18 @@ impl<T: Tableau> Kernel<T> {
         let d = weight_of_time::<T>(i);
         if d != 0.0 {
             system.time_derivative(t, x, &mut self.state);
-            bars.h += d * dot(w, &self.state);
+            bars.h += dot(w, &self.state) * d;
         }
         bars.t += system.second_order_time_vjp(t, x, u, step.h * d, w);
     }
 
     /// Reverses the dense output's own stage.
-    fn dense_stage<F: AdjointImplicitSystem + ?Sized>(
+    fn dense_stage<F: AdjointImplicitSystem<S> + ?Sized>(
         &mut self,
         system: &mut F,
-        step: &Step<'_>,
-        p_bar: &mut [f64],
-        bars: &mut Option<StepBars>,
+        step: &Step<'_, S>,
+        p_bar: &mut [S],
+        bars: &mut Option<StepBars<S>>,
     ) {
         let n = self.n;
         self.solve(T::STAGES, system, step, bars);

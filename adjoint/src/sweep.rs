@@ -423,6 +423,10 @@ pub trait Reverse<F: ?Sized, S: Scalar = f64> {
     fn carried(&mut self) -> &mut [S] {
         &mut []
     }
+    /// Cotangents of what all steps share beside the parameters, the entries of a mass matrix, as far as the sweep has come.
+    fn shared(&mut self) -> &mut [S] {
+        &mut []
+    }
     /// Whether a step so made cannot be reversed, because it took a quotient for an infinite df/dt.
     fn is_bridged(mode: u8) -> bool {
         let _ = mode;
@@ -499,6 +503,8 @@ struct RootPass<S> {
     lambda: Vec<S>,
     gradient: Vec<S>,
     carried: Vec<S>,
+    /// what other steps gave, and this one by its root
+    shared: [Vec<S>; 2],
     p_bar: Vec<S>,
 }
 
@@ -640,6 +646,7 @@ impl<S: Scalar> Backward<S> {
             lambda,
             gradient,
             carried,
+            shared: [shared, own_shared],
             p_bar: own,
         } = &mut self.root;
         gradient.clear();
@@ -651,6 +658,9 @@ impl<S: Scalar> Backward<S> {
         lambda.clear();
         lambda.extend_from_slice(method.lambda());
         method.lambda().copy_from_slice(gradient);
+        shared.clear();
+        shared.extend_from_slice(method.shared());
+        method.shared().fill(S::from(0.0));
         let mut bars = Some(StepBars::default());
         let mut none = Readings::default();
         if !method.reverse(system, step, &mut none, own, &mut bars) {
@@ -664,6 +674,9 @@ impl<S: Scalar> Backward<S> {
         carried.clear();
         carried.extend_from_slice(method.carried());
         method.carried().fill(S::from(0.0));
+        own_shared.clear();
+        own_shared.extend_from_slice(method.shared());
+        method.shared().copy_from_slice(shared);
         let mut bars = Some(StepBars::default());
         if !method.reverse(system, step, readings, p_bar, &mut bars) {
             return Ok(false);
@@ -684,6 +697,9 @@ impl<S: Scalar> Backward<S> {
         }
         for (c, &g) in method.carried().iter_mut().zip(carried.iter()) {
             *c += weight * g;
+        }
+        for (s, &g) in method.shared().iter_mut().zip(own_shared.iter()) {
+            *s += weight * g;
         }
         for (p, &g) in p_bar.iter_mut().zip(own.iter()) {
             *p += weight * g;

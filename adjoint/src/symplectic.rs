@@ -12,6 +12,7 @@
 
 use std::marker::PhantomData;
 
+use costate_solvers::Scalar;
 use costate_solvers::symplectic::{Composition, separation};
 
 use crate::matrix::StageMatrix;
@@ -20,9 +21,9 @@ use crate::sweep::{Adjoint, AdjointError, Reverse, Step, StepBars};
 use crate::system::{AdjointImplicitSystem, AdjointSystem, dot};
 
 /// The backward sweep over steps of [`costate_solvers::ImplicitMidpoint`].
-pub type ImplicitMidpointAdjoint = Adjoint<Midpoint>;
+pub type ImplicitMidpointAdjoint<S = f64> = Adjoint<Midpoint<S>, S>;
 /// The backward sweep over steps of a [`costate_solvers::symplectic::Splitting`].
-pub type SplittingAdjoint<C> = Adjoint<Splitting<C>>;
+pub type SplittingAdjoint<C, S = f64> = Adjoint<Splitting<C, S>, S>;
 
 /// Weights of x_new - x in the cubic, and of the slopes at both ends: coefficients of theta, theta^2, theta^3.
 const OF_CHANGE: [f64; 3] = [0.0, 3.0, -2.0];
@@ -30,49 +31,49 @@ const OF_SLOPES: [f64; 6] = [1.0, -2.0, 1.0, 0.0, -1.0, 1.0];
 
 /// What both kernels share: cotangents, and the reverse of the cubic.
 #[derive(Debug, Clone, Default)]
-struct Common {
+struct Common<S> {
     n: usize,
     /// cotangent of the states at the end of the step, then at its start
-    lambda: Vec<f64>,
+    lambda: Vec<S>,
     /// of what readings give to the states at the start
-    start_bar: Vec<f64>,
+    start_bar: Vec<S>,
     /// of x_new - x, and of the slopes at both ends
-    cubic_bars: Vec<f64>,
-    change: Vec<f64>,
+    cubic_bars: Vec<S>,
+    change: Vec<S>,
 }
 
-impl Common {
+impl<S: Scalar> Common<S> {
     fn begin(&mut self, n: usize) {
         self.n = n;
         for vector in [&mut self.lambda, &mut self.start_bar, &mut self.change] {
             vector.clear();
-            vector.resize(n, 0.0);
+            vector.resize(n, S::from(0.0));
         }
-        self.cubic_bars.resize(3 * n, 0.0);
+        self.cubic_bars.resize(3 * n, S::from(0.0));
     }
 
     /// Takes readings to the cotangents of the states at the end (lambda) and at the start (start_bar).
-    fn readings<F: AdjointSystem + ?Sized>(
+    fn readings<F: AdjointSystem<S> + ?Sized>(
         &mut self,
         system: &mut F,
-        step: &Step<'_>,
-        readings: &Readings,
-        p_bar: &mut [f64],
-        bars: &mut Option<StepBars>,
+        step: &Step<'_, S>,
+        readings: &Readings<S>,
+        p_bar: &mut [S],
+        bars: &mut Option<StepBars<S>>,
     ) {
-        self.start_bar.fill(0.0);
+        self.start_bar.fill(S::from(0.0));
         if !readings.any() {
             return;
         }
         let (n, h) = (self.n, step.h);
         let dense = |weights| Dense { weights, degree: 3 };
         let (of_change, of_slopes) = (dense(&OF_CHANGE[..]), dense(&OF_SLOPES[..]));
-        self.cubic_bars.fill(0.0);
+        self.cubic_bars.fill(S::from(0.0));
         let (change_bar, slope_bars) = self.cubic_bars.split_at_mut(n);
-        readings.add_to_stages(of_change, 1.0, change_bar);
+        readings.add_to_stages(of_change, S::from(1.0), change_bar);
         readings.add_to_stages(of_slopes, h, slope_bars);
         readings.add_to_start(&mut self.start_bar);
-        for ((l, start), bar) in self
+        for ((l, start), &bar) in self
             .lambda
             .iter_mut()
             .zip(&mut self.start_bar)
@@ -82,13 +83,14 @@ impl Common {
             *start -= bar;
         }
         if let Some(bars) = bars {
-            for ((change, new), x) in self.change.iter_mut().zip(step.x_new).zip(step.x) {
+            for ((change, &new), &x) in self.change.iter_mut().zip(step.x_new).zip(step.x) {
                 *change = new - x;
             }
             let change = &self.change[..];
-            readings.add_to_times(of_change, (1.0, h), |_| change, bars);
+            readings.add_to_times(of_change, (S::from(1.0), h), |_| change, bars);
             let slope = |i: usize| &step.stages[i * n..][..n];
-            bars.h += readings.add_to_times(of_slopes, (h, h), slope, bars);
+            let of_scale = readings.add_to_times(of_slopes, (h, h), slope, bars);
+            bars.h += of_scale;
         }
         let (start, end) = slope_bars.split_at(n);
         let ends = [
@@ -100,13 +102,13 @@ impl Common {
             if let Some(bars) = bars {
                 let slope = system.time_vjp(t, x, w);
                 bars.t += slope;
-                bars.h += moves * slope;
+                bars.h += slope * moves;
             }
         }
     }
 
     fn finish_step(&mut self) {
-        for (l, start) in self.lambda.iter_mut().zip(&self.start_bar) {
+        for (l, &start) in self.lambda.iter_mut().zip(&self.start_bar) {
             *l += start;
         }
     }
@@ -114,57 +116,58 @@ impl Common {
 
 /// The reverse of a step of the implicit midpoint rule and its workspace.
 #[derive(Debug, Clone, Default)]
-pub struct Midpoint {
-    common: Common,
-    w: Vec<f64>,
-    state: Vec<f64>,
-    matrix: StageMatrix,
+pub struct Midpoint<S = f64> {
+    common: Common<S>,
+    w: Vec<S>,
+    state: Vec<S>,
+    matrix: StageMatrix<S>,
 }
 
-impl<F: AdjointImplicitSystem + ?Sized> Reverse<F> for Midpoint {
+impl<S: Scalar, F: AdjointImplicitSystem<S> + ?Sized> Reverse<F, S> for Midpoint<S> {
     const STAGES: Option<usize> = Some(2);
     const DEGREE: Option<usize> = Some(3);
 
     fn begin(&mut self, system: &F) -> Result<(), AdjointError> {
         let n = system.dim();
         self.common.begin(n);
-        self.w.resize(n, 0.0);
-        self.state.resize(n, 0.0);
+        self.w.resize(n, S::from(0.0));
+        self.state.resize(n, S::from(0.0));
         self.matrix.begin(system)?;
         Ok(())
     }
 
-    fn lambda(&mut self) -> &mut [f64] {
+    fn lambda(&mut self) -> &mut [S] {
         &mut self.common.lambda
     }
 
     fn reverse(
         &mut self,
         system: &mut F,
-        step: &Step<'_>,
-        readings: &mut Readings,
-        p_bar: &mut [f64],
-        bars: &mut Option<StepBars>,
+        step: &Step<'_, S>,
+        readings: &mut Readings<S>,
+        p_bar: &mut [S],
+        bars: &mut Option<StepBars<S>>,
     ) -> bool {
         let h = step.h;
         self.common.readings(system, step, readings, p_bar, bars);
-        let middle = step.t + 0.5 * h;
-        for ((y, x), new) in self.state.iter_mut().zip(step.x).zip(step.x_new) {
-            *y = x + 0.5 * (new - x);
+        let middle = step.t + h * 0.5;
+        for ((y, &x), &new) in self.state.iter_mut().zip(step.x).zip(step.x_new) {
+            *y = x + (new - x) * 0.5;
         }
-        if !self.matrix.factor(system, middle, &self.state, 2.0 / h) {
+        let shift = S::from(2.0) / h;
+        if !self.matrix.factor(system, middle, &self.state, shift) {
             return false;
         }
         // h w of the equations above
-        for (w, l) in self.w.iter_mut().zip(&self.common.lambda) {
-            *w = 2.0 * l;
+        for (w, &l) in self.w.iter_mut().zip(&self.common.lambda) {
+            *w = l * 2.0;
         }
         self.matrix.solve_transposed(&mut self.w);
         if let Some(bars) = bars {
             let slope = system.time_vjp(middle, &self.state, &self.w);
             bars.t += slope;
-            bars.h += 0.5 * slope;
-            for ((w, new), x) in self.w.iter().zip(step.x_new).zip(step.x) {
+            bars.h += slope * 0.5;
+            for ((&w, &new), &x) in self.w.iter().zip(step.x_new).zip(step.x) {
                 bars.h += w * (new - x) / (h * h);
             }
         }
@@ -177,13 +180,13 @@ impl<F: AdjointImplicitSystem + ?Sized> Reverse<F> for Midpoint {
 
 /// The reverse of a splitting step and its workspace.
 #[derive(Debug, Clone, Default)]
-pub struct Splitting<C> {
-    common: Common,
+pub struct Splitting<C, S = f64> {
+    common: Common<S>,
     positions: Vec<bool>,
     /// states before each kick and drift
-    states: Vec<f64>,
-    slope: Vec<f64>,
-    w: Vec<f64>,
+    states: Vec<S>,
+    slope: Vec<S>,
+    w: Vec<S>,
     composition: PhantomData<C>,
 }
 
@@ -224,7 +227,12 @@ fn moves<C: Composition>() -> impl DoubleEndedIterator<Item = Move> + ExactSizeI
     list.into_iter()
 }
 
-impl<C: Composition, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Splitting<C> {
+impl<C, S, F> Reverse<F, S> for Splitting<C, S>
+where
+    C: Composition,
+    S: Scalar,
+    F: AdjointImplicitSystem<S> + ?Sized,
+{
     const STAGES: Option<usize> = Some(2);
     const DEGREE: Option<usize> = Some(3);
 
@@ -233,23 +241,24 @@ impl<C: Composition, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Splitting
         self.common.begin(n);
         // (what does not split was never solved)
         self.positions = separation::positions(system.pattern()).unwrap_or_else(|_| vec![true; n]);
-        self.states.resize((2 * C::WEIGHTS.len() + 1) * n, 0.0);
-        self.slope.resize(n, 0.0);
-        self.w.resize(n, 0.0);
+        let zero = S::from(0.0);
+        self.states.resize((2 * C::WEIGHTS.len() + 1) * n, zero);
+        self.slope.resize(n, zero);
+        self.w.resize(n, zero);
         Ok(())
     }
 
-    fn lambda(&mut self) -> &mut [f64] {
+    fn lambda(&mut self) -> &mut [S] {
         &mut self.common.lambda
     }
 
     fn reverse(
         &mut self,
         system: &mut F,
-        step: &Step<'_>,
-        readings: &mut Readings,
-        p_bar: &mut [f64],
-        bars: &mut Option<StepBars>,
+        step: &Step<'_, S>,
+        readings: &mut Readings<S>,
+        p_bar: &mut [S],
+        bars: &mut Option<StepBars<S>>,
     ) -> bool {
         let (n, t, h) = (self.common.n, step.t, step.h);
         if n == 0 {
@@ -277,13 +286,13 @@ impl<C: Composition, F: AdjointImplicitSystem + ?Sized> Reverse<F> for Splitting
                 *w = if moved {
                     h * m.weight * self.common.lambda[i]
                 } else {
-                    0.0
+                    S::from(0.0)
                 };
             }
             if let Some(bars) = bars {
                 let slope = system.time_vjp(at, x, &self.w);
                 bars.t += slope;
-                bars.h += m.at * slope;
+                bars.h += slope * m.at;
                 system.rhs(at, x, &mut self.slope);
                 bars.h += dot(&self.w, &self.slope) / h;
             }

@@ -43,7 +43,7 @@ pub trait AdjointSystem<S: Scalar = f64>: System<S> {
 }
 
 /// A system whose Jacobian can be differentiated again, for the adjoints of Rosenbrock methods.
-pub trait AdjointImplicitSystem: AdjointSystem + ImplicitSystem<f64> {
+pub trait AdjointImplicitSystem<S: Scalar = f64>: AdjointSystem<S> + ImplicitSystem<S> {
     /// Adds the gradients with respect to x and p of the number `w^T (f_x(t, x, p) v + s f_t(t, x, p))`
     /// to `x_bar` and `p_bar`; v, w and s are held.
     #[expect(
@@ -52,13 +52,13 @@ pub trait AdjointImplicitSystem: AdjointSystem + ImplicitSystem<f64> {
     )]
     fn second_order_vjp(
         &mut self,
-        t: f64,
-        x: &[f64],
-        v: &[f64],
-        s: f64,
-        w: &[f64],
-        x_bar: &mut [f64],
-        p_bar: &mut [f64],
+        t: S,
+        x: &[S],
+        v: &[S],
+        s: S,
+        w: &[S],
+        x_bar: &mut [S],
+        p_bar: &mut [S],
     );
     /// The sum of [`Self::second_order_vjp`] over several (v, s, w): vectors `v[i * n..]`, `w[i * n..]` and `s[i]`,
     /// all at one (t, x). A step of a Rosenbrock method needs one for each stage; a system that shares work
@@ -69,13 +69,13 @@ pub trait AdjointImplicitSystem: AdjointSystem + ImplicitSystem<f64> {
     )]
     fn second_order_vjp_sum(
         &mut self,
-        t: f64,
-        x: &[f64],
-        v: &[f64],
-        s: &[f64],
-        w: &[f64],
-        x_bar: &mut [f64],
-        p_bar: &mut [f64],
+        t: S,
+        x: &[S],
+        v: &[S],
+        s: &[S],
+        w: &[S],
+        x_bar: &mut [S],
+        p_bar: &mut [S],
     ) {
         let n = x.len().max(1);
         for ((v, &s), w) in v.chunks_exact(n).zip(s).zip(w.chunks_exact(n)) {
@@ -85,17 +85,18 @@ pub trait AdjointImplicitSystem: AdjointSystem + ImplicitSystem<f64> {
 
     /// Adds the derivatives with respect to the parameters of the entries of the mass matrix, each times its number in
     /// `bar`. The default is for a matrix that depends on none.
-    fn mass_vjp(&mut self, bar: &[f64], p_bar: &mut [f64]) {
+    fn mass_vjp(&mut self, bar: &[S], p_bar: &mut [S]) {
         let _ = (bar, p_bar);
     }
 
     /// `w^T (f_xt(t, x, p) v + s f_tt(t, x, p))`, needed only where a start, stop or end time carries a
     /// derivative. The default is a fourth-order central difference in t of the first-order products.
-    fn second_order_time_vjp(&mut self, t: f64, x: &[f64], v: &[f64], s: f64, w: &[f64]) -> f64 {
-        let (mut x_bar, mut p_bar) = (vec![0.0; self.dim()], vec![0.0; self.parameters()]);
-        let mut slope = vec![0.0; self.dim()];
+    fn second_order_time_vjp(&mut self, t: S, x: &[S], v: &[S], s: S, w: &[S]) -> S {
+        let zero = S::from(0.0);
+        let (mut x_bar, mut p_bar) = (vec![zero; self.dim()], vec![zero; self.parameters()]);
+        let mut slope = vec![zero; self.dim()];
         time_difference(t, |at| {
-            x_bar.fill(0.0);
+            x_bar.fill(zero);
             self.vjp(at, x, w, &mut x_bar, &mut p_bar);
             self.time_derivative(at, x, &mut slope);
             dot(&x_bar, v) + s * dot(w, &slope)

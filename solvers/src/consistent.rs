@@ -16,7 +16,7 @@
 //!
 //! Over dual numbers the values are found first; then `z -= G^-1 g` with the values held makes one more order of
 //! derivatives exact a pass (the implicit function theorem). N and K move with M likewise:
-//! `K = K_0 - M_0^- (M - M_0) K`, M_0^- a generalized inverse of the values M_0.
+//! `K = K_0 - M_0^- (M - M_0) K`, M_0^- a generalized inverse of the values M_0. Backward, solves with G^T go likewise.
 //!
 //! Cost: one J, one dense LU of a by a and a few f at the start of each smooth stretch.
 //!
@@ -30,7 +30,7 @@ use crate::integrate::{invalid, not_finite};
 use crate::linalg::DenseLu;
 use crate::linalg::null_space::{Basis, null_spaces};
 use crate::options::{Options, Statistics};
-use crate::scalar::{Scalar, depth};
+use crate::scalar::{Scalar, depth, sum};
 use crate::system::{ImplicitSystem, Mass, Pattern};
 
 /// Corrections below this part of the tolerance leave the states as they are.
@@ -202,8 +202,8 @@ impl<S: Scalar> Consistent<S> {
         &mut self,
         system: &mut F,
         (t, x): (S, &[S]),
-        x_bar: &[f64],
-        w: &mut [f64],
+        x_bar: &[S],
+        w: &mut [S],
     ) -> bool {
         self.refresh(system);
         if self.algebraic() == 0 {
@@ -215,28 +215,65 @@ impl<S: Scalar> Consistent<S> {
         {
             return false;
         }
-        let Some((left, right)) = &self.bases else {
+        if self.bases.is_none() {
             return false;
-        };
-        let z_bar = &mut self.correction;
-        z_bar.fill(0.0);
-        for (row, &bar) in x_bar.iter().enumerate() {
-            for (k, value) in right.row(row) {
-                z_bar[k] += value.value() * bar;
+        }
+        self.project(x_bar);
+        self.solve_transposed_scaled();
+        self.z.copy_from_slice(&self.g);
+        for _ in 0..self.depth {
+            // (x_bar + J^T w) is what z leaves of the equation
+            self.spread(w);
+            let of_states = &mut self.f;
+            self.pattern
+                .multiply_transposed(&self.jacobian, w, of_states);
+            for (left, &bar) in of_states.iter_mut().zip(x_bar) {
+                *left += bar;
+            }
+            let left = std::mem::take(&mut self.f);
+            self.project(&left);
+            self.f = left;
+            self.solve_transposed_scaled();
+            for (z, g) in self.z.iter_mut().zip(&self.g) {
+                *z += S::from_parts(|part| if part == 0 { 0.0 } else { g.part(part) });
             }
         }
-        for (z, scale) in z_bar.iter_mut().zip(&self.column_scales) {
-            *z *= scale;
-        }
-        self.lu.solve_transposed(z_bar);
-        for (z, scale) in z_bar.iter_mut().zip(&self.row_scales) {
-            *z *= scale;
-        }
-        for (row, w) in w.iter_mut().enumerate() {
-            let terms = left.row(row).map(|(k, value)| value.value() * z_bar[k]);
-            *w = -terms.sum::<f64>();
-        }
+        self.spread(w);
         true
+    }
+
+    /// g = K^T x_bar
+    fn project(&mut self, x_bar: &[S]) {
+        self.g.fill(S::from(0.0));
+        let Some((_, right)) = &self.bases else {
+            return;
+        };
+        for (row, &bar) in x_bar.iter().enumerate() {
+            for (k, value) in right.row(row) {
+                self.g[k] += value * bar;
+            }
+        }
+    }
+
+    /// w = -N z
+    fn spread(&self, w: &mut [S]) {
+        let Some((left, _)) = &self.bases else {
+            return;
+        };
+        for (row, w) in w.iter_mut().enumerate() {
+            *w = -sum(left.row(row).map(|(k, value)| value * self.z[k]));
+        }
+    }
+
+    /// Turns g into G^-T g, G of its values.
+    fn solve_transposed_scaled(&mut self) {
+        for (g, &scale) in self.g.iter_mut().zip(&self.column_scales) {
+            *g = *g * scale;
+        }
+        self.lu.solve_transposed(&mut self.g);
+        for (g, &scale) in self.g.iter_mut().zip(&self.row_scales) {
+            *g = *g * scale;
+        }
     }
 
     /// Damped Newton's method from a first correction of the given size.

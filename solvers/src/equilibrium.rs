@@ -40,7 +40,7 @@ use crate::linalg::{IterationMatrix, LinearSolver};
 use crate::multistep::Bdf;
 use crate::options::Options;
 use crate::record::NoRecord;
-use crate::scalar::Scalar;
+use crate::scalar::{Scalar, depth};
 use crate::system::{ImplicitSystem, Mass, Pattern, System};
 
 /// Part of a state by which corrections may move it from where the trajectory is.
@@ -196,9 +196,8 @@ impl Equilibrium {
             self.matrix.solve(&mut f);
             let mut settled = true;
             for part in 1..S::WIDTH {
-                let sizes = |of: &[S]| of.iter().fold(0.0, |m, v| f64::max(m, v.part(part).abs()));
                 // (a NaN is not made better by another)
-                let (moved, size) = (sizes(&f), sizes(x));
+                let (moved, size) = (largest_part(&f, part), largest_part(x, part));
                 settled &= moved.is_nan() || moved <= ROUNDING * size;
             }
             for (x, f) in x.iter_mut().zip(&f) {
@@ -210,57 +209,88 @@ impl Equilibrium {
         }
     }
 
-    /// Takes the cotangent `x_bar` of the equilibrium that was found last to `w`, of which f_p^T w is the parameters'
-    /// cotangent; that of the start is left in `x_bar`.
-    pub fn pull_back(&mut self, x_bar: &mut [f64], w: &mut [f64]) {
-        w.fill(0.0);
+    /// Takes the cotangent `x_bar` of the equilibrium `x` at (t, x) that was found last to `w`, of which f_p^T w is the
+    /// parameters' cotangent; that of the start is left in `x_bar`. Over dual numbers `x` carries the tangents of
+    /// [`Equilibrium::differentiate`].
+    pub fn pull_back<S: Scalar, F: ImplicitSystem<S> + ?Sized>(
+        &mut self,
+        system: &mut F,
+        (t, x): (S, &[S]),
+        x_bar: &mut [S],
+        w: &mut [S],
+    ) {
+        let mut jacobian: Vec<S> = self.jacobian.iter().map(|&j| S::from(j)).collect();
+        if S::WIDTH > 1 {
+            system.jacobian(t, x, &mut jacobian);
+        }
+        let zero = S::from(0.0);
+        w.fill(zero);
         let mut rest = x_bar.to_vec();
         if self.keeps {
             for _ in 0..self.passes {
-                self.keep_transposed(x_bar);
+                self.keep_transposed(&jacobian, x_bar);
             }
-            for (rest, kept) in rest.iter_mut().zip(&*x_bar) {
+            for (rest, &kept) in rest.iter_mut().zip(&*x_bar) {
                 *rest -= kept;
             }
         } else {
-            x_bar.fill(0.0);
+            x_bar.fill(zero);
         }
-        let mut change = vec![0.0; x_bar.len()];
+        let (mut lambda, mut change) = (vec![zero; x_bar.len()], vec![zero; x_bar.len()]);
         for _ in 0..MOST_PASSES {
-            self.correction.copy_from_slice(&rest);
-            self.matrix.solve_transposed(&mut self.correction);
-            for (w, lambda) in w.iter_mut().zip(&self.correction) {
+            lambda.copy_from_slice(&rest);
+            self.matrix.solve_transposed(&mut lambda);
+            for (w, &lambda) in w.iter_mut().zip(&lambda) {
                 *w += lambda;
             }
-            if largest(&self.correction) <= ROUNDING * largest(w) {
+            let small = |part| largest_part(&lambda, part) <= ROUNDING * largest_part(w, part);
+            if (0..S::WIDTH).all(small) {
                 break;
             }
-            let (jacobian, lambda) = (&self.jacobian, &self.correction);
             self.pattern
-                .multiply_transposed(jacobian, lambda, &mut change);
-            for (rest, change) in rest.iter_mut().zip(&change) {
+                .multiply_transposed(&jacobian, &lambda, &mut change);
+            for (rest, &change) in rest.iter_mut().zip(&change) {
                 *rest += change;
             }
         }
     }
 
-    /// v <- sigma M^T (sigma M - J)^-T v, which keeps cotangents of totals; the largest change.
-    fn keep_transposed(&mut self, v: &mut [f64]) -> f64 {
+    /// v <- sigma M^T (sigma M - J)^-T v, which keeps cotangents of totals; the largest change. The factors are those of the
+    /// values: what else `jacobian` holds, over dual numbers, comes in by refinement.
+    fn keep_transposed<S: Scalar>(&mut self, jacobian: &[S], v: &mut [S]) -> f64 {
         let mut next = v.to_vec();
         self.matrix.solve_transposed(&mut next);
-        if let Some(mass) = &self.mass {
-            let product = &mut self.correction;
-            mass.pattern
-                .multiply_transposed(&mass.values, &next, product);
-            next.copy_from_slice(product);
+        for _ in 0..depth::<S>() {
+            let mut residual = next.clone();
+            self.multiply_mass_transposed(&mut residual);
+            let mut product = next.clone();
+            self.pattern
+                .multiply_transposed(jacobian, &next, &mut product);
+            for ((r, &given), &p) in residual.iter_mut().zip(&*v).zip(&product) {
+                *r = given - *r * self.sigma + p;
+            }
+            self.matrix.solve_transposed(&mut residual);
+            for (next, &r) in next.iter_mut().zip(&residual) {
+                *next += r;
+            }
         }
+        self.multiply_mass_transposed(&mut next);
         let mut moved = 0.0;
         for (v, next) in v.iter_mut().zip(next) {
-            let next = self.sigma * next;
-            moved = f64::max(moved, (next - *v).abs());
+            let next = next * self.sigma;
+            moved = f64::max(moved, (next - *v).value().abs());
             *v = next;
         }
         moved
+    }
+
+    /// v <- M^T v
+    fn multiply_mass_transposed<S: Scalar>(&self, v: &mut [S]) {
+        if let Some(mass) = &self.mass {
+            let values: Vec<S> = mass.values.iter().map(|&m| S::from(m)).collect();
+            let given = v.to_vec();
+            mass.pattern.multiply_transposed(&values, &given, v);
+        }
     }
 
     /// What is kept of a random cotangent, 0 where nothing is; none where passes do not tell.
@@ -271,12 +301,12 @@ impl Equilibrium {
         let still = STILL + 16.0 * f64::EPSILON * self.bound() * passed;
         let first = largest(&w);
         let passes = (1..=TELLING).find(|_| {
-            let moved = self.keep_transposed(&mut w);
+            let moved = self.keep_transposed(&[], &mut w);
             moved <= still * largest(&w) || largest(&w) <= NOTHING * first
         })?;
         // as many again, so that what is not kept falls to rounding
         for _ in 0..passes {
-            self.keep_transposed(&mut w);
+            self.keep_transposed(&[], &mut w);
         }
         self.passes = 2 * passes;
         self.keeps = largest(&w) > NOTHING * first;
@@ -427,7 +457,12 @@ impl Equilibrium {
 }
 
 fn largest(of: &[f64]) -> f64 {
-    of.iter().fold(0.0, |m, v| f64::max(m, v.abs()))
+    largest_part(of, 0)
+}
+
+/// The largest magnitude of one of the numbers that each holds.
+fn largest_part<S: Scalar>(of: &[S], part: usize) -> f64 {
+    of.iter().fold(0.0, |m, v| f64::max(m, v.part(part).abs()))
 }
 
 /// Numbers between 0 and 1, the same each time (xorshift; G. Marsaglia, J. Stat. Softw. 8 (2003), doi 10.18637/jss.v008.i14).

@@ -145,8 +145,16 @@ pub trait Scalar: Real + Default + Send + Sync + 'static {
     fn mul_add_f64(self, factor: Self, weight: f64) -> Self;
 }
 
+/// The sum of numbers, those of plain ones as [`Iterator::sum`] adds them: from -0, which changes no number.
+#[inline]
+pub fn sum<S: Scalar>(terms: impl Iterator<Item = S>) -> S {
+    terms.fold(S::from(-0.0), |sum, term| sum + term)
+}
+
 /// The order of the derivatives that S carries: the largest power of a number without value that is not 0.
-pub(crate) fn depth<S: Scalar>() -> usize {
+///
+/// 0 for plain numbers, 1 for dual numbers, 2 for dual numbers over dual numbers.
+pub fn depth<S: Scalar>() -> usize {
     let nilpotent = S::from_parts(|k| if k == 0 { 0.0 } else { 1.0 });
     let mut power = nilpotent;
     let mut depth = 0;

@@ -3,7 +3,7 @@
 use crate::error::SolveError;
 use crate::integrate::invalid;
 use crate::linalg::LinearSolver;
-use crate::scalar::Scalar;
+use crate::scalar::{Scalar, sum};
 
 /// A system x' = f(t, x) on n states. Parameters are the system's own business; it may keep scratch space.
 pub trait System<S: Scalar> {
@@ -187,15 +187,15 @@ impl Pattern {
     }
     /// out = A^T v with A of these values.
     #[inline]
-    pub fn multiply_transposed(&self, values: &[f64], v: &[f64], out: &mut [f64]) {
+    pub fn multiply_transposed<S: Scalar>(&self, values: &[S], v: &[S], out: &mut [S]) {
         for (column, o) in self.starts.windows(2).zip(out) {
             let column = column[0]..column[1];
             let entries = self.rows[column.clone()].iter().zip(&values[column]);
-            *o = entries.map(|(&row, &value)| value * v[row]).sum();
+            *o = sum(entries.map(|(&row, &value)| value * v[row]));
         }
     }
     /// Adds the entries of `factor v w^T` that lie in the pattern.
-    pub fn add_outer(&self, v: &[f64], w: &[f64], factor: f64, values: &mut [f64]) {
+    pub fn add_outer<S: Scalar>(&self, v: &[S], w: &[S], factor: S, values: &mut [S]) {
         for (column, &w) in self.starts.windows(2).zip(w) {
             let column = column[0]..column[1];
             for (&row, value) in self.rows[column.clone()].iter().zip(&mut values[column]) {

@@ -146,6 +146,7 @@ pub enum AlgorithmChoice {
     Auto,
     LevenbergMarquardt,
     LBfgs,
+    NewtonCg,
     Adam,
     GradientDescent,
 }
@@ -279,6 +280,10 @@ pub struct FitArguments {
     /// Folder for the results [default: runs/<scenario>/<time>]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
+    /// Go on with a fit that was cut short, in this run folder; in the newest of the scenario's where none is named. Scenario and options
+    /// must be those it began with
+    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "", conflicts_with = "out", value_hint = ValueHint::DirPath)]
+    pub resume: Option<String>,
     /// Write no plots
     #[arg(long)]
     pub no_plots: bool,

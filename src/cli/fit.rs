@@ -2,18 +2,20 @@
 
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use costate::report::RunFolder;
 use costate::report::csv::Column;
 use costate::scenario::{FitAlgorithm, Override, resolved_text};
 use costate::study::{
-    Fit, FitProgress, Objective, Prediction, Simulation, Study, StudyError, fit, simulate,
+    Fit, FitProgress, Objective, Prediction, Simulation, Study, StudyError, fit_with_memory,
+    simulate,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Map, Value, json};
 
 use super::arguments::{AlgorithmChoice, FitArguments};
+use super::fit_journal::FitJournal;
 use super::{
     Failure, figures, interrupt, load, look, print_json, print_text, simulate as simulate_command,
 };
@@ -51,22 +53,34 @@ pub fn run(arguments: &FitArguments) -> Result<(), Failure> {
             bar.set_message(format!("best {:.6e}", progress.best));
         }
     };
-    let result = fit(&study, &stop, &watch).map_err(|error| match error {
-        StudyError::Interrupted => Failure::Interrupted,
+    let text = resolved(&study, &overrides)?;
+    let journal = match &arguments.resume {
+        Some(folder) => FitJournal::resume(&study, text, Path::new(folder)),
+        None => FitJournal::new(&study, text, arguments.out.as_deref()),
+    }?;
+    let result = fit_with_memory(&study, &stop, &watch, &journal);
+    if let Ok(bar) = bar.lock() {
+        bar.finish_and_clear();
+    }
+    let result = result.map_err(|error| match error {
+        StudyError::Interrupted => {
+            if let Some(path) = journal.path() {
+                eprintln!("{}", go_on(&path.display().to_string()));
+            }
+            Failure::Interrupted
+        }
         StudyError::NoData | StudyError::NothingToFit | StudyError::Unsupported(_) => {
             Failure::Usage(Some(error.to_string()))
         }
         other => Failure::Work(other.to_string()),
     })?;
-    if let Ok(bar) = bar.lock() {
-        bar.finish_and_clear();
-    }
     let seconds = begun.elapsed().as_secs_f64();
-    let folder = write_run(&study, &result, seconds, arguments, &overrides)?;
+    let write = |folder: &mut RunFolder| write_run(&study, &result, seconds, arguments, folder);
+    let folder = journal.with_folder(write, !result.interrupted)?;
     let shown = if arguments.common.json {
         print_json(&document(&study, &result, seconds, &folder))
     } else {
-        print_text(&summary(&study, &result, seconds, &folder))
+        print_text(&summary(&study, &result, seconds, &folder, journal.known()))
     };
     shown?;
     if result.interrupted {
@@ -82,6 +96,7 @@ impl From<AlgorithmChoice> for FitAlgorithm {
             AlgorithmChoice::Auto => Self::Auto,
             AlgorithmChoice::LevenbergMarquardt => Self::LevenbergMarquardt,
             AlgorithmChoice::LBfgs => Self::LBfgs,
+            AlgorithmChoice::NewtonCg => Self::NewtonCg,
             AlgorithmChoice::Adam => Self::Adam,
             AlgorithmChoice::GradientDescent => Self::GradientDescent,
         }
@@ -93,6 +108,7 @@ fn algorithm_name(algorithm: FitAlgorithm) -> &'static str {
         FitAlgorithm::Auto => "auto",
         FitAlgorithm::LevenbergMarquardt => "levenberg-marquardt",
         FitAlgorithm::LBfgs => "l-bfgs",
+        FitAlgorithm::NewtonCg => "newton-cg",
         FitAlgorithm::Adam => "adam",
         FitAlgorithm::GradientDescent => "gradient-descent",
     }
@@ -104,33 +120,31 @@ fn progress_bar(arguments: &FitArguments) -> ProgressBar {
     if arguments.common.quiet || arguments.common.json {
         bar.set_draw_target(ProgressDrawTarget::hidden());
     }
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} starts  {msg}  {elapsed}")
+    if let Ok(style) =
+        ProgressStyle::with_template("{bar:30} {pos}/{len} starts  {msg}  {elapsed}, {eta} left")
     {
         bar.set_style(style);
     }
     bar
 }
 
-/// Writes result.json, the scenario, CSV and plots into the run folder.
+/// How to go on with a fit that was cut short.
+fn go_on(folder: &str) -> String {
+    format!("to go on: the same command with `--resume {folder}`")
+}
+
+/// Writes result.json, CSV and plots into the run folder.
 fn write_run(
     study: &Study,
     result: &Fit,
     seconds: f64,
     arguments: &FitArguments,
-    overrides: &[Override],
+    folder: &mut RunFolder,
 ) -> Result<String, Failure> {
     let fail = |error: &dyn std::fmt::Display| Failure::Work(error.to_string());
-    let mut folder = match &arguments.out {
-        Some(out) => RunFolder::at(out),
-        None => RunFolder::create(Path::new("runs"), &study.scenario.name, SystemTime::now()),
-    }
-    .map_err(|e| fail(&e))?;
     let shown = folder.path().display().to_string();
     folder
         .write_json("result.json", &document(study, result, seconds, &shown))
-        .map_err(|e| fail(&e))?;
-    folder
-        .write_text("resolved.toml", &resolved(study, overrides)?)
         .map_err(|e| fail(&e))?;
     let names = study.scenario.parameters.iter();
     let values = [
@@ -165,10 +179,10 @@ fn write_run(
         } else {
             format!("trajectory-{}", k + 1)
         };
-        look::write_trajectory(&mut folder, &stem, study, trajectory).map_err(|e| fail(&e))?;
+        look::write_trajectory(folder, &stem, study, trajectory).map_err(|e| fail(&e))?;
     }
     if !arguments.no_plots {
-        write_plots(study, result, &trajectories, &predictions, &mut folder)?;
+        write_plots(study, result, &trajectories, &predictions, folder)?;
     }
     Ok(shown)
 }
@@ -291,7 +305,7 @@ fn document(study: &Study, result: &Fit, seconds: f64, folder: &str) -> Value {
     })
 }
 
-fn summary(study: &Study, result: &Fit, seconds: f64, folder: &str) -> String {
+fn summary(study: &Study, result: &Fit, seconds: f64, folder: &str, known: usize) -> String {
     let scenario = &study.scenario;
     let finished = result
         .starts
@@ -354,6 +368,9 @@ fn summary(study: &Study, result: &Fit, seconds: f64, folder: &str) -> String {
         "starts         {finished} of {} finished, {near} within 0.001 of the best{replaced}\n",
         result.starts.len()
     );
+    if known > 0 {
+        text += &format!("resumed        {known} starts were done before\n");
+    }
     for smoothing in &scenario.smoothing {
         let values: Vec<String> = smoothing.values.iter().map(ToString::to_string).collect();
         let own = scenario.parameters[smoothing.parameter].value;
@@ -369,5 +386,9 @@ fn summary(study: &Study, result: &Fit, seconds: f64, folder: &str) -> String {
         "optimizer      {}, {seconds:.3} s\nresults        {folder}\n",
         algorithm_name(result.algorithm)
     );
+    if result.interrupted {
+        text += &go_on(folder);
+        text.push('\n');
+    }
     text
 }

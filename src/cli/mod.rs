@@ -12,6 +12,7 @@ mod completions;
 mod diagnostics;
 mod figures;
 mod fit;
+mod fit_journal;
 mod gradient;
 mod interrupt;
 mod list;

@@ -325,13 +325,11 @@ fn text(scenario: &Scenario, model: &Model) -> String {
     }
     text += "\nobservables\n";
     for observable in &scenario.observables {
-        let noise = observable
-            .noise
-            .as_ref()
-            .map_or("no noise model", |n| match n.model {
-                costate::scenario::NoiseModel::Normal => "normal noise",
-                costate::scenario::NoiseModel::LogNormal => "log-normal noise",
-            });
+        let noise = match (&observable.noise, observable.loss) {
+            (Some(noise), _) => format!("{} noise", noise.model.name()),
+            (None, Some(loss)) => format!("{} loss", loss.shape.name()),
+            (None, None) => "no noise model".to_owned(),
+        };
         text += &format!(
             "  {} = {}  ({noise})\n",
             observable.name.text,

@@ -339,45 +339,39 @@ impl Derived {
 
     /// Adds the gradients in x and p of w^T (F_x v + s F_t) to `x_bar` and `p_bar`; v, w, s are held.
     #[expect(clippy::too_many_arguments, reason = "a bilinear form has that many")]
-    pub fn second_order_vjp(
+    pub fn second_order_vjp<S: ModelScalar>(
         &self,
-        time: &[f64],
-        x: &[f64],
-        p: &[f64],
-        v: &[f64],
-        s: f64,
-        w: &[f64],
-        x_bar: &mut [f64],
-        p_bar: &mut [f64],
-        workspace: &mut Workspace<f64>,
+        time: &[S],
+        x: &[S],
+        p: &[S],
+        v: &[S],
+        s: S,
+        w: &[S],
+        x_bar: &mut [S],
+        p_bar: &mut [S],
+        workspace: &mut Workspace<S>,
     ) -> Result<(), CallError> {
         let function = made(&self.second_order, || self.make_second_order(false))?;
-        function.call(
-            &[time, x, p, v, w, &[s]],
-            &mut [x_bar, p_bar],
-            &mut workspace.scratch,
-        )
+        let inputs = [time, x, p, v, w, &[s]];
+        S::call(function, &inputs, &mut [x_bar, p_bar], workspace)
     }
 
     /// w^T (F_xt v + s F_tt).
     #[expect(clippy::too_many_arguments, reason = "a bilinear form has that many")]
-    pub fn second_order_time_vjp(
+    pub fn second_order_time_vjp<S: ModelScalar>(
         &self,
-        time: &[f64],
-        x: &[f64],
-        p: &[f64],
-        v: &[f64],
-        s: f64,
-        w: &[f64],
-        workspace: &mut Workspace<f64>,
-    ) -> Result<f64, CallError> {
+        time: &[S],
+        x: &[S],
+        p: &[S],
+        v: &[S],
+        s: S,
+        w: &[S],
+        workspace: &mut Workspace<S>,
+    ) -> Result<S, CallError> {
         let function = made(&self.second_order_time, || self.make_second_order(true))?;
-        let mut t_bar = [0.0];
-        function.call(
-            &[time, x, p, v, w, &[s]],
-            &mut [&mut t_bar],
-            &mut workspace.scratch,
-        )?;
+        let mut t_bar = [S::from(0.0)];
+        let inputs = [time, x, p, v, w, &[s]];
+        S::call(function, &inputs, &mut [&mut t_bar], workspace)?;
         Ok(t_bar[0])
     }
 

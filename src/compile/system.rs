@@ -344,17 +344,17 @@ impl<S: ModelScalar> AdjointSystem<S> for ModelSystem<S> {
     }
 }
 
-impl AdjointImplicitSystem for ModelSystem<f64> {
+impl<S: ModelScalar> AdjointImplicitSystem<S> for ModelSystem<S> {
     #[inline]
     fn second_order_vjp(
         &mut self,
-        t: f64,
-        x: &[f64],
-        v: &[f64],
-        s: f64,
-        w: &[f64],
-        x_bar: &mut [f64],
-        p_bar: &mut [f64],
+        t: S,
+        x: &[S],
+        v: &[S],
+        s: S,
+        w: &[S],
+        x_bar: &mut [S],
+        p_bar: &mut [S],
     ) {
         let time = self.time(t);
         let (p, workspace) = (&self.parameters, &mut self.workspace);
@@ -366,14 +366,15 @@ impl AdjointImplicitSystem for ModelSystem<f64> {
         or_nan(done, p_bar);
     }
 
-    fn mass_vjp(&mut self, bar: &[f64], p_bar: &mut [f64]) {
+    fn mass_vjp(&mut self, bar: &[S], p_bar: &mut [S]) {
         let Some((_, values)) = &self.mass else {
             return;
         };
         // its entries read no state, yet the code adds the zeros somewhere
-        let mut unread = vec![0.0; self.pattern.columns()];
+        let zero = S::from(0.0);
+        let mut unread = vec![zero; self.pattern.columns()];
         let done = values.vjp(
-            &[0.0; 2],
+            &[zero; 2],
             &[],
             &self.parameters,
             bar,
@@ -384,13 +385,13 @@ impl AdjointImplicitSystem for ModelSystem<f64> {
         or_nan(done, p_bar);
     }
 
-    fn second_order_time_vjp(&mut self, t: f64, x: &[f64], v: &[f64], s: f64, w: &[f64]) -> f64 {
+    fn second_order_time_vjp(&mut self, t: S, x: &[S], v: &[S], s: S, w: &[S]) -> S {
         let time = self.time(t);
         let (p, workspace) = (&self.parameters, &mut self.workspace);
         self.rhs
             .f()
             .second_order_time_vjp(&time, x, p, v, s, w, workspace)
-            .unwrap_or(f64::NAN)
+            .unwrap_or(S::from(f64::NAN))
     }
 }
 

@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | [`levenberg_marquardt()`] | residuals and their Jacobian | fits: quadratic convergence at small residuals, superlinear otherwise |
 //! | [`lbfgsb()`] | a gradient | any smooth objective, many variables |
+//! | [`newton_cg()`] | products of the Hessian with vectors | many variables, large residuals, narrow valleys |
 //! | [`gradient_descent()`] | a gradient | a robust, slow baseline |
 //! | [`adam()`] | a gradient, possibly noisy | neural right-hand sides, rough objectives |
 //!
@@ -21,6 +22,7 @@ pub mod lbfgsb;
 pub mod levenberg_marquardt;
 mod line_search;
 pub mod multi_start;
+pub mod newton_cg;
 pub mod outcome;
 pub mod problem;
 mod record;
@@ -34,7 +36,8 @@ pub use gradient_descent::gradient_descent;
 pub use lbfgsb::lbfgsb;
 pub use levenberg_marquardt::levenberg_marquardt;
 pub use multi_start::{StartResult, best, multi_start, ranked};
+pub use newton_cg::newton_cg;
 pub use outcome::{Callback, Outcome, Progress, Settings, Status, projected_gradient_norm};
-pub use problem::{EvaluationError, LeastSquares, Problem};
+pub use problem::{EvaluationError, LeastSquares, Problem, SecondOrder};
 pub use starts::latin_hypercube;
 pub use statistics::{Statistics, StatisticsError};

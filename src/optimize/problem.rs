@@ -32,6 +32,20 @@ pub trait Problem {
     ) -> Result<f64, EvaluationError>;
 }
 
+/// A problem whose Hessian can be multiplied by vectors, without being formed.
+pub trait SecondOrder: Problem {
+    /// The product H v of the Hessian at `theta` with `v` into `product` (both of length m).
+    ///
+    /// # Errors
+    /// Where there is no derivative of second order, or no value at all.
+    fn hessian_product(
+        &mut self,
+        theta: &[f64],
+        v: &[f64],
+        product: &mut [f64],
+    ) -> Result<(), EvaluationError>;
+}
+
 /// A problem that is a sum of squares: value = constant + 1/2 sum r_i^2.
 pub trait LeastSquares: Problem {
     /// Number of residuals k, the same at every point.

@@ -1,7 +1,7 @@
 //! A run's bookkeeping: counted evaluations that are finite or failed, the history, and the outcome's assembly.
 
 use super::outcome::{Outcome, Progress, Settings, Status, projected_gradient_norm};
-use super::problem::{EvaluationError, LeastSquares, Problem};
+use super::problem::{EvaluationError, LeastSquares, Problem, SecondOrder};
 
 /// Bounds, counters and history of one run.
 pub(super) struct Record {
@@ -88,6 +88,20 @@ impl Record {
     ) -> Result<f64, EvaluationError> {
         self.evaluations += 1;
         finite(problem.value(theta)?, true)
+    }
+
+    /// The Hessian times a vector, counted as an evaluation; anything not finite is a failure.
+    pub fn hessian_product(
+        &mut self,
+        problem: &mut dyn SecondOrder,
+        theta: &[f64],
+        v: &[f64],
+        product: &mut [f64],
+    ) -> Result<(), EvaluationError> {
+        self.evaluations += 1;
+        self.gradient_evaluations += 1;
+        problem.hessian_product(theta, v, product)?;
+        finite(0.0, product.iter().all(|h| h.is_finite())).map(|_| ())
     }
 
     /// Value, residuals and Jacobian; anything not finite is a failure.

@@ -6,6 +6,7 @@
 pub mod csv;
 pub mod figure;
 pub mod file;
+pub mod journal;
 pub mod json;
 pub mod npy;
 pub mod run_folder;

@@ -7,6 +7,7 @@
 use super::csv::{Column, write_columns};
 use super::figure::Figure;
 use super::file::{WriteError, write_atomically, write_atomically_with};
+use super::journal::{Journal, JournalError};
 use super::json;
 use std::fs;
 use std::io;
@@ -183,6 +184,26 @@ impl RunFolder {
         let path = self.claim(name)?;
         write_atomically_with(&path, write)?;
         Ok(path)
+    }
+
+    /// Begins file `name` as a journal.
+    ///
+    /// # Errors
+    /// As [`Self::write_bytes`]; [`JournalError::InUse`] where another process writes it.
+    pub fn create_journal(&mut self, name: &str) -> Result<Journal, JournalError> {
+        Journal::create(&self.claim(name)?)
+    }
+
+    /// The folders that [`RunFolder::create`] has made for a scenario, the oldest first.
+    pub fn earlier(root: &Path, scenario: &str) -> Vec<PathBuf> {
+        let entries = fs::read_dir(root.join(folder_name(scenario)));
+        let entries = entries.into_iter().flatten().flatten();
+        let mut folders: Vec<PathBuf> = entries
+            .map(|entry| entry.path())
+            .filter(|p| p.is_dir())
+            .collect();
+        folders.sort();
+        folders
     }
 
     /// Writes a figure as `stem.svg` and `stem.png`.

@@ -428,6 +428,21 @@ impl Csv {
             .with_help(why)
     }
 
+    /// A value that must be a whole number, not negative.
+    pub fn not_a_count(&self, row: usize, column: usize, model: &str) -> Diagnostic {
+        let span = self.cell(row, column);
+        let message = format!(
+            "{}: `{}` is no count",
+            self.words(&span, column),
+            shorten(span.text())
+        );
+        Diagnostic::error("data::not-a-count", message, Some(span))
+            .with_label("not a whole number, 0 or above")
+            .with_help(format!(
+                "{model} noise is for counts: leave the cell empty, or use `model = \"normal\"`"
+            ))
+    }
+
     /// A file with a header and no row.
     pub fn no_rows(&self) -> Diagnostic {
         let span = self.line(self.header_at);

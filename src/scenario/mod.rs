@@ -12,6 +12,7 @@ mod read_mass;
 mod read_mechanics;
 mod read_model;
 mod read_networks;
+mod read_noise;
 mod read_observables;
 mod read_parameters;
 mod read_settings;

@@ -10,7 +10,7 @@ use toml::de::DeValue;
 use super::data::Csv;
 use super::read_settings::unknown_state;
 use super::reader::Names;
-use super::types::{DataSet, Experiment, Name, NoiseModel, Observable, Parameter, Sigma, State};
+use super::types::{DataSet, Experiment, Name, Observable, Parameter, Sigma, State};
 use super::values::{Reader, Section, Value, did_you_mean, in_order, list, shorten};
 use crate::diagnostic::{Diagnostic, Severity};
 
@@ -325,18 +325,27 @@ impl Context<'_> {
                 let Some(column) = columns[index] else {
                     continue;
                 };
-                let log_normal = observable
-                    .noise
-                    .as_ref()
-                    .is_some_and(|noise| noise.model == NoiseModel::LogNormal);
+                let model = observable.noise.as_ref().map(|noise| noise.model);
                 for (row, &place) in rows.places.iter().enumerate() {
                     let value = values[index][row];
                     if value.is_nan() {
                         continue;
                     }
-                    if log_normal && value <= 0.0 {
-                        let why = "log-normal noise is for values above zero: leave the cell empty, or use `model = \"normal\"`";
-                        findings.push(|| csv.not_positive(place, column, why));
+                    if let Some(model) = model
+                        && model.positive()
+                        && value <= 0.0
+                    {
+                        let why = format!(
+                            "{} noise is for values above zero: leave the cell empty, or use `model = \"normal\"`",
+                            model.name()
+                        );
+                        findings.push(|| csv.not_positive(place, column, &why));
+                    }
+                    if let Some(model) = model
+                        && model.counts()
+                        && (value < 0.0 || value.fract() != 0.0)
+                    {
+                        findings.push(|| csv.not_a_count(place, column, model.name()));
                     }
                     if let Some(sigma) = sigmas[index] {
                         let deviation = sigma_values[index][row];

@@ -1,10 +1,8 @@
-//! `[observables]`: `y = "x"`, or `y = { expression, unit, noise = { model, sigma } }`.
+//! `[observables]`: `y = "x"`, or `y = { expression, unit, noise = { model, sigma, ... }, loss }`.
 
-use toml::de::DeValue;
-
-use super::names;
+use super::read_noise;
 use super::reader::Names;
-use super::types::{Name, Noise, NoiseModel, Observable, Sigma, State};
+use super::types::{Name, Observable, State};
 use super::values::{Reader, Section, Value};
 use crate::model::{Expression, ExpressionKind};
 
@@ -38,6 +36,7 @@ fn observe(state: &State) -> Observable {
         },
         unit: state.unit.clone(),
         noise: None,
+        loss: None,
     }
 }
 
@@ -50,6 +49,7 @@ fn observable(reader: &mut Reader<'_>, name: Name, value: &Value<'_>, names: &Na
         name,
         unit: None,
         noise: None,
+        loss: None,
     };
     if !value.get_ref().is_table() {
         observable.expression = reader.expression(&observable.name.text, value);
@@ -65,36 +65,7 @@ fn observable(reader: &mut Reader<'_>, name: Name, value: &Value<'_>, names: &Na
     observable.noise = section
         .get("noise")
         .and_then(|value| reader.section("observables.*.noise", "noise", value))
-        .and_then(|section| noise(reader, &section, names));
+        .and_then(|section| read_noise::noise(reader, &section, names));
+    observable.loss = read_noise::loss(reader, &section);
     observable
-}
-
-fn noise(reader: &mut Reader<'_>, section: &Section<'_, '_>, names: &Names) -> Option<Noise> {
-    let model = match reader.choice(section, "model") {
-        Some("log-normal") => NoiseModel::LogNormal,
-        Some(_) => NoiseModel::Normal,
-        None if section.get("model").is_none() => NoiseModel::Normal,
-        None => return None,
-    };
-    let value = section.get("sigma")?;
-    let sigma = match value.get_ref() {
-        DeValue::Integer(_) | DeValue::Float(_) => {
-            let number = reader.positive_value("sigma", value)?;
-            Sigma::Expression(Expression {
-                kind: ExpressionKind::Number(number),
-                span: reader.sources.span(value.span()),
-            })
-        }
-        // a name that the model does not have is a column of the data; whether the data has it, the data's reader says
-        DeValue::String(text) if is_column(text, names) => Sigma::Column(Name {
-            text: text.to_string(),
-            span: reader.sources.span(value.span()),
-        }),
-        _ => Sigma::Expression(reader.expression("sigma", value)),
-    };
-    Some(Noise { model, sigma })
-}
-
-fn is_column(text: &str, names: &Names) -> bool {
-    names::check(text).is_ok() && !names.has(text)
 }

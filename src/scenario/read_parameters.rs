@@ -6,7 +6,7 @@ use toml::de::DeValue;
 use super::data::Csv;
 use super::read_indices::over;
 use super::reader::Names;
-use super::types::{Index, Name, Parameter, ParameterArray, Prior, Scale};
+use super::types::{Density, Index, Name, Parameter, ParameterArray, Prior, Scale};
 use super::values::{Reader, Section, Value, shorten};
 use crate::model::{Slot, values_over};
 
@@ -254,7 +254,10 @@ fn settings(reader: &mut Reader<'_>, name: Name, section: &Section<'_, '_>) -> P
 pub(super) fn prior_of(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<Prior> {
     let value = section.get("prior")?;
     let section = reader.section("parameters.*.prior", "prior", value)?;
-    prior(reader, &section)
+    Some(Prior {
+        density: density(reader, &section)?,
+        scaled: reader.boolean(&section, "scaled").unwrap_or(false),
+    })
 }
 
 /// Two numbers in order; `-inf` and `inf` are no bound.
@@ -407,7 +410,7 @@ fn check_value(reader: &mut Reader<'_>, parameter: &Parameter, section: &Section
     }
 }
 
-fn prior(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<Prior> {
+fn density(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<Density> {
     let distribution = reader.choice(section, "distribution")?;
     let uniform = distribution == "uniform";
     let foreign: &[&str] = if uniform {
@@ -447,7 +450,7 @@ fn prior(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<Prior> {
             diagnostic.help = Some("write `low` below `high`".to_owned());
             return None;
         }
-        return Some(Prior::Uniform { low, high });
+        return Some(Density::Uniform { low, high });
     }
     let location = required(reader, section, "location", "mean");
     let scale = required(reader, section, "scale", "sd");
@@ -468,9 +471,10 @@ fn prior(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<Prior> {
         return None;
     }
     Some(match distribution {
-        "normal" => Prior::Normal { location, scale },
-        "log-normal" => Prior::LogNormal { location, scale },
-        _ => Prior::Laplace { location, scale },
+        "normal" => Density::Normal { location, scale },
+        "log-normal" => Density::LogNormal { location, scale },
+        "log-laplace" => Density::LogLaplace { location, scale },
+        _ => Density::Laplace { location, scale },
     })
 }
 

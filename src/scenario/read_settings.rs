@@ -305,6 +305,7 @@ pub(super) fn fit(reader: &mut Reader<'_>, top: &Section<'_, '_>) -> FitSettings
     settings.algorithm = match reader.choice(&section, "algorithm") {
         Some("levenberg-marquardt") => FitAlgorithm::LevenbergMarquardt,
         Some("l-bfgs") => FitAlgorithm::LBfgs,
+        Some("newton-cg") => FitAlgorithm::NewtonCg,
         Some("adam") => FitAlgorithm::Adam,
         Some("gradient-descent") => FitAlgorithm::GradientDescent,
         _ => FitAlgorithm::Auto,
@@ -322,5 +323,6 @@ pub(super) fn fit(reader: &mut Reader<'_>, top: &Section<'_, '_>) -> FitSettings
     if let Some(tolerance) = reader.positive(&section, "gradient_tolerance") {
         settings.gradient_tolerance = tolerance;
     }
+    settings.multiple_shooting = reader.whole(&section, "multiple_shooting", 1).map(whole);
     settings
 }

@@ -135,9 +135,19 @@ pub enum Scale {
     Logit,
 }
 
-/// A prior distribution of a parameter (natural scale).
+/// A prior distribution of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Prior {
+pub struct Prior {
+    /// its density
+    pub density: Density,
+    /// `scaled = true`: the density of the value on the scale it is searched on, as it stands there (of log10 v for `log10`), in
+    /// place of the density of the natural value
+    pub scaled: bool,
+}
+
+/// A density.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Density {
     /// normal with mean and standard deviation (`location`, `scale`; also `mean`, `sd`)
     Normal {
         /// mean
@@ -157,6 +167,13 @@ pub enum Prior {
         /// median
         location: f64,
         /// scale
+        scale: f64,
+    },
+    /// the logarithm is Laplace
+    LogLaplace {
+        /// median of the logarithm
+        location: f64,
+        /// scale of the logarithm
         scale: f64,
     },
     /// uniform between `low` and `high`
@@ -298,8 +315,10 @@ pub struct Observable {
     pub expression: Expression,
     /// unit text
     pub unit: Option<String>,
-    /// its noise; `None`: residuals are unweighted (normal, sigma = 1, no constant terms)
+    /// its noise; `None`: residuals are unweighted (normal, sigma = 1, no constant terms), or have a [`Loss`]
     pub noise: Option<Noise>,
+    /// in place of noise: how much of a large residual counts
+    pub loss: Option<Loss>,
 }
 
 /// A noise model.
@@ -307,17 +326,105 @@ pub struct Observable {
 pub struct Noise {
     /// distribution
     pub model: NoiseModel,
-    /// standard deviation (of the logarithm for log-normal)
+    /// its scale: the standard deviation of `normal` and of the logarithm of `log-normal`, the scale b of the Laplace
+    /// family, that of `student-t`; the dispersion of `negative-binomial`; 1 of `poisson`, which has none
     pub sigma: Sigma,
+    /// limits of detection, infinite where there is none: a measurement at or below the first is known to be no more than
+    /// it, one at or above the second to be no less
+    pub limits: [f64; 2],
 }
 
-/// Distributions of the noise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Distributions of the noise: of the measurement d where the model's value is y and the scale sigma.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum NoiseModel {
-    /// y = expression + sigma e
+    /// d normal around y
     Normal,
-    /// ln y = ln expression + sigma e
+    /// ln d normal around ln y
     LogNormal,
+    /// log10 d normal around log10 y
+    Log10Normal,
+    /// d Laplace around y
+    Laplace,
+    /// ln d Laplace around ln y
+    LogLaplace,
+    /// log10 d Laplace around log10 y
+    Log10Laplace,
+    /// (d - y) / sigma has Student's t distribution
+    StudentT {
+        /// its degrees of freedom
+        degrees_of_freedom: f64,
+    },
+    /// d counts with mean y
+    Poisson,
+    /// d counts with mean y and variance y + y^2 / sigma
+    NegativeBinomial,
+}
+
+impl NoiseModel {
+    /// The word in a scenario.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::LogNormal => "log-normal",
+            Self::Log10Normal => "log10-normal",
+            Self::Laplace => "laplace",
+            Self::LogLaplace => "log-laplace",
+            Self::Log10Laplace => "log10-laplace",
+            Self::StudentT { .. } => "student-t",
+            Self::Poisson => "poisson",
+            Self::NegativeBinomial => "negative-binomial",
+        }
+    }
+
+    /// Whether only values above zero can be measured.
+    pub const fn positive(self) -> bool {
+        matches!(
+            self,
+            Self::LogNormal | Self::Log10Normal | Self::LogLaplace | Self::Log10Laplace
+        )
+    }
+
+    /// Whether only whole numbers can be measured.
+    pub const fn counts(self) -> bool {
+        matches!(self, Self::Poisson | Self::NegativeBinomial)
+    }
+}
+
+/// A robust loss of the residual r = y - d: width^2 rho(r^2 / width^2) / 2, near r^2 / 2 for |r| well below `width`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Loss {
+    /// rho
+    pub shape: LossShape,
+    /// the residual at which it leaves the square
+    pub width: f64,
+}
+
+/// Shapes of robust losses, rho(z) of z = (r / width)^2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LossShape {
+    /// z up to 1, then 2 sqrt z - 1
+    Huber,
+    /// 2 (sqrt(1 + z) - 1)
+    SoftL1,
+    /// ln(1 + z)
+    Cauchy,
+    /// arctan z
+    Arctan,
+    /// (1 - (1 - z)^3) / 3 up to 1, then 1 / 3
+    Tukey,
+}
+
+impl LossShape {
+    /// The word in a scenario.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Huber => "huber",
+            Self::SoftL1 => "soft-l1",
+            Self::Cauchy => "cauchy",
+            Self::Arctan => "arctan",
+            Self::Tukey => "tukey",
+        }
+    }
 }
 
 /// Where a standard deviation comes from.
@@ -400,6 +507,8 @@ pub struct FitSettings {
     pub max_iterations: usize,
     /// norm of the scaled projected gradient at which a start has converged
     pub gradient_tolerance: f64,
+    /// pieces into which runs are cut to find where each start begins
+    pub multiple_shooting: Option<usize>,
 }
 
 impl Default for FitSettings {
@@ -410,6 +519,7 @@ impl Default for FitSettings {
             seed: 1,
             max_iterations: 500,
             gradient_tolerance: 1e-6,
+            multiple_shooting: None,
         }
     }
 }
@@ -429,13 +539,14 @@ pub struct Smoothing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(
     missing_docs,
-    reason = "named as in scenarios: auto, levenberg-marquardt, l-bfgs, adam, gradient-descent"
+    reason = "named as in scenarios: auto, levenberg-marquardt, l-bfgs, newton-cg, adam, gradient-descent"
 )]
 pub enum FitAlgorithm {
     #[default]
     Auto,
     LevenbergMarquardt,
     LBfgs,
+    NewtonCg,
     Adam,
     GradientDescent,
 }

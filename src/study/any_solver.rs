@@ -11,6 +11,7 @@ use costate_solvers::{
 };
 
 use super::equations::Equations;
+use super::reverse::{SomeAdjoint, any_adjoint, continuous_adjoint, hot_adjoint};
 use super::run::{RunError, implicit_system};
 use crate::compile::{CallError, ModelScalar, ModelSystem};
 use crate::scenario::SolverMethod;
@@ -136,6 +137,13 @@ pub trait StudyScalar: ModelScalar {
         equations: &Equations,
         p: &[Self],
     ) -> Result<Box<dyn AnySolver<Self>>, RunError>;
+    /// The backward sweep over the steps of a method, if there is one for this scalar.
+    fn any_adjoint(method: SolverMethod) -> SomeAdjoint<Self>;
+    /// The adjoint of the solution that a method found at a relative tolerance: for plain numbers alone.
+    fn continuous_adjoint(method: SolverMethod, rtol: f64) -> SomeAdjoint<Self> {
+        let _ = (method, rtol);
+        None
+    }
 }
 
 /// Directions of the dual numbers that run through any method.
@@ -144,7 +152,7 @@ pub const ANY_WIDTH: usize = 8;
 pub type Second = DualOver<Dual<ANY_WIDTH>, 1>;
 
 macro_rules! study_scalars {
-    ($($scalar:ty: $make:expr;)*) => {
+    ($($scalar:ty: $make:expr, $adjoint:expr $(, $continuous:expr)?;)*) => {
         $(impl StudyScalar for $scalar {
             fn any_solver(
                 method: SolverMethod,
@@ -153,16 +161,24 @@ macro_rules! study_scalars {
             ) -> Result<Box<dyn AnySolver<Self>>, RunError> {
                 $make(method, equations, p)
             }
+
+            fn any_adjoint(method: SolverMethod) -> SomeAdjoint<Self> {
+                $adjoint(method)
+            }
+
+            $(fn continuous_adjoint(method: SolverMethod, rtol: f64) -> SomeAdjoint<Self> {
+                Some($continuous(method, rtol))
+            })?
         })*
     };
 }
 study_scalars! {
-    f64: any_solver;
-    Dual<ANY_WIDTH>: any_solver;
-    Dual<1>: no_solver;
-    Dual<2>: no_solver;
-    Dual<4>: no_solver;
-    Second: any_solver;
+    f64: any_solver, any_adjoint, continuous_adjoint;
+    Dual<ANY_WIDTH>: any_solver, any_adjoint;
+    Dual<1>: no_solver, hot_adjoint;
+    Dual<2>: no_solver, no_adjoint;
+    Dual<4>: no_solver, no_adjoint;
+    Second: any_solver, no_adjoint;
 }
 
 fn no_solver<S: ModelScalar>(
@@ -171,6 +187,10 @@ fn no_solver<S: ModelScalar>(
     _p: &[S],
 ) -> Result<Box<dyn AnySolver<S>>, RunError> {
     Err(RunError::NoSuchSolver(method.name()))
+}
+
+fn no_adjoint<S: StudyScalar>(_method: SolverMethod) -> SomeAdjoint<S> {
+    None
 }
 
 /// The solver of a method for the equations.

@@ -81,8 +81,8 @@ pub fn bands(
             if own.is_empty() {
                 continue;
             }
-            let known =
-                study.noise[observable].is_some() && !noise_is_data(study, experiment, observable);
+            let known = study.misfits[observable].model.is_some()
+                && !noise_is_data(study, experiment, observable);
             bands.push(Band {
                 experiment,
                 observable,

@@ -252,7 +252,7 @@ fn along(
     let nudge = Nudge::of(variables, seed);
     let data = || {
         let mut lane = Lane::<D>::new(study)?;
-        let misfit = lane.objective(study, solving, &seeded, &nudge)?;
+        let misfit = lane.objective(study, solving, None, &seeded, &nudge)?;
         Ok(misfit + super::prior::shares(study, p, &seeded))
     };
     let total = match of {

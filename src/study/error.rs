@@ -57,6 +57,12 @@ pub enum StudyError {
         /// the measurement
         measured: f64,
     },
+    /// What a fit found could not be kept.
+    #[error("{reason}")]
+    Memory {
+        /// why
+        reason: String,
+    },
     /// There is nothing to compare with.
     #[error("the scenario has no data: a [data] table or experiments with data are needed")]
     NoData,

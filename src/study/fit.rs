@@ -7,14 +7,16 @@ use nalgebra::DMatrix;
 use rayon::prelude::*;
 
 use super::error::StudyError;
+use super::fit_memory::{FitMemory, NoMemory, StartingPoints};
 use super::gradient::choose;
 use super::information::{Local, local_statistics, row_count};
 use super::objective::Objective;
 use super::scaling;
+use super::shooting::Shooting;
 use super::variable::Variable;
 use super::{Solving, Study};
 use crate::optimize::{
-    self, EvaluationError, LeastSquares, Outcome, Problem, Progress, Settings, Status,
+    self, EvaluationError, LeastSquares, Outcome, Problem, Progress, SecondOrder, Settings, Status,
     latin_hypercube,
 };
 use crate::scenario::{FitAlgorithm, GradientMethod, Parameter};
@@ -87,6 +89,17 @@ pub fn fit(
     stop: &AtomicBool,
     watch: &(dyn Fn(FitProgress) + Sync),
 ) -> Result<Fit, StudyError> {
+    fit_with_memory(study, stop, watch, &NoMemory)
+}
+
+/// The same with a memory: starts that it knows the end of are not run again, and the result is that of a fit which was never
+/// cut short, to the last bit.
+pub fn fit_with_memory(
+    study: &Study,
+    stop: &AtomicBool,
+    watch: &(dyn Fn(FitProgress) + Sync),
+    memory: &dyn FitMemory,
+) -> Result<Fit, StudyError> {
     let variables = Variable::fitted(&study.scenario);
     if variables.is_empty() {
         return Err(StudyError::NothingToFit);
@@ -108,8 +121,26 @@ pub fn fit(
         .iter()
         .map(|p| scaling::to_scaled(p, p.value))
         .collect();
-    let (starts, replaced) =
-        starting_points(study, &solving, &variables, (&first, &lower, &upper), stop);
+    let memory_fails = |reason| StudyError::Memory { reason };
+    let mut problem = FitProblem::new(study, &solving, &variables, (&lower, &upper), stop)?;
+    if let Some(pieces) = settings.multiple_shooting {
+        problem.shooting(pieces, stop)?; // what it cannot do is said before anything is begun
+    }
+    let at_first = problem.value(&first).unwrap_or(f64::NAN);
+    let StartingPoints {
+        points: starts,
+        replaced,
+    } = match memory.begin(at_first).map_err(memory_fails)? {
+        Some(known) => known,
+        None => {
+            let drawn =
+                starting_points(study, &solving, &variables, (&first, &lower, &upper), stop);
+            if !stop.load(Ordering::Relaxed) {
+                memory.keep_starts(&drawn).map_err(memory_fails)?;
+            }
+            drawn
+        }
+    };
     let algorithm = match settings.algorithm {
         FitAlgorithm::Auto => FitAlgorithm::LevenbergMarquardt,
         named => named,
@@ -135,55 +166,47 @@ pub fn fit(
         drop(progress);
         watch(now);
     };
-    let run = |_: usize, start: &[f64], stop: &AtomicBool| -> Result<Outcome, EvaluationError> {
-        let mut problem = FitProblem::new(study, &solving, &variables, (&lower, &upper), stop)
-            .map_err(evaluation_error)?;
-        let stages = study
-            .scenario
-            .smoothing
-            .first()
-            .map_or(0, |s| s.values.len());
-        let mut theta = start.to_vec();
-        let mut before = [0; 3];
-        for stage in 0..stages {
-            problem.smooth(Some(stage));
-            let mut each = |_: &Progress, _: &[f64]| {
-                tell(&|p| p.iterations += 1);
-                !stop.load(Ordering::Relaxed)
-            };
-            let outcome = minimize(algorithm, &mut problem, &theta, &limits, &mut each);
-            before[0] += outcome.iterations;
-            before[1] += outcome.evaluations;
-            before[2] += outcome.gradient_evaluations;
-            // where nothing could be found, the next stage starts where this one did
-            if outcome.value.is_finite() {
-                theta = outcome.theta;
-            }
-        }
-        problem.smooth(None);
-        let mut each = |progress: &Progress, _: &[f64]| {
-            tell(&|p| {
-                p.best = p.best.min(progress.value);
-                p.iterations += 1;
-            });
-            !stop.load(Ordering::Relaxed)
-        };
-        let mut outcome = minimize(algorithm, &mut problem, &theta, &limits, &mut each);
-        outcome.iterations += before[0];
-        outcome.evaluations += before[1];
-        outcome.gradient_evaluations += before[2];
+    let lost = Mutex::new(None);
+    let found = |outcome: &Outcome| {
         tell(&|p| {
             p.finished += 1;
             if outcome.value.is_finite() {
                 p.best = p.best.min(outcome.value);
             }
         });
+    };
+    let run = |index: usize, start: &[f64], stop: &AtomicBool| {
+        if let Some(known) = memory.outcome(index) {
+            tell(&|p| p.iterations += known.iterations);
+            found(&known);
+            return Ok(known);
+        }
+        let bounds = (&lower[..], &upper[..]);
+        let problem =
+            FitProblem::new(study, &solving, &variables, bounds, stop).map_err(evaluation_error)?;
+        let outcome = run_start(problem, (algorithm, &limits), start, stop, &tell)?;
+        // the end of a start that was cut short is none, and is looked for again
+        if !stop.load(Ordering::Relaxed)
+            && let Err(reason) = memory.keep_outcome(index, &outcome)
+        {
+            lost.lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .get_or_insert(reason);
+            stop.store(true, Ordering::Relaxed);
+        }
+        found(&outcome);
         Ok(outcome)
     };
     let outcomes: Vec<Outcome> = optimize::multi_start(&starts, None, stop, run)
         .into_iter()
         .map(|result| result.outcome.unwrap_or_else(|e| not_run(&result.start, e)))
         .collect();
+    let lost = lost
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(reason) = lost {
+        return Err(memory_fails(reason));
+    }
     let natural = |q: &[f64]| -> Vec<f64> {
         fitted
             .iter()
@@ -251,6 +274,56 @@ pub fn fit(
     })
 }
 
+/// One start to its end: by multiple shooting and through the stages of smoothing where the scenario has them, then by the fit's own
+/// algorithm on its own widths. `tell` changes what watchers see.
+fn run_start(
+    mut problem: FitProblem<'_>,
+    (algorithm, limits): (FitAlgorithm, &Settings),
+    start: &[f64],
+    stop: &AtomicBool,
+    tell: &dyn Fn(&dyn Fn(&mut FitProgress)),
+) -> Result<Outcome, EvaluationError> {
+    let scenario = &problem.study.scenario;
+    let mut theta = start.to_vec();
+    if let Some(pieces) = scenario.fit.multiple_shooting {
+        let better = problem
+            .shooting(pieces, stop)
+            .map_err(evaluation_error)?
+            .improve(&theta);
+        theta = better.unwrap_or(theta);
+    }
+    let stages = scenario.smoothing.first().map_or(0, |s| s.values.len());
+    let mut before = [0; 3];
+    for stage in 0..stages {
+        problem.smooth(Some(stage));
+        let mut each = |_: &Progress, _: &[f64]| {
+            tell(&|p| p.iterations += 1);
+            !stop.load(Ordering::Relaxed)
+        };
+        let outcome = minimize(algorithm, &mut problem, &theta, limits, &mut each);
+        before[0] += outcome.iterations;
+        before[1] += outcome.evaluations;
+        before[2] += outcome.gradient_evaluations;
+        // where nothing could be found, the next stage starts where this one did
+        if outcome.value.is_finite() {
+            theta = outcome.theta;
+        }
+    }
+    problem.smooth(None);
+    let mut each = |progress: &Progress, _: &[f64]| {
+        tell(&|p| {
+            p.best = p.best.min(progress.value);
+            p.iterations += 1;
+        });
+        !stop.load(Ordering::Relaxed)
+    };
+    let mut outcome = minimize(algorithm, &mut problem, &theta, limits, &mut each);
+    outcome.iterations += before[0];
+    outcome.evaluations += before[1];
+    outcome.gradient_evaluations += before[2];
+    Ok(outcome)
+}
+
 fn minimize(
     algorithm: FitAlgorithm,
     problem: &mut FitProblem<'_>,
@@ -263,6 +336,7 @@ fn minimize(
             optimize::levenberg_marquardt(problem, start, limits, each)
         }
         FitAlgorithm::LBfgs => optimize::lbfgsb(problem, start, limits, each),
+        FitAlgorithm::NewtonCg => optimize::newton_cg(problem, start, limits, each),
         FitAlgorithm::Adam => optimize::adam(problem, start, limits, each),
         FitAlgorithm::GradientDescent => optimize::gradient_descent(problem, start, limits, each),
     }
@@ -279,7 +353,7 @@ fn starting_points(
     variables: &[Variable],
     (first, lower, upper): (&[f64], &[f64], &[f64]),
     stop: &AtomicBool,
-) -> (Vec<Vec<f64>>, usize) {
+) -> StartingPoints {
     const ROUNDS: u64 = 20;
     let settings = &study.scenario.fit;
     let mut starts = latin_hypercube(first, lower, upper, settings.starts, settings.seed);
@@ -315,7 +389,10 @@ fn starting_points(
             break;
         }
     }
-    (starts, replaced)
+    StartingPoints {
+        points: starts,
+        replaced,
+    }
 }
 
 fn not_run(start: &[f64], error: EvaluationError) -> Outcome {
@@ -361,6 +438,7 @@ pub(super) struct FitProblem<'a> {
     lower: &'a [f64],
     upper: &'a [f64],
     gradient_method: GradientMethod,
+    solving: Solving,
     p: Vec<f64>,
     rows: usize,
 }
@@ -382,6 +460,7 @@ impl<'a> FitProblem<'a> {
                 variables.len(),
                 solving.hot(study),
             ),
+            solving: solving.clone(),
             p: study.values(),
             rows: row_count(study, variables),
             study,
@@ -389,6 +468,19 @@ impl<'a> FitProblem<'a> {
             lower,
             upper,
         })
+    }
+
+    /// Multiple shooting on the same problem.
+    fn shooting(&self, pieces: usize, stop: &'a AtomicBool) -> Result<Shooting<'a>, StudyError> {
+        let bounds = (self.lower, self.upper);
+        Shooting::new(
+            self.study,
+            self.solving.clone(),
+            self.variables,
+            bounds,
+            pieces,
+            stop,
+        )
     }
 
     fn parameters(&self) -> impl Iterator<Item = (usize, &'a Parameter)> + use<'a> {
@@ -456,6 +548,36 @@ impl Problem for FitProblem<'_> {
     }
 }
 
+/// With natural values p(q), d2F/dq2 v = p' (F_pp (p' v)) + F_p p'' v.
+impl SecondOrder for FitProblem<'_> {
+    fn hessian_product(
+        &mut self,
+        theta: &[f64],
+        v: &[f64],
+        product: &mut [f64],
+    ) -> Result<(), EvaluationError> {
+        self.set(theta);
+        let parameters: Vec<_> = self.parameters().collect();
+        let mut natural = v.to_vec();
+        for (&(i, parameter), v) in parameters.iter().zip(&mut natural) {
+            *v *= scaling::slope(parameter, self.p[i]);
+        }
+        let mut gradient = vec![0.0; v.len()];
+        let both = [&mut gradient[..], &mut *product];
+        self.objective
+            .gradient_and_product(&self.p, self.variables, &natural, both)
+            .map_err(evaluation_error)?;
+        for (((&(i, parameter), h), g), v) in parameters.iter().zip(product).zip(gradient).zip(v) {
+            let (slope, curvature) = (
+                scaling::slope(parameter, self.p[i]),
+                scaling::curvature(parameter, self.p[i]),
+            );
+            *h = slope * *h + g * curvature * v;
+        }
+        Ok(())
+    }
+}
+
 impl LeastSquares for FitProblem<'_> {
     fn residuals(&self) -> usize {
         self.rows
@@ -470,7 +592,7 @@ impl LeastSquares for FitProblem<'_> {
         self.set(theta);
         let value = self
             .objective
-            .rows(&self.p, self.variables, r, jacobian)
+            .step_rows(&self.p, self.variables, r, jacobian)
             .map_err(evaluation_error)?;
         for ((i, parameter), column) in self
             .parameters()
@@ -485,7 +607,7 @@ impl LeastSquares for FitProblem<'_> {
     }
 }
 
-fn evaluation_error(error: StudyError) -> EvaluationError {
+pub(super) fn evaluation_error(error: StudyError) -> EvaluationError {
     match error {
         StudyError::Interrupted => EvaluationError::Interrupted,
         other => EvaluationError::Failed {

@@ -31,7 +31,7 @@ use crate::scenario::{AbsoluteTolerance, GradientMethod};
 
 mod adjoint;
 
-use adjoint::Kept;
+pub(super) use adjoint::Kept;
 
 /// Directions of a chunk of dual numbers.
 const WIDTH: usize = ANY_WIDTH;
@@ -62,7 +62,7 @@ pub struct FunctionalStudy {
     root: Function,
     /// its gradient with respect to p, v and objective
     root_gradient: Function,
-    kept: RefCell<Option<Kept>>,
+    kept: RefCell<Option<Kept<f64>>>,
 }
 
 /// Where a value is read.
@@ -243,7 +243,7 @@ impl FunctionalStudy {
     pub fn value(&self, study: &Study, solving: &Solving, p: &[f64]) -> Result<f64, StudyError> {
         let reading = self
             .read(
-                self.run(),
+                &mut self.run(),
                 study,
                 solving,
                 p,
@@ -251,7 +251,7 @@ impl FunctionalStudy {
                 &mut NoRecord,
                 None,
             )?
-            .2;
+            .1;
         let objective = self.objective(study, solving, p)?;
         self.evaluate_root(&reading, objective)
     }
@@ -281,7 +281,7 @@ impl FunctionalStudy {
         if self.uses_objective && method != GradientMethod::FiniteDifference {
             let reading = self
                 .read(
-                    self.run(),
+                    &mut self.run(),
                     study,
                     solving,
                     p,
@@ -289,7 +289,7 @@ impl FunctionalStudy {
                     &mut NoRecord,
                     None,
                 )?
-                .2;
+                .1;
             let mut objective = Objective::new(study, solving.clone(), None)?;
             let mut part = vec![0.0; variables.len()];
             let value = match method {
@@ -336,27 +336,23 @@ impl FunctionalStudy {
     }
 
     /// Solves (or replays) the experiment and reads the values.
-    #[expect(
-        clippy::type_complexity,
-        reason = "the run, its samples and the readings, for the backward sweep"
-    )]
     #[expect(clippy::too_many_arguments, reason = "a solve's parts")]
     fn read<S: StudyScalar, R: Recorder<S>>(
         &self,
-        mut run: Run<S>,
+        run: &mut Run<S>,
         study: &Study,
         solving: &Solving,
         p: &[S],
         nudge: &Nudge<S>,
         record: &mut R,
         mesh: Option<&Mesh>,
-    ) -> Result<(Run<S>, Samples<S>, Reading<S>), StudyError> {
+    ) -> Result<(Samples<S>, Reading<S>), StudyError> {
         let fail = |error: RunError| study.run_error(error, self.experiment);
         let start = study.scenario.start;
         let (_, end) = self.reach(study);
         let options = &self.options(study, solving);
         run.prepare(self.experiment, p, start, end).map_err(fail)?;
-        nudge.apply(&mut run, self.to_end);
+        nudge.apply(run, self.to_end);
         if self.rests() {
             run.find_equilibrium(start, study.scenario.end)
                 .map_err(fail)?;
@@ -364,7 +360,7 @@ impl FunctionalStudy {
         let at = |&t: &f64| if t == start { run.times[0] } else { S::from(t) };
         let times = self.times.iter().map(at).collect();
         let mut samples = Samples::new(times).map_err(|e| fail(e.into()))?;
-        let mut moving = MovingReads::of(&run, self.reads, self.to_end);
+        let mut moving = MovingReads::of(run, self.reads, self.to_end);
         match mesh {
             Some(mesh) => run
                 .replay(solving.stepper, options, mesh, (&mut samples, &mut moving))
@@ -378,7 +374,7 @@ impl FunctionalStudy {
                 )
                 .map_err(fail)?,
         };
-        let moving = self.found(study, &run, moving)?;
+        let moving = self.found(study, run, moving)?;
         let mut values = vec![S::from(0.0); self.values.len()];
         let mut registers = Vec::new();
         for (j, (value, function)) in values.iter_mut().zip(&self.values).enumerate() {
@@ -394,14 +390,14 @@ impl FunctionalStudy {
                     None => (run.end(), run.x.as_slice()),
                 },
                 ReadAt::Sample(sample) => {
-                    return Err(self.not_reached(study, &run, self.times[sample]));
+                    return Err(self.not_reached(study, run, self.times[sample]));
                 }
             };
             let inputs = [&[t, t][..], state, &run.parameters];
             function.evaluate(&inputs, &mut [std::slice::from_mut(value)], &mut registers)?;
         }
         let n = run.x.len();
-        let happened = self.happenings(study, &run)?;
+        let happened = self.happenings(study, run)?;
         let reading = Reading {
             parameters: run.parameters.clone(),
             values,
@@ -410,7 +406,7 @@ impl FunctionalStudy {
             marks: happened.iter().map(|h| h.mark).collect(),
             moving,
         };
-        Ok((run, samples, reading))
+        Ok((samples, reading))
     }
 
     /// What was recorded, the end behind the others; that something else was not is an error.
@@ -527,7 +523,7 @@ impl FunctionalStudy {
             });
             let reading = self
                 .read(
-                    self.run(),
+                    &mut self.run(),
                     study,
                     solving,
                     &seeded,
@@ -535,7 +531,7 @@ impl FunctionalStudy {
                     &mut NoRecord,
                     None,
                 )?
-                .2;
+                .1;
             let result = self.evaluate_root(&reading, Dual::from(objective))?;
             into.copy_from_slice(&result.tangent[..chunk.len()]);
             value = result.value;
@@ -553,8 +549,16 @@ impl FunctionalStudy {
         objective: impl FnOnce() -> Result<S, StudyError>,
     ) -> Result<S, StudyError> {
         let reading = self
-            .read(self.run(), study, solving, p, nudge, &mut NoRecord, None)?
-            .2;
+            .read(
+                &mut self.run(),
+                study,
+                solving,
+                p,
+                nudge,
+                &mut NoRecord,
+                None,
+            )?
+            .1;
         let objective = match self.uses_objective {
             true => objective()?,
             false => S::from(0.0),
@@ -571,15 +575,9 @@ impl FunctionalStudy {
         gradient: &mut [f64],
     ) -> Result<f64, StudyError> {
         let mut mesh = Mesh::default();
-        let (run, _, reading) = self.read(
-            self.run(),
-            study,
-            solving,
-            p,
-            &Nudge::none(),
-            &mut mesh,
-            None,
-        )?;
+        let mut run = self.run();
+        let (_, reading) =
+            self.read(&mut run, study, solving, p, &Nudge::none(), &mut mesh, None)?;
         let value = self.evaluate_root(&reading, self.objective(study, solving, p)?)?;
         for (g, &variable) in gradient.iter_mut().zip(variables) {
             let at = |delta: f64| -> Result<f64, StudyError> {
@@ -590,7 +588,7 @@ impl FunctionalStudy {
                 let nudge = Nudge::of(&[variable], |_| delta);
                 let reading = self
                     .read(
-                        self.run(),
+                        &mut self.run(),
                         study,
                         solving,
                         &moved,
@@ -598,7 +596,7 @@ impl FunctionalStudy {
                         &mut NoRecord,
                         Some(&mesh),
                     )?
-                    .2;
+                    .1;
                 self.evaluate_root(&reading, self.objective(study, solving, &moved)?)
             };
             let size = match variable {

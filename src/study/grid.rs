@@ -18,7 +18,7 @@ pub(super) fn on_grid(study: &Study, points: usize) -> Study {
         equations: Arc::clone(&study.equations),
         backend: study.backend,
         plans,
-        noise: study.noise.clone(),
+        misfits: study.misfits.clone(),
         moving_stops: study.moving_stops,
     }
 }

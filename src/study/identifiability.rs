@@ -93,7 +93,8 @@ impl Criteria {
             .parameters
             .iter()
             .zip(p)
-            .filter_map(|(parameter, &v)| parameter.prior.map(|prior| prior::share(prior, v).value))
+            .filter_map(|(parameter, &v)| prior::share(parameter, v))
+            .map(|share| share.value)
             .sum();
         let misfit = objective - priors;
         let (nll, parameters) = if plain {
@@ -117,7 +118,7 @@ impl Criteria {
 
 /// Whether no observable has a noise model, so that the variance is unknown.
 pub(super) fn is_plain(study: &Study) -> bool {
-    study.noise.iter().all(Option::is_none)
+    study.misfits.iter().all(|misfit| misfit.model.is_none())
 }
 
 /// s^2 where it stands for an unknown variance.

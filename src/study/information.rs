@@ -46,7 +46,7 @@ pub(super) fn local_statistics(
     let mut r = vec![0.0; height];
     let mut jacobian = vec![0.0; height * variables.len()];
     let value = objective.rows(p, variables, &mut r, &mut jacobian)?;
-    let plain = study.noise.iter().all(Option::is_none);
+    let plain = study.misfits.iter().all(|misfit| misfit.model.is_none());
     let free = study.measurements() as f64 - variables.len() as f64;
     let variance = if plain && free > 0.0 {
         2.0 * value / free

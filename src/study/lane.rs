@@ -4,17 +4,19 @@ use std::sync::atomic::AtomicBool;
 
 use costate_adjoint::Dual;
 use costate_solvers::record::Samples;
-use costate_solvers::{NoRecord, Recorder, Statistics};
+use costate_solvers::{NoRecord, Recorder, Scalar, Statistics};
 
 use super::any_solver::{ANY_WIDTH, StudyScalar};
 use super::error::StudyError;
-use super::noise;
+use super::misfit::{Misfit, Rows};
 use super::nudge::Nudge;
 use super::plan::ExperimentPlan;
 use super::run::Run;
 use super::variable::Variable;
 use super::{Solving, Study};
-use crate::scenario::NoiseModel;
+
+/// How a measurement becomes rows: [`Misfit::rows`] or [`Misfit::step_rows`] of its value, its scale and what was measured.
+pub(super) type RowOf = fn(&Misfit, f64, f64, f64) -> Rows;
 
 /// Everything one scalar needs to evaluate the measurements.
 pub(super) struct Lane<S: StudyScalar> {
@@ -124,6 +126,7 @@ impl<S: StudyScalar> Lane<S> {
         &mut self,
         study: &Study,
         solving: &Solving,
+        stop: Option<&AtomicBool>,
         p: &[S],
         nudge: &Nudge<S>,
     ) -> Result<S, StudyError> {
@@ -133,11 +136,9 @@ impl<S: StudyScalar> Lane<S> {
             if study.plans[experiment].measurements.is_empty() {
                 continue;
             }
-            self.solve(study, experiment, solving, None, nudge, NoRecord)?;
+            self.solve(study, experiment, solving, stop, nudge, NoRecord)?;
             self.observe(study, experiment, |index, y, sigma| {
-                checked_share(study, experiment, index, y.value(), sigma.value())?;
-                let m = study.plans[experiment].measurements[index];
-                total += noise::share(study.noise[m.observable], y, sigma, m.value);
+                total += checked_share(study, experiment, index, y, sigma)?;
                 Ok(())
             })?;
         }
@@ -248,9 +249,7 @@ where
                 self.solve_seeded(study, experiment, solving, stop, chunk)?,
             );
             self.observe(study, experiment, |index, y, sigma| {
-                checked_share(study, experiment, index, y.value, sigma.value)?;
-                let m = study.plans[experiment].measurements[index];
-                total += noise::share(study.noise[m.observable], y, sigma, m.value);
+                total += checked_share(study, experiment, index, y, sigma)?;
                 Ok(())
             })?;
         }
@@ -269,6 +268,7 @@ where
         stop: Option<&AtomicBool>,
         p: &[f64],
         chunk: &[Variable],
+        row_of: RowOf,
         r: &mut [f64],
         columns: &mut [f64],
         counted: &mut Statistics,
@@ -288,7 +288,7 @@ where
             self.observe(study, experiment, |index, y, sigma| {
                 total += checked_share(study, experiment, index, y.value, sigma.value)?;
                 let m = study.plans[experiment].measurements[index];
-                let rows = noise::rows(study.noise[m.observable], y.value, sigma.value, m.value);
+                let rows = row_of(&study.misfits[m.observable], y.value, sigma.value, m.value);
                 r[row] = rows.residual;
                 // Where nothing moves sigma, its residual has no place in the sum: the row stays empty.
                 let moves = sigma.tangent.iter().any(|&d| d != 0.0);
@@ -318,26 +318,25 @@ pub(super) fn chunk_width(left: usize, hot: bool) -> usize {
     }
 }
 
-/// A measurement's share, or a finding that names it where it is not finite.
+/// A measurement's share, or a finding that names it where its value is not finite.
 #[inline]
-pub(super) fn checked_share(
+pub(super) fn checked_share<S: Scalar>(
     study: &Study,
     experiment: usize,
     index: usize,
-    y: f64,
-    sigma: f64,
-) -> Result<f64, StudyError> {
+    y: S,
+    sigma: S,
+) -> Result<S, StudyError> {
     let plan: &ExperimentPlan = &study.plans[experiment];
     let m = plan.measurements[index];
-    let model: Option<NoiseModel> = study.noise[m.observable];
-    let share = noise::share(model, y, sigma, m.value);
-    if share.is_finite() {
+    let share = study.misfits[m.observable].share(y, sigma, m.value);
+    if share.value().is_finite() {
         return Ok(share);
     }
     Err(StudyError::Objective {
         observable: study.scenario.observables[m.observable].name.text.clone(),
-        value: y,
-        sigma,
+        value: y.value(),
+        sigma: sigma.value(),
         t: plan.times[m.sample],
         measured: m.value,
     })

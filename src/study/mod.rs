@@ -4,6 +4,7 @@
 //! that fits and gradients share; studies never see a solver's insides and solvers never see a study.
 
 mod any_solver;
+mod backward;
 mod bands;
 mod certificate;
 mod check;
@@ -12,6 +13,7 @@ mod drift;
 mod equations;
 mod error;
 mod fit;
+mod fit_memory;
 mod functional;
 mod gradient;
 mod grid;
@@ -21,8 +23,8 @@ mod identifiability;
 mod information;
 mod kinks;
 mod lane;
+mod misfit;
 mod moving_reads;
-mod noise;
 mod nudge;
 mod objective;
 mod plan;
@@ -34,6 +36,7 @@ mod reverse_events;
 mod run;
 mod sample;
 mod scaling;
+mod shooting;
 mod simulate;
 mod solving;
 mod sweep;
@@ -52,14 +55,16 @@ pub use check::{ExpectationResult, check_expectations};
 pub use drift::Drift;
 pub use equations::Equations;
 pub use error::StudyError;
-pub use fit::{Fit, FitProgress, StartReport, fit};
+pub use fit::{Fit, FitProgress, StartReport, fit, fit_with_memory};
+pub use fit_memory::{FitMemory, NoMemory, StartingPoints};
 pub use functional::FunctionalStudy;
 pub use gradient::{Forecast, Gradient, GradientOf, gradient};
-pub use hessian::{Hessian, hessian};
+pub use hessian::{Hessian, HessianMethod, hessian, hessian_by};
 pub use hybrid::{EventLog, Happening};
 pub use identifiability::{Criteria, Direction, Identifiability, Open, identifiability};
 pub use information::row_count;
 pub use kinks::{Meeting, Met, meetings};
+pub use misfit::{Misfit, Rows};
 pub use objective::{Objective, Prediction};
 pub use plan::{ExperimentPlan, Measurement};
 pub use profile::{
@@ -80,7 +85,7 @@ pub use verify::{Agreement, EventAgreement, Verification, verify};
 use crate::compile::Backend;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model;
-use crate::scenario::{self, NoiseModel, Override, Scenario};
+use crate::scenario::{self, Override, Scenario};
 
 /// A scenario made ready for work. Shared by threads; each has its own buffers.
 #[derive(Debug)]
@@ -93,8 +98,8 @@ pub struct Study {
     pub backend: Backend,
     /// what to read of each experiment
     pub plans: Vec<ExperimentPlan>,
-    /// noise models by observable
-    pub noise: Vec<Option<NoiseModel>>,
+    /// how measurements count, by observable
+    pub misfits: Vec<Misfit>,
     /// whether a stop time depends on a parameter
     pub moving_stops: bool,
 }
@@ -172,7 +177,7 @@ impl Study {
                 .iter()
                 .map(|e| ExperimentPlan::new(e.data.as_ref()))
                 .collect(),
-            noise: plan::noise_models(&scenario),
+            misfits: Misfit::of(&scenario),
             moving_stops: equations.stops_move(),
             equations: Arc::new(equations),
             backend,

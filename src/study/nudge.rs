@@ -43,6 +43,21 @@ impl<S: Scalar> Nudge<S> {
     }
 }
 
+/// Parameters `p`, and what else is moved, where variable k moves by `by(k)`.
+pub(super) fn moved<S: Scalar>(
+    p: &[f64],
+    variables: &[Variable],
+    by: impl Fn(usize) -> S,
+) -> (Vec<S>, Nudge<S>) {
+    let mut parameters: Vec<S> = p.iter().map(|&p| S::from(p)).collect();
+    for (k, variable) in variables.iter().enumerate() {
+        if let Variable::Parameter(i) = *variable {
+            parameters[i] += by(k);
+        }
+    }
+    (parameters, Nudge::of(variables, by))
+}
+
 impl<S: StudyScalar> Nudge<S> {
     /// Moves a prepared run, its end only if that is the scenario's.
     pub fn apply(&self, run: &mut Run<S>, to_end: bool) {

@@ -6,16 +6,19 @@
 
 use std::sync::atomic::AtomicBool;
 
-use costate_adjoint::{Dual, Ledger, Seeds};
+use costate_adjoint::Dual;
 use costate_solvers::record::Mesh;
 use costate_solvers::{NoRecord, Statistics};
 
+use super::any_solver::Second;
+use super::backward::{Backward, On, backward};
 use super::error::StudyError;
-use super::lane::{Lane, add, checked_share, chunk_width, lane};
-use super::noise;
+use super::gradient::{GradientOf, check_variables};
+use super::hessian::product_by_duals;
+use super::lane::{Lane, RowOf, add, checked_share, chunk_width, lane};
+use super::misfit::Misfit;
 use super::nudge::Nudge;
 use super::prior;
-use super::reverse::Reverse;
 use super::variable::Variable;
 use super::{Solving, Study};
 
@@ -24,27 +27,18 @@ pub struct Objective<'a> {
     study: &'a Study,
     stop: Option<&'a AtomicBool>,
     solving: Solving,
-    plain: Lane<f64>,
-    ledger: Ledger,
-    reverse: Reverse,
-    cotangents: Cotangents,
+    /// the same with the discrete adjoint
+    discrete: Solving,
+    plain: Backward<f64>,
+    backward1: Option<Backward<Dual<1>>>,
+    backward8: Option<Backward<Dual<8>>>,
+    second: Option<Lane<Second>>,
     dual1: Option<Lane<Dual<1>>>,
     dual2: Option<Lane<Dual<2>>>,
     dual4: Option<Lane<Dual<4>>>,
     dual8: Option<Lane<Dual<8>>>,
     /// what all solves so far counted
     pub statistics: Statistics,
-}
-
-#[derive(Default)]
-struct Cotangents {
-    samples: Vec<f64>,
-    outputs: Vec<f64>,
-    x0: Vec<f64>,
-    own: Vec<f64>,
-    times: Vec<f64>,
-    parameters: Vec<f64>,
-    initial: Vec<f64>,
 }
 
 impl<'a> Objective<'a> {
@@ -60,11 +54,15 @@ impl<'a> Objective<'a> {
         Ok(Self {
             study,
             stop,
-            plain: Lane::new(study)?,
-            ledger: Reverse::ledger(&solving),
+            plain: Backward::new(study, &solving)?,
+            discrete: Solving {
+                continuous: false,
+                ..solving.clone()
+            },
             solving,
-            reverse: Reverse::default(),
-            cotangents: Cotangents::default(),
+            backward1: None,
+            backward8: None,
+            second: None,
             dual1: None,
             dual2: None,
             dual4: None,
@@ -76,13 +74,13 @@ impl<'a> Objective<'a> {
     /// The objective at natural parameters `p`.
     pub fn value(&mut self, p: &[f64]) -> Result<f64, StudyError> {
         let study = self.study;
-        self.plain.parameters.copy_from_slice(p);
+        self.plain.lane.parameters.copy_from_slice(p);
         let mut total = prior_value(study, p);
         for experiment in 0..study.plans.len() {
             if study.plans[experiment].measurements.is_empty() {
                 continue;
             }
-            let counted = self.plain.solve(
+            let counted = self.plain.lane.solve(
                 study,
                 experiment,
                 &self.solving,
@@ -91,7 +89,7 @@ impl<'a> Objective<'a> {
                 NoRecord,
             )?;
             add(&mut self.statistics, counted);
-            let lane = &mut self.plain;
+            let lane = &mut self.plain.lane;
             lane.observe(study, experiment, |index, y, sigma| {
                 total += checked_share(study, experiment, index, y, sigma)?;
                 Ok(())
@@ -107,16 +105,75 @@ impl<'a> Objective<'a> {
         variables: &[Variable],
         gradient: &mut [f64],
     ) -> Result<f64, StudyError> {
+        let mut on = On {
+            study: self.study,
+            solving: &self.solving,
+            stop: self.stop,
+            statistics: &mut self.statistics,
+        };
+        let at = (p, &Nudge::none());
+        self.plain.gradient(&mut on, p, at, variables, gradient)
+    }
+
+    /// The product H v of the Hessian of the objective with a vector over the variables.
+    ///
+    /// One dual number through the discrete adjoint, where there is one of the method (see [`Solving::adjoint`]): exact for
+    /// the discrete solve, at the cost of a few gradients whatever the number of variables. Else, and where the adjoint
+    /// cannot follow the solve, dual numbers over dual numbers: a solve for every eight variables.
+    ///
+    /// # Errors
+    /// [`StudyError::NoData`] without measurements; [`StudyError::Unsupported`] where a variable cannot be moved; those of a
+    /// solve.
+    pub fn hessian_product(
+        &mut self,
+        p: &[f64],
+        variables: &[Variable],
+        v: &[f64],
+        product: &mut [f64],
+    ) -> Result<(), StudyError> {
+        let mut gradient = vec![0.0; product.len()];
+        self.gradient_and_product(p, variables, v, [&mut gradient, product])
+    }
+
+    /// The same, with the gradient, which comes along.
+    pub(super) fn gradient_and_product(
+        &mut self,
+        p: &[f64],
+        variables: &[Variable],
+        v: &[f64],
+        [gradient, product]: [&mut [f64]; 2],
+    ) -> Result<(), StudyError> {
         let study = self.study;
-        let mut total = prior_value(study, p);
-        self.pull_back(p, variables, gradient, |experiment, index, y, sigma| {
-            total += checked_share(study, experiment, index, y, sigma)?;
-            let m = &study.plans[experiment].measurements[index];
-            let model = study.noise[m.observable];
-            Ok(noise::share_gradient(model, y, sigma, m.value))
-        })?;
-        add_prior_slopes(study, p, variables, gradient);
-        Ok(total)
+        check_variables(study, GradientOf::Data, variables)?;
+        let mut on = On {
+            study,
+            solving: &self.discrete,
+            stop: self.stop,
+            statistics: &mut self.statistics,
+        };
+        let done = match chunk_width(1, self.discrete.hot(study)) {
+            1 => backward(&mut self.backward1, study, on.solving)?.gradient_and_product(
+                &mut on,
+                p,
+                variables,
+                v,
+                [&mut *gradient, &mut *product],
+            ),
+            _ => backward(&mut self.backward8, study, on.solving)?.gradient_and_product(
+                &mut on,
+                p,
+                variables,
+                v,
+                [&mut *gradient, &mut *product],
+            ),
+        };
+        match done {
+            Err(error) if error != StudyError::Interrupted => {
+                let lane = lane(&mut self.second, study)?;
+                product_by_duals(lane, &mut on, p, variables, v, [gradient, product])
+            }
+            done => done,
+        }
     }
 
     /// The product F v of the Fisher information F = J^T J with a vector, J the Jacobian of the least-squares rows
@@ -139,145 +196,30 @@ impl<'a> Objective<'a> {
                 .rates(study, solving, stop, p, variables, v, &mut rates)?,
         }
         let mut rates = rates.into_iter();
-        self.pull_back(p, variables, product, |experiment, index, y, sigma| {
+        let weigh = |experiment: usize, index: usize, y, sigma| {
             let m = &study.plans[experiment].measurements[index];
-            let rows = noise::rows(study.noise[m.observable], y, sigma, m.value);
+            let rows = study.misfits[m.observable].rows(y, sigma, m.value);
             let [dy, dsigma] = rates.next().unwrap_or_default();
             Ok((
                 rows.slope * rows.slope * dy,
                 rows.sigma_slope * rows.sigma_slope * dsigma,
             ))
-        })?;
+        };
+        let mut on = On {
+            study,
+            solving,
+            stop,
+            statistics: &mut self.statistics,
+        };
+        let none = Nudge::none();
+        self.plain
+            .pull_back(&mut on, p, &none, variables, product, weigh)?;
         for ((product, &v), variable) in product.iter_mut().zip(v).zip(variables) {
             if let Variable::Parameter(i) = *variable
-                && let Some(prior) = study.scenario.parameters[i].prior
+                && let Some(share) = prior::share(&study.scenario.parameters[i], p[i])
             {
-                *product += prior::share(prior, p[i]).residual_slope.powi(2) * v;
+                *product += share.residual_slope.powi(2) * v;
             }
-        }
-        Ok(())
-    }
-
-    /// Solves, asks for the cotangents of each measurement's value and standard deviation, `weigh(experiment, measurement, y,
-    /// sigma)`, in their order, and takes them to the variables by the discrete adjoint: overwrites `bars`.
-    fn pull_back(
-        &mut self,
-        p: &[f64],
-        variables: &[Variable],
-        bars: &mut [f64],
-        mut weigh: impl FnMut(usize, usize, f64, f64) -> Result<(f64, f64), StudyError>,
-    ) -> Result<(), StudyError> {
-        let study = self.study;
-        self.solving.adjoint()?;
-        let (n, count) = (study.equations.states(), study.scenario.observables.len());
-        let c = &mut self.cotangents;
-        c.parameters.clear();
-        c.parameters.resize(p.len(), 0.0);
-        c.initial.clear();
-        c.initial.resize(n, 0.0);
-        let start_moves = variables.contains(&Variable::Start);
-        let mut start_bar = 0.0;
-        self.plain.parameters.copy_from_slice(p);
-        for experiment in 0..study.plans.len() {
-            let plan = &study.plans[experiment];
-            if plan.measurements.is_empty() {
-                continue;
-            }
-            let counted = self.plain.solve(
-                study,
-                experiment,
-                &self.solving,
-                self.stop,
-                &Nudge::none(),
-                &mut self.ledger,
-            )?;
-            add(&mut self.statistics, counted);
-            let Lane {
-                run,
-                samples,
-                outputs,
-                ..
-            } = &mut self.plain;
-            let fail = |error| study.run_error(error, experiment);
-            c.own.clear();
-            c.own.resize(p.len(), 0.0);
-            c.samples.clear();
-            c.samples.resize(plan.times.len() * n, 0.0);
-            c.outputs.resize(2 * count, 0.0);
-            let samples_read = &samples[experiment];
-            if let Some(plain) = run.states_observed() {
-                for (index, m) in plan.measurements.iter().enumerate() {
-                    let state = plain.states[m.observable];
-                    let y = samples_read.values()[m.sample * n + state];
-                    let sigma = m.sigma.unwrap_or(plain.sigmas[m.observable]);
-                    let (dy, _) = weigh(experiment, index, y, sigma)?;
-                    c.samples[m.sample * n + state] += dy;
-                }
-            } else {
-                let mut first = 0;
-                while first < plan.measurements.len() {
-                    let sample = plan.measurements[first].sample;
-                    let t = plan.times[sample];
-                    let state = samples_read.state(sample);
-                    run.observe(t, state, outputs).map_err(fail)?;
-                    c.outputs.fill(0.0);
-                    let mut next = first;
-                    while let Some(m) = plan.measurements.get(next).filter(|m| m.sample == sample) {
-                        let y = outputs[m.observable];
-                        let sigma = m.sigma.unwrap_or(outputs[count + m.observable]);
-                        let (dy, dsigma) = weigh(experiment, next, y, sigma)?;
-                        c.outputs[m.observable] += dy;
-                        if m.sigma.is_none() {
-                            c.outputs[count + m.observable] += dsigma;
-                        }
-                        next += 1;
-                    }
-                    let x_bar = &mut c.samples[sample * n..(sample + 1) * n];
-                    run.observe_vjp(t, state, &c.outputs, x_bar, &mut c.own)
-                        .map_err(fail)?;
-                    first = next;
-                }
-            }
-            c.x0.clear();
-            c.x0.resize(n, 0.0);
-            c.times.clear();
-            c.times.resize(run.times.len(), 0.0);
-            let moving = !run.stop_of.is_empty() && study.moving_stops || start_moves;
-            let seeds = Seeds {
-                samples: samples[experiment].places(),
-                sample_bars: &c.samples,
-                ..Seeds::default()
-            };
-            let times = moving.then_some(&mut c.times[..]);
-            let (solving, ledger) = (&self.solving, &mut self.ledger);
-            self.reverse
-                .sweep(solving, run, ledger, &seeds, &mut c.x0, &mut c.own, times)
-                .map_err(fail)?;
-            if start_moves {
-                start_bar += c.times.first().copied().unwrap_or(0.0);
-            }
-            for (total, x0) in c.initial.iter_mut().zip(&c.x0) {
-                *total += x0;
-            }
-            let time_bars = moving.then_some(&c.times[..]);
-            run.prepare_vjp(
-                experiment,
-                p,
-                &c.x0,
-                time_bars,
-                &mut c.own,
-                &mut c.parameters,
-            )
-            .map_err(fail)?;
-        }
-        for (g, variable) in bars.iter_mut().zip(variables) {
-            *g = match *variable {
-                Variable::Parameter(i) => c.parameters[i],
-                Variable::Initial(i) => c.initial[i],
-                Variable::Start => start_bar,
-                // data are read where they are, wherever the run ends
-                Variable::End => 0.0,
-            };
         }
         Ok(())
     }
@@ -314,14 +256,36 @@ impl<'a> Objective<'a> {
             }
             start += width;
         }
-        add_prior_slopes(study, p, variables, gradient);
+        prior::add_slopes(study, p, p, variables, gradient);
         Ok(total)
     }
 
-    /// The objective, its least-squares rows and their Jacobian by dual numbers (see `study/noise.rs`); the
+    /// The objective, its least-squares rows and their Jacobian by dual numbers (see [`Misfit::rows`]); the
     /// rows of the priors of the variables follow those of the measurements.
     pub fn rows(
         &mut self,
+        p: &[f64],
+        variables: &[Variable],
+        r: &mut [f64],
+        jacobian: &mut [f64],
+    ) -> Result<f64, StudyError> {
+        self.rows_by(Misfit::rows, p, variables, r, jacobian)
+    }
+
+    /// The same with the rows for a step of an optimizer ([`Misfit::step_rows`]).
+    pub fn step_rows(
+        &mut self,
+        p: &[f64],
+        variables: &[Variable],
+        r: &mut [f64],
+        jacobian: &mut [f64],
+    ) -> Result<f64, StudyError> {
+        self.rows_by(Misfit::step_rows, p, variables, r, jacobian)
+    }
+
+    fn rows_by(
+        &mut self,
+        row_of: RowOf,
         p: &[f64],
         variables: &[Variable],
         r: &mut [f64],
@@ -341,13 +305,13 @@ impl<'a> Objective<'a> {
             let counted = &mut self.statistics;
             let data = match width {
                 1 => lane(&mut self.dual1, study)?
-                    .rows(study, solving, stop, p, chunk, r, columns, counted)?,
+                    .rows(study, solving, stop, p, chunk, row_of, r, columns, counted)?,
                 2 => lane(&mut self.dual2, study)?
-                    .rows(study, solving, stop, p, chunk, r, columns, counted)?,
+                    .rows(study, solving, stop, p, chunk, row_of, r, columns, counted)?,
                 3..=4 => lane(&mut self.dual4, study)?
-                    .rows(study, solving, stop, p, chunk, r, columns, counted)?,
+                    .rows(study, solving, stop, p, chunk, row_of, r, columns, counted)?,
                 _ => lane(&mut self.dual8, study)?
-                    .rows(study, solving, stop, p, chunk, r, columns, counted)?,
+                    .rows(study, solving, stop, p, chunk, row_of, r, columns, counted)?,
             };
             if start == 0 {
                 total += data;
@@ -357,9 +321,8 @@ impl<'a> Objective<'a> {
         let mut row = 2 * study.measurements();
         for (column, variable) in variables.iter().enumerate() {
             if let Variable::Parameter(i) = *variable
-                && let Some(prior) = study.scenario.parameters[i].prior
+                && let Some(share) = prior::share(&study.scenario.parameters[i], p[i])
             {
-                let share = prior::share(prior, p[i]);
                 r[row] = share.residual;
                 jacobian[row + column * height] = share.residual_slope;
                 row += 1;
@@ -381,8 +344,8 @@ impl<'a> Objective<'a> {
         for experiment in 0..study.plans.len() {
             let mut mesh = Mesh::default();
             if !study.plans[experiment].measurements.is_empty() {
-                self.plain.parameters.copy_from_slice(p);
-                self.plain.solve(
+                self.plain.lane.parameters.copy_from_slice(p);
+                self.plain.lane.solve(
                     study,
                     experiment,
                     &self.solving,
@@ -405,7 +368,7 @@ impl<'a> Objective<'a> {
             // Optimal step of a central difference: cube root of the rounding unit, relative to the variable.
             let size = match variable {
                 Variable::Parameter(i) => p[i].abs(),
-                Variable::Initial(i) => self.plain.run.x.get(i).map_or(0.0, |x| x.abs()),
+                Variable::Initial(i) => self.plain.lane.run.x.get(i).map_or(0.0, |x| x.abs()),
                 Variable::Start | Variable::End => {
                     (study.scenario.end - study.scenario.start).abs()
                 }
@@ -424,7 +387,7 @@ impl<'a> Objective<'a> {
     ) -> Result<f64, StudyError> {
         let study = self.study;
         let mut total = prior_value(study, p);
-        self.plain.parameters.copy_from_slice(p);
+        self.plain.lane.parameters.copy_from_slice(p);
         for (experiment, mesh) in meshes.iter().enumerate() {
             let plan = &study.plans[experiment];
             let Some(&end) = plan.times.last() else {
@@ -435,7 +398,7 @@ impl<'a> Objective<'a> {
                 samples,
                 parameters,
                 ..
-            } = &mut self.plain;
+            } = &mut self.plain.lane;
             let fail = |error| study.run_error(error, experiment);
             run.prepare(experiment, parameters, study.scenario.start, end)
                 .map_err(fail)?;
@@ -447,10 +410,12 @@ impl<'a> Objective<'a> {
                 &mut samples[experiment],
             )
             .map_err(fail)?;
-            self.plain.observe(study, experiment, |index, y, sigma| {
-                total += checked_share(study, experiment, index, y, sigma)?;
-                Ok(())
-            })?;
+            self.plain
+                .lane
+                .observe(study, experiment, |index, y, sigma| {
+                    total += checked_share(study, experiment, index, y, sigma)?;
+                    Ok(())
+                })?;
         }
         Ok(total)
     }
@@ -458,13 +423,13 @@ impl<'a> Objective<'a> {
     /// Measured values, model values and standard deviations of every measurement at `p`, by experiment.
     pub fn predictions(&mut self, p: &[f64]) -> Result<Vec<Vec<Prediction>>, StudyError> {
         let study = self.study;
-        self.plain.parameters.copy_from_slice(p);
+        self.plain.lane.parameters.copy_from_slice(p);
         let mut all = Vec::with_capacity(study.plans.len());
         for experiment in 0..study.plans.len() {
             let plan = &study.plans[experiment];
             let mut predictions = Vec::with_capacity(plan.measurements.len());
             if !plan.measurements.is_empty() {
-                self.plain.solve(
+                self.plain.lane.solve(
                     study,
                     experiment,
                     &self.solving,
@@ -472,23 +437,21 @@ impl<'a> Objective<'a> {
                     &Nudge::none(),
                     NoRecord,
                 )?;
-                self.plain.observe(study, experiment, |index, y, sigma| {
-                    let m = plan.measurements[index];
-                    let rows = noise::rows(study.noise[m.observable], y, sigma, m.value);
-                    predictions.push(Prediction {
-                        t: plan.times[m.sample],
-                        observable: m.observable,
-                        measured: m.value,
-                        model: y,
-                        sigma: if study.noise[m.observable].is_some() {
-                            sigma
-                        } else {
-                            f64::NAN
-                        },
-                        residual: rows.residual,
-                    });
-                    Ok(())
-                })?;
+                self.plain
+                    .lane
+                    .observe(study, experiment, |index, y, sigma| {
+                        let m = plan.measurements[index];
+                        let misfit = &study.misfits[m.observable];
+                        predictions.push(Prediction {
+                            t: plan.times[m.sample],
+                            observable: m.observable,
+                            measured: m.value,
+                            model: y,
+                            sigma: misfit.deviation(y, sigma),
+                            residual: misfit.standardized(y, sigma, m.value),
+                        });
+                        Ok(())
+                    })?;
             }
             all.push(predictions);
         }
@@ -507,25 +470,15 @@ pub struct Prediction {
     pub measured: f64,
     /// the model's value
     pub model: f64,
-    /// standard deviation; NaN without a noise model
+    /// standard deviation of the noise on the scale on which it is symmetric; NaN without a noise model
     pub sigma: f64,
-    /// standardized residual (model minus measured)
+    /// standardized residual (model minus measured), in units of the noise's scale
     pub residual: f64,
 }
 
 fn prior_value(study: &Study, p: &[f64]) -> f64 {
     let parameters = study.scenario.parameters.iter().zip(p);
     parameters
-        .filter_map(|(parameter, &v)| parameter.prior.map(|prior| prior::share(prior, v).value))
+        .filter_map(|(parameter, &v)| Some(prior::share(parameter, v)?.value))
         .sum()
-}
-
-fn add_prior_slopes(study: &Study, p: &[f64], variables: &[Variable], gradient: &mut [f64]) {
-    for (g, variable) in gradient.iter_mut().zip(variables) {
-        if let Variable::Parameter(i) = *variable
-            && let Some(prior) = study.scenario.parameters[i].prior
-        {
-            *g += prior::share(prior, p[i]).slope;
-        }
-    }
 }

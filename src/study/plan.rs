@@ -1,6 +1,6 @@
 //! What to solve and read for the data of one experiment.
 
-use crate::scenario::{DataSet, NoiseModel, Scenario};
+use crate::scenario::DataSet;
 
 /// One measurement: a number, where it stands and how it is weighted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,13 +53,4 @@ impl ExperimentPlan {
         }
         plan
     }
-}
-
-/// Noise models by observable.
-pub fn noise_models(scenario: &Scenario) -> Vec<Option<NoiseModel>> {
-    scenario
-        .observables
-        .iter()
-        .map(|o| o.noise.as_ref().map(|n| n.model))
-        .collect()
 }

@@ -104,9 +104,9 @@ impl<S: StudyScalar> Rest<S> {
         for (x, value) in self.x.iter_mut().zip(x) {
             *x = S::from_parts(|part| if part == 0 { value } else { x.part(part) });
         }
+        self.system.set_parameters(&self.parameters)?;
+        self.system.enter_stretch(time.middle);
         if S::WIDTH > 1 {
-            self.system.set_parameters(&self.parameters)?;
-            self.system.enter_stretch(time.middle);
             let t = S::from(time.t);
             self.equilibrium
                 .differentiate(&mut self.system, t, &mut self.x);
@@ -115,16 +115,18 @@ impl<S: StudyScalar> Rest<S> {
     }
 }
 
-impl Rest<f64> {
+impl<S: StudyScalar> Rest<S> {
     /// Takes the cotangent of the equilibrium that was found last to its parameters, adding to `p_bar`, and leaves in
     /// `x_bar` that of the states from where it came to rest.
-    pub fn pull_back(&mut self, time: HeldTime, x_bar: &mut [f64], p_bar: &mut [f64]) {
-        let mut w = vec![0.0; x_bar.len()];
-        let mut unread = vec![0.0; x_bar.len()];
-        let mut all = vec![0.0; self.values.parameters()];
-        self.equilibrium.pull_back(x_bar, &mut w);
-        self.values.vjp(time.t, &self.x, &w, &mut unread, &mut all);
-        self.values.pull_back_parameters(&all, p_bar);
+    pub fn pull_back(&mut self, time: HeldTime, x_bar: &mut [S], p_bar: &mut [S]) {
+        let (t, zero) = (S::from(time.t), S::from(0.0));
+        let mut w = vec![zero; x_bar.len()];
+        let mut unread = vec![zero; x_bar.len()];
+        let mut all = vec![zero; self.system.parameters()];
+        let (system, x) = (&mut self.system, &self.x);
+        self.equilibrium.pull_back(system, (t, x), x_bar, &mut w);
+        system.vjp(t, x, &w, &mut unread, &mut all);
+        system.pull_back_parameters(&all, p_bar);
     }
 }
 

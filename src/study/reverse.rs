@@ -4,8 +4,8 @@ use costate_adjoint::sweep::Reverse as Kernel;
 use costate_adjoint::{
     Adjoint, AdjointError, AdjointHybrid, AutoAdjoint, Checkpoints, ContinuousAdjoint,
     EsdirkAdjoint, ExplicitAdjoint, ImplicitMidpointAdjoint, Ledger, MultistepAdjoint, Part,
-    Radau5Adjoint, RosenbrockAdjoint, Seeds, SplittingAdjoint, StiffContinuousAdjoint, Tape,
-    continuous,
+    Radau5Adjoint, Rodas5PAdjoint, RosenbrockAdjoint, Seeds, SplittingAdjoint,
+    StiffContinuousAdjoint, Tape, Tsit5Adjoint, continuous,
 };
 use costate_solvers::esdirk::{
     Tableau as Esdirk, kencarp4::KenCarp4Tableau, kvaerno3::Kvaerno3Tableau,
@@ -20,41 +20,45 @@ use costate_solvers::symplectic::{Composition, verlet, yoshida4, yoshida6, yoshi
 use costate_solvers::{Mesh, Position, Tableau};
 
 use super::Solving;
+use super::any_solver::StudyScalar;
 use super::run::{Run, RunError};
 use crate::compile::ModelSystem;
 use crate::scenario::SolverMethod;
 
 /// The backward sweep of some method, with its workspace.
-trait AnyAdjoint {
+pub trait AnyAdjoint<S: StudyScalar> {
+    /// [`Adjoint::begin`].
     fn begin(
         &mut self,
-        system: &ModelSystem<f64>,
-        seeds: &Seeds<'_>,
+        system: &ModelSystem<S>,
+        seeds: &Seeds<'_, S>,
         moving: bool,
     ) -> Result<(), AdjointError>;
+    /// [`Adjoint::segment`].
     fn segment(
         &mut self,
-        system: &mut ModelSystem<f64>,
-        hybrid: &mut dyn AdjointHybrid,
-        part: Part<'_>,
-        seeds: &Seeds<'_>,
-        p_bar: &mut [f64],
-        times: Option<&mut [f64]>,
+        system: &mut ModelSystem<S>,
+        hybrid: &mut dyn AdjointHybrid<S>,
+        part: Part<'_, S>,
+        seeds: &Seeds<'_, S>,
+        p_bar: &mut [S],
+        times: Option<&mut [S]>,
     ) -> Result<(), AdjointError>;
+    /// [`Adjoint::finish`].
     fn finish(
         &mut self,
-        system: &mut ModelSystem<f64>,
-        seeds: &Seeds<'_>,
-        x0_bar: &mut [f64],
-        p_bar: &mut [f64],
+        system: &mut ModelSystem<S>,
+        seeds: &Seeds<'_, S>,
+        x0_bar: &mut [S],
+        p_bar: &mut [S],
     ) -> Result<(), AdjointError>;
 }
 
-impl<K: Kernel<ModelSystem<f64>>> AnyAdjoint for Adjoint<K> {
+impl<S: StudyScalar, K: Kernel<ModelSystem<S>, S>> AnyAdjoint<S> for Adjoint<K, S> {
     fn begin(
         &mut self,
-        system: &ModelSystem<f64>,
-        seeds: &Seeds<'_>,
+        system: &ModelSystem<S>,
+        seeds: &Seeds<'_, S>,
         moving: bool,
     ) -> Result<(), AdjointError> {
         self.begin(system, seeds, moving)
@@ -62,22 +66,22 @@ impl<K: Kernel<ModelSystem<f64>>> AnyAdjoint for Adjoint<K> {
 
     fn segment(
         &mut self,
-        system: &mut ModelSystem<f64>,
-        hybrid: &mut dyn AdjointHybrid,
-        part: Part<'_>,
-        seeds: &Seeds<'_>,
-        p_bar: &mut [f64],
-        times: Option<&mut [f64]>,
+        system: &mut ModelSystem<S>,
+        hybrid: &mut dyn AdjointHybrid<S>,
+        part: Part<'_, S>,
+        seeds: &Seeds<'_, S>,
+        p_bar: &mut [S],
+        times: Option<&mut [S]>,
     ) -> Result<(), AdjointError> {
         self.segment(system, hybrid, part, seeds, p_bar, times)
     }
 
     fn finish(
         &mut self,
-        system: &mut ModelSystem<f64>,
-        seeds: &Seeds<'_>,
-        x0_bar: &mut [f64],
-        p_bar: &mut [f64],
+        system: &mut ModelSystem<S>,
+        seeds: &Seeds<'_, S>,
+        x0_bar: &mut [S],
+        p_bar: &mut [S],
     ) -> Result<(), AdjointError> {
         self.finish(system, seeds, x0_bar, p_bar)
     }
@@ -107,57 +111,70 @@ pub(super) fn repeats_exactly(method: SolverMethod) -> bool {
     !iterates.contains(&method)
 }
 
-fn any_adjoint(method: SolverMethod) -> Option<Box<dyn AnyAdjoint>> {
-    fn explicit<T: Tableau>() -> Option<Box<dyn AnyAdjoint>> {
-        Some(Box::new(ExplicitAdjoint::<T>::default()))
+/// A backward sweep, if there is one.
+pub(super) type SomeAdjoint<S> = Option<Box<dyn AnyAdjoint<S>>>;
+
+/// The adjoints of the methods of the hot path.
+pub(super) fn hot_adjoint<S: StudyScalar>(method: SolverMethod) -> SomeAdjoint<S> {
+    match method {
+        SolverMethod::Tsit5 => Some(Box::new(Tsit5Adjoint::<S>::default())),
+        SolverMethod::Rodas5p => Some(Box::new(Rodas5PAdjoint::<S>::default())),
+        _ => None,
     }
-    fn rosenbrock<T: tableau::Tableau>() -> Option<Box<dyn AnyAdjoint>> {
-        Some(Box::new(RosenbrockAdjoint::<T>::default()))
+}
+
+/// The adjoint of any method that has one.
+pub(super) fn any_adjoint<S: StudyScalar>(method: SolverMethod) -> SomeAdjoint<S> {
+    fn explicit<S: StudyScalar, T: Tableau>() -> SomeAdjoint<S> {
+        Some(Box::new(ExplicitAdjoint::<T, S>::default()))
     }
-    fn esdirk<T: Esdirk>() -> Option<Box<dyn AnyAdjoint>> {
-        Some(Box::new(EsdirkAdjoint::<T>::default()))
+    fn rosenbrock<S: StudyScalar, T: tableau::Tableau>() -> SomeAdjoint<S> {
+        Some(Box::new(RosenbrockAdjoint::<T, S>::default()))
     }
-    fn multistep<V: Formula + 'static>() -> Option<Box<dyn AnyAdjoint>> {
-        Some(Box::new(MultistepAdjoint::<V>::default()))
+    fn esdirk<S: StudyScalar, T: Esdirk>() -> SomeAdjoint<S> {
+        Some(Box::new(EsdirkAdjoint::<T, S>::default()))
     }
-    fn splitting<C: Composition>() -> Option<Box<dyn AnyAdjoint>> {
-        Some(Box::new(SplittingAdjoint::<C>::default()))
+    fn multistep<S: StudyScalar, V: Formula + 'static>() -> SomeAdjoint<S> {
+        Some(Box::new(MultistepAdjoint::<V, S>::default()))
+    }
+    fn splitting<S: StudyScalar, C: Composition>() -> SomeAdjoint<S> {
+        Some(Box::new(SplittingAdjoint::<C, S>::default()))
     }
     match method {
-        SolverMethod::Euler => explicit::<euler::Coefficients>(),
-        SolverMethod::Midpoint => explicit::<midpoint::Coefficients>(),
-        SolverMethod::Heun => explicit::<heun::Coefficients>(),
-        SolverMethod::Rk4 => explicit::<rk4::Coefficients>(),
-        SolverMethod::Bs3 => explicit::<bs3::Coefficients>(),
-        SolverMethod::Dopri5 => explicit::<dopri5::Coefficients>(),
-        SolverMethod::Tsit5 => explicit::<tsit5::Coefficients>(),
-        SolverMethod::Dop853 => explicit::<dop853::Coefficients>(),
-        SolverMethod::Vern7 => explicit::<vern7::Coefficients>(),
-        SolverMethod::Vern9 => explicit::<vern9::Coefficients>(),
-        SolverMethod::Rodas3 => rosenbrock::<rodas3::Coefficients>(),
-        SolverMethod::Rodas4 => rosenbrock::<rodas4::Coefficients>(),
-        SolverMethod::Rodas5p => rosenbrock::<rodas5p::Coefficients>(),
-        SolverMethod::TrBdf2 => esdirk::<TrBdf2Tableau>(),
-        SolverMethod::Kvaerno3 => esdirk::<Kvaerno3Tableau>(),
-        SolverMethod::Kvaerno4 => esdirk::<Kvaerno4Tableau>(),
-        SolverMethod::Kvaerno5 => esdirk::<Kvaerno5Tableau>(),
-        SolverMethod::KenCarp4 => esdirk::<KenCarp4Tableau>(),
-        SolverMethod::Radau5 => Some(Box::new(Radau5Adjoint::default())),
-        SolverMethod::Verlet => splitting::<verlet::Weights>(),
-        SolverMethod::Yoshida4 => splitting::<yoshida4::Weights>(),
-        SolverMethod::Yoshida6 => splitting::<yoshida6::Weights>(),
-        SolverMethod::Yoshida8 => splitting::<yoshida8::Weights>(),
-        SolverMethod::ImplicitMidpoint => Some(Box::new(ImplicitMidpointAdjoint::default())),
-        SolverMethod::Auto => Some(Box::new(AutoAdjoint::default())),
-        SolverMethod::Bdf => multistep::<BackwardDifferentiation>(),
-        SolverMethod::Ndf => multistep::<NumericalDifferentiation>(),
+        SolverMethod::Euler => explicit::<S, euler::Coefficients>(),
+        SolverMethod::Midpoint => explicit::<S, midpoint::Coefficients>(),
+        SolverMethod::Heun => explicit::<S, heun::Coefficients>(),
+        SolverMethod::Rk4 => explicit::<S, rk4::Coefficients>(),
+        SolverMethod::Bs3 => explicit::<S, bs3::Coefficients>(),
+        SolverMethod::Dopri5 => explicit::<S, dopri5::Coefficients>(),
+        SolverMethod::Tsit5 => explicit::<S, tsit5::Coefficients>(),
+        SolverMethod::Dop853 => explicit::<S, dop853::Coefficients>(),
+        SolverMethod::Vern7 => explicit::<S, vern7::Coefficients>(),
+        SolverMethod::Vern9 => explicit::<S, vern9::Coefficients>(),
+        SolverMethod::Rodas3 => rosenbrock::<S, rodas3::Coefficients>(),
+        SolverMethod::Rodas4 => rosenbrock::<S, rodas4::Coefficients>(),
+        SolverMethod::Rodas5p => rosenbrock::<S, rodas5p::Coefficients>(),
+        SolverMethod::TrBdf2 => esdirk::<S, TrBdf2Tableau>(),
+        SolverMethod::Kvaerno3 => esdirk::<S, Kvaerno3Tableau>(),
+        SolverMethod::Kvaerno4 => esdirk::<S, Kvaerno4Tableau>(),
+        SolverMethod::Kvaerno5 => esdirk::<S, Kvaerno5Tableau>(),
+        SolverMethod::KenCarp4 => esdirk::<S, KenCarp4Tableau>(),
+        SolverMethod::Radau5 => Some(Box::new(Radau5Adjoint::<S>::default())),
+        SolverMethod::Verlet => splitting::<S, verlet::Weights>(),
+        SolverMethod::Yoshida4 => splitting::<S, yoshida4::Weights>(),
+        SolverMethod::Yoshida6 => splitting::<S, yoshida6::Weights>(),
+        SolverMethod::Yoshida8 => splitting::<S, yoshida8::Weights>(),
+        SolverMethod::ImplicitMidpoint => Some(Box::new(ImplicitMidpointAdjoint::<S>::default())),
+        SolverMethod::Auto => Some(Box::new(AutoAdjoint::<S>::default())),
+        SolverMethod::Bdf => multistep::<S, BackwardDifferentiation>(),
+        SolverMethod::Ndf => multistep::<S, NumericalDifferentiation>(),
         SolverMethod::OdeSolversDopri5 | SolverMethod::OdeSolversDop853 => None,
     }
 }
 
 /// The adjoint of the solution that a method found, at the tolerance it was found at: lambda by an explicit method where
 /// that one is.
-fn continuous_adjoint(method: SolverMethod, rtol: f64) -> Box<dyn AnyAdjoint> {
+pub(super) fn continuous_adjoint(method: SolverMethod, rtol: f64) -> Box<dyn AnyAdjoint<f64>> {
     let rtol = rtol.max(1e-13);
     use SolverMethod as M;
     let splits = matches!(method, M::Verlet | M::Yoshida4 | M::Yoshida6 | M::Yoshida8);
@@ -171,16 +188,24 @@ fn continuous_adjoint(method: SolverMethod, rtol: f64) -> Box<dyn AnyAdjoint> {
 type SweptBy = (SolverMethod, Option<f64>);
 
 /// Backward sweeps, with the workspace of the method last swept.
-#[derive(Default)]
-pub struct Reverse {
-    made: Option<(SweptBy, Box<dyn AnyAdjoint>)>,
+pub struct Reverse<S> {
+    made: Option<(SweptBy, Box<dyn AnyAdjoint<S>>)>,
     /// cotangents of the parameters and of what is prepared from them
-    all: Vec<f64>,
+    all: Vec<S>,
 }
 
-impl Reverse {
+impl<S> Default for Reverse<S> {
+    fn default() -> Self {
+        Self {
+            made: None,
+            all: Vec::new(),
+        }
+    }
+}
+
+impl<S: StudyScalar> Reverse<S> {
     /// A record for the solves of a method, within so many bytes: no more than its adjoint reads.
-    pub fn ledger(solving: &Solving) -> Ledger {
+    pub fn ledger(solving: &Solving) -> Ledger<S> {
         let tape = match solving.stepper.is_explicit() && !solving.continuous {
             true => Tape::sparse(),
             false => Tape::new(),
@@ -197,20 +222,20 @@ impl Reverse {
     pub fn sweep(
         &mut self,
         solving: &Solving,
-        run: &mut Run<f64>,
-        ledger: &mut Ledger,
-        seeds: &Seeds<'_>,
-        x0_bar: &mut [f64],
-        p_bar: &mut [f64],
-        times: Option<&mut [f64]>,
+        run: &mut Run<S>,
+        ledger: &mut Ledger<S>,
+        seeds: &Seeds<'_, S>,
+        x0_bar: &mut [S],
+        p_bar: &mut [S],
+        times: Option<&mut [S]>,
     ) -> Result<(), RunError> {
         let method = solving.stepper;
         let continuous = solving.continuous.then_some(solving.options.rtol);
         let of = (method, continuous);
         if self.made.as_ref().is_none_or(|(made, _)| *made != of) {
             let any = match continuous {
-                Some(rtol) => Some(continuous_adjoint(method, rtol)),
-                None => any_adjoint(method),
+                Some(rtol) => S::continuous_adjoint(method, rtol),
+                None => S::any_adjoint(method),
             };
             self.made = any.map(|any| (of, any));
         }
@@ -223,7 +248,7 @@ impl Reverse {
             return back(any, solving, run, ledger, seeds, x0_bar, p_bar, times);
         }
         self.all.clear();
-        self.all.resize(count, 0.0);
+        self.all.resize(count, S::from(0.0));
         let all = &mut self.all;
         back(any, solving, run, ledger, seeds, x0_bar, all, times)?;
         run.backward(method, |system, _| {
@@ -235,15 +260,15 @@ impl Reverse {
 
 /// The sweep, to cotangents of all that f reads of the parameters.
 #[expect(clippy::too_many_arguments, reason = "those of `Reverse::sweep`")]
-fn back(
-    any: &mut dyn AnyAdjoint,
+fn back<S: StudyScalar>(
+    any: &mut dyn AnyAdjoint<S>,
     solving: &Solving,
-    run: &mut Run<f64>,
-    ledger: &mut Ledger,
-    seeds: &Seeds<'_>,
-    x0_bar: &mut [f64],
-    p_bar: &mut [f64],
-    times: Option<&mut [f64]>,
+    run: &mut Run<S>,
+    ledger: &mut Ledger<S>,
+    seeds: &Seeds<'_, S>,
+    x0_bar: &mut [S],
+    p_bar: &mut [S],
+    times: Option<&mut [S]>,
 ) -> Result<(), RunError> {
     let method = solving.stepper;
     let moving = times.is_some() || ledger.reaches_roots();
@@ -278,26 +303,26 @@ fn back(
 }
 
 /// A solve that is swept part by part, each solved again.
-struct Parts<'a> {
-    any: &'a mut dyn AnyAdjoint,
+struct Parts<'a, S: StudyScalar> {
+    any: &'a mut dyn AnyAdjoint<S>,
     solving: &'a Solving,
-    run: &'a mut Run<f64>,
+    run: &'a mut Run<S>,
     mesh: &'a Mesh,
     /// states at the very start
-    start: &'a [f64],
-    tape: &'a mut Tape,
+    start: &'a [S],
+    tape: &'a mut Tape<S>,
     /// steps that the tape has room for
     room: usize,
     /// checkpoints that a part may have of its own
     most: usize,
-    seeds: &'a Seeds<'a>,
-    p_bar: &'a mut [f64],
-    times: Option<&'a mut [f64]>,
+    seeds: &'a Seeds<'a, S>,
+    p_bar: &'a mut [S],
+    times: Option<&'a mut [S]>,
 }
 
-impl Parts<'_> {
+impl<S: StudyScalar> Parts<'_, S> {
     /// Takes the sweep from `end` back to the first of the checkpoints.
-    fn reverse(&mut self, checkpoints: &Checkpoints, end: usize) -> Result<(), RunError> {
+    fn reverse(&mut self, checkpoints: &Checkpoints<S>, end: usize) -> Result<(), RunError> {
         let method = self.solving.stepper;
         for (i, point) in checkpoints.list.iter().enumerate().rev() {
             let (first, until) = (point.at.step, checkpoints.end(i, end));
@@ -323,7 +348,8 @@ impl Parts<'_> {
                 tape: self.tape,
                 first_step: first,
                 first_mark: from.0.act,
-                before: before.map(|step| (step.mode, step.h)),
+                // (methods that repeat exactly do not ask how the size before moved)
+                before: before.map(|step| (step.mode, S::from(step.h))),
             };
             let (any, seeds) = (&mut *self.any, self.seeds);
             let (p_bar, times) = (&mut *self.p_bar, self.times.as_deref_mut());

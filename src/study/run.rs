@@ -9,7 +9,7 @@ use costate_solvers::peers::{self, Peer, PeerSolution};
 use costate_solvers::record::{Mesh, StopFlag};
 use costate_solvers::{
     Integrator, LinearSolver, NoEvents, Options, Position, Preconditioner, Recorder, Rodas5P,
-    SolveError, Statistics, Switch, Tsit5,
+    Scalar, SolveError, Statistics, Switch, Tsit5,
 };
 
 use thiserror::Error;
@@ -72,13 +72,13 @@ pub struct Run<S: StudyScalar> {
     moments: Vec<S>,
     between: Vec<Moment<S>>,
     reset: Vec<S>,
-    reverse: ReverseBuffers,
+    reverse: ReverseBuffers<S>,
     /// the equilibrium before the start
     rest: Option<Rest<S>>,
     /// the one that a functional asks for
     equilibrium: Option<Rest<S>>,
     /// where cotangents of states go that nobody reads
-    unread: Vec<f64>,
+    unread: Vec<S>,
 }
 
 /// A time that steps end on.
@@ -111,7 +111,7 @@ impl<S: StudyScalar> Run<S> {
             reverse: ReverseBuffers::default(),
             rest: None,
             equilibrium: None,
-            unread: vec![0.0; equations.states()],
+            unread: vec![S::from(0.0); equations.states()],
             equations: Arc::clone(equations),
         }
     }
@@ -452,7 +452,8 @@ impl<S: StudyScalar> Run<S> {
     }
 }
 
-impl Run<f64> {
+/// Backward.
+impl<S: StudyScalar> Run<S> {
     /// Number of the experiment's parameters and of what f has prepared from them.
     pub fn all_parameters(&self) -> usize {
         self.equations.rhs.all_parameters()
@@ -462,7 +463,7 @@ impl Run<f64> {
     pub fn backward(
         &mut self,
         method: SolverMethod,
-        sweep: impl FnOnce(&mut ModelSystem<f64>, &mut dyn AdjointHybrid) -> Result<(), AdjointError>,
+        sweep: impl FnOnce(&mut ModelSystem<S>, &mut dyn AdjointHybrid<S>) -> Result<(), AdjointError>,
     ) -> Result<(), RunError> {
         let plain = self.equations.plain();
         let system = match (method, &mut self.other) {
@@ -492,31 +493,12 @@ impl Run<f64> {
         &mut self,
         start: f64,
         end: f64,
-        x_bar: &mut [f64],
-        own_bar: &mut [f64],
+        x_bar: &mut [S],
+        own_bar: &mut [S],
     ) {
         if let Some(rest) = &mut self.equilibrium {
             rest.pull_back(HeldTime::after(start, end), x_bar, own_bar);
         }
-    }
-
-    /// Solves over the prepared times by a solver of the crate `ode_solvers`, read at `samples`.
-    pub fn solve_by_peer(
-        &mut self,
-        peer: Peer,
-        samples: &[f64],
-        options: &Options,
-    ) -> Result<PeerSolution, RunError> {
-        let (system, _) = explicit(&mut self.explicit, &self.equations);
-        system.set_parameters(&self.parameters)?;
-        Ok(peers::solve(
-            peer,
-            system,
-            &self.x,
-            &self.times,
-            samples,
-            options,
-        )?)
     }
 
     /// Adds the cotangents of (x, own parameters) for the cotangents `w` of `observe`'s outputs.
@@ -524,14 +506,14 @@ impl Run<f64> {
     pub fn observe_vjp(
         &mut self,
         t: f64,
-        x: &[f64],
-        w: &[f64],
-        x_bar: &mut [f64],
-        own_bar: &mut [f64],
+        x: &[S],
+        w: &[S],
+        x_bar: &mut [S],
+        own_bar: &mut [S],
     ) -> Result<(), RunError> {
         let workspace = &mut self.workspace;
         Ok(self.equations.observe.vjp(
-            &[t; 2],
+            &[S::from(t); 2],
             x,
             &self.parameters,
             w,
@@ -546,20 +528,22 @@ impl Run<f64> {
     pub fn prepare_vjp(
         &mut self,
         experiment: usize,
-        parameters: &[f64],
-        x0_bar: &[f64],
-        time_bars: Option<&[f64]>,
-        own_bar: &mut [f64],
-        bar: &mut [f64],
+        parameters: &[S],
+        x0_bar: &[S],
+        time_bars: Option<&[S]>,
+        own_bar: &mut [S],
+        bar: &mut [S],
     ) -> Result<(), RunError> {
-        let time = [self.times.first().map_or(0.0, |&t| t); 2];
+        let [start, end] =
+            [self.times.first(), self.times.last()].map(|t| t.map_or(0.0, |t| t.value()));
+        let (time, zero) = ([S::from(start); 2], S::from(0.0));
         let workspace = &mut self.workspace;
         // Initial values, stop times and overrides read no state, yet their code adds the zeros somewhere.
         let none = self.unread.as_mut_slice();
         let mut x0_bar = Cow::Borrowed(x0_bar);
         if let (Some(before), Some(rest)) = (&self.equations.before[experiment], &mut self.rest) {
-            let mut rest_bar = vec![0.0; rest.x.len()];
-            let mut rest_own = vec![0.0; rest.parameters.len()];
+            let mut rest_bar = vec![zero; rest.x.len()];
+            let mut rest_own = vec![zero; rest.parameters.len()];
             let found = x0_bar.to_mut().iter_mut().zip(&before.given);
             for (bar, (own, _)) in rest_bar
                 .iter_mut()
@@ -568,8 +552,6 @@ impl Run<f64> {
             {
                 *bar = std::mem::take(own);
             }
-            let [start, end] =
-                [self.times.first(), self.times.last()].map(|t| t.map_or(0.0, |&t| t));
             rest.pull_back(HeldTime::before(start, end), &mut rest_bar, &mut rest_own);
             let initial = &before.initial;
             let own = &rest.parameters;
@@ -589,12 +571,12 @@ impl Run<f64> {
             workspace,
         )?;
         if let Some(time_bars) = time_bars {
-            self.moments.fill(0.0);
-            for (&(source, repeat), bar) in self.stop_of.iter().zip(&time_bars[1..]) {
+            self.moments.fill(zero);
+            for (&(source, repeat), &bar) in self.stop_of.iter().zip(&time_bars[1..]) {
                 let source = self.equations.moment_sources[source];
                 self.moments[source.at] += bar;
                 if let Some(period) = source.period {
-                    self.moments[period] += repeat * bar;
+                    self.moments[period] += bar * repeat;
                 }
             }
             self.equations.moments.vjp(
@@ -615,6 +597,27 @@ impl Run<f64> {
     }
 }
 
+impl Run<f64> {
+    /// Solves over the prepared times by a solver of the crate `ode_solvers`, read at `samples`.
+    pub fn solve_by_peer(
+        &mut self,
+        peer: Peer,
+        samples: &[f64],
+        options: &Options,
+    ) -> Result<PeerSolution, RunError> {
+        let (system, _) = explicit(&mut self.explicit, &self.equations);
+        system.set_parameters(&self.parameters)?;
+        Ok(peers::solve(
+            peer,
+            system,
+            &self.x,
+            &self.times,
+            samples,
+            options,
+        )?)
+    }
+}
+
 /// Writes an experiment's parameters from the scenario's, which they are where it overrides none.
 fn own_parameters<S: StudyScalar>(
     own: &Option<Derived>,
@@ -630,8 +633,8 @@ fn own_parameters<S: StudyScalar>(
     Ok(())
 }
 
-fn add(to: &mut [f64], more: &[f64]) {
-    for (to, more) in to.iter_mut().zip(more) {
+fn add<S: Scalar>(to: &mut [S], more: &[S]) {
+    for (to, &more) in to.iter_mut().zip(more) {
         *to += more;
     }
 }

@@ -37,6 +37,18 @@ pub fn slope(parameter: &Parameter, v: f64) -> f64 {
     }
 }
 
+/// d2v/dq2 at the natural value v.
+pub fn curvature(parameter: &Parameter, v: f64) -> f64 {
+    let [lower, upper] = parameter.bounds;
+    slope(parameter, v)
+        * match parameter.scale {
+            Scale::Linear => 0.0,
+            Scale::Log => 1.0,
+            Scale::Log10 => std::f64::consts::LN_10,
+            Scale::Logit => (lower + upper - 2.0 * v) / (upper - lower),
+        }
+}
+
 /// Bounds of q. A logit's are infinite: its scale keeps v inside by itself.
 pub fn scaled_bounds(parameter: &Parameter) -> [f64; 2] {
     match parameter.scale {
@@ -49,5 +61,35 @@ pub fn scaled_bounds(parameter: &Parameter) -> [f64; 2] {
             }
         }),
         Scale::Linear => parameter.bounds,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::compile::Backend;
+    use crate::study::Study;
+
+    /// Central differences of step 1e-5 in q err by some 1e-10.
+    #[test]
+    fn slopes_and_curvatures_are_derivatives() {
+        let text = "[scenario]\ntime = { start = 0.0, end = 1.0 }\n[states]\nx = 1.0\n[equations]\nx = \"-a*b*c*d*x\"\n\
+                    [parameters]\na = { value = 0.7, bounds = [0.2, 3.0], scale = \"linear\" }\n\
+                    b = { value = 0.7, bounds = [0.2, 3.0], scale = \"log\" }\n\
+                    c = { value = 0.7, bounds = [0.2, 3.0], scale = \"log10\" }\n\
+                    d = { value = 0.7, bounds = [0.2, 3.0], scale = \"logit\" }\n";
+        let (study, findings) = Study::from_text(text, Path::new("."), Backend::Interpreter);
+        let scenario = study.unwrap_or_else(|| panic!("{findings:?}")).scenario;
+        assert_eq!(scenario.parameters.len(), 4);
+        for parameter in &scenario.parameters {
+            let (v, h) = (parameter.value, 1e-5);
+            let q = to_scaled(parameter, v);
+            let [up, down] = [q + h, q - h].map(|q| to_natural(parameter, q));
+            assert!((slope(parameter, v) - (up - down) / (2.0 * h)).abs() < 1e-8);
+            let difference = (slope(parameter, up) - slope(parameter, down)) / (2.0 * h);
+            assert!((curvature(parameter, v) - difference).abs() < 1e-8);
+        }
     }
 }

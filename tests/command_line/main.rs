@@ -5,3 +5,4 @@ mod errors;
 mod fitted;
 mod gallery;
 mod looks;
+mod resume;

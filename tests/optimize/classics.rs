@@ -7,6 +7,7 @@ mod problems;
 
 use costate::optimize::{
     Outcome, Progress, Settings, Status, adam, gradient_descent, lbfgsb, levenberg_marquardt,
+    newton_cg,
 };
 use problems::{CLASSICS, Fit, rosenbrock};
 
@@ -18,6 +19,7 @@ fn run(method: &str, fit: &mut Fit, start: &[f64], settings: &Settings) -> Outco
     match method {
         "lm" => levenberg_marquardt(fit, start, settings, &mut silent),
         "lbfgsb" => lbfgsb(fit, start, settings, &mut silent),
+        "newton-cg" => newton_cg(fit, start, settings, &mut silent),
         "gradient descent" => gradient_descent(fit, start, settings, &mut silent),
         _ => adam(fit, start, settings, &mut silent),
     }
@@ -25,10 +27,10 @@ fn run(method: &str, fit: &mut Fit, start: &[f64], settings: &Settings) -> Outco
 
 #[test]
 fn classics_reach_their_published_minima() {
-    for method in ["lm", "lbfgsb"] {
+    for method in ["lm", "lbfgsb", "newton-cg"] {
         for (name, residuals, start, minima) in CLASSICS {
             // Scales 1e10 apart need a method that scales its variables.
-            if method == "lbfgsb" && name == "Powell badly scaled" {
+            if method != "lm" && name == "Powell badly scaled" {
                 continue;
             }
             let mut fit = Fit::new(residuals, start.len());
@@ -65,7 +67,7 @@ fn rosenbrock_in_many_dimensions() {
         let start: Vec<f64> = (0..dim)
             .map(|i| if i % 2 == 0 { -1.2 } else { 1.0 })
             .collect();
-        for method in ["lm", "lbfgsb"] {
+        for method in ["lm", "lbfgsb", "newton-cg"] {
             // Dense factors of 100 variables take seconds without optimization.
             if method == "lm" && dim > 30 {
                 continue;

@@ -127,10 +127,87 @@ const CASES: &[(&str, &str, &[&str])] = &[
         ],
     ),
     (
-        "model = \"normal\"",
-        "model = \"poisson\"",
+        "model = \"normal\", sigma = \"c\"",
+        "model = \"poisson\", sigma = \"c\"",
         &[
-            "scenario::not-offered 16:46 \"poisson\" | the scenario uses `model = \"poisson\"` in a noise model, which this version of costate does not offer | leave it out, or use a later version",
+            "scenario::noise 16:65 \"c\" | `poisson` noise has no `sigma` | its variance is its mean: leave it out",
+            "data::not-a-count good.csv:5:3 1.5 | line 5 of `good.csv`, column `prey`: `1.5` is no count | poisson noise is for counts: leave the cell empty, or use `model = \"normal\"`",
+        ],
+    ),
+    (
+        "model = \"normal\", sigma = \"c\"",
+        "model = \"student-t\", sigma = \"c\"",
+        &[
+            "scenario::missing 16:36 { model = \"student-t\", sigma = \"c\" } | a noise model needs `degrees_of_freedom` | add `degrees_of_freedom = ...`: a number",
+        ],
+    ),
+    (
+        "model = \"normal\", sigma = \"c\"",
+        "sigma = \"c\", degrees_of_freedom = 3",
+        &[
+            "scenario::noise 16:72 3 | `normal` noise has no `degrees_of_freedom` | leave it out, or use `model = \"student-t\"`",
+        ],
+    ),
+    (
+        "model = \"normal\", sigma = \"c\"",
+        "model = \"negative-binomial\", sigma = \"c\"",
+        &[
+            "scenario::missing 16:36 { model = \"negative-binomial\", sigma = \"c\" } | a noise model needs `dispersion` | add `dispersion = ...`: a number or an expression in quotes",
+            "scenario::noise 16:75 \"c\" | `negative-binomial` noise has no `sigma` | its scale is `dispersion`",
+        ],
+    ),
+    (
+        "model = \"normal\", sigma = \"c\"",
+        "model = \"negative-binomial\", dispersion = \"c\", lower_limit = 1",
+        &[
+            "scenario::noise 16:99 1 | counts with `negative-binomial` noise have no `lower_limit` | leave it out",
+        ],
+    ),
+    (
+        "model = \"normal\", sigma = \"c\"",
+        "model = \"log-normal\", sigma = 1, lower_limit = 0",
+        &[
+            "scenario::noise 16:85 0 | `lower_limit` must be above zero: `log-normal` noise is for such values | write the limit of detection, above zero",
+        ],
+    ),
+    (
+        "model = \"normal\", sigma = \"c\"",
+        "sigma = 1, lower_limit = 2, upper_limit = 1",
+        &[
+            "scenario::noise 16:63 2 | `lower_limit`, 2, is not below `upper_limit`, 1 | write the lower one below the upper one",
+        ],
+    ),
+    (
+        "model = \"normal\", sigma = \"c\"",
+        "model = \"laplace\"",
+        &[
+            "scenario::missing 16:36 { model = \"laplace\" } | a noise model needs `sigma` | add `sigma = ...`: a number or an expression in quotes",
+        ],
+    ),
+    (
+        "y = { expression = \"prey\", noise",
+        "y = { expression = \"prey\", loss = \"huber\", noise",
+        &[
+            "scenario::noise 16:35 \"huber\" | an observable has a noise model or a loss, not both | for outliers with a likelihood, use `model = \"student-t\"`",
+        ],
+    ),
+    (
+        "y = { expression = \"prey\", noise = { model = \"normal\", sigma = \"c\" }",
+        "y = { expression = \"prey\", loss_width = 2.0",
+        &["scenario::noise 16:41 2.0 | `loss_width` without a `loss` | add `loss = \"huber\"`"],
+    ),
+    (
+        "y = { expression = \"prey\", noise = { model = \"normal\", sigma = \"c\" }",
+        "y = { expression = \"prey\", loss = \"hubr\"",
+        &[
+            "scenario::unknown-word 16:35 \"hubr\" | `hubr` is no `loss` of an observable | did you mean `huber`?",
+        ],
+    ),
+    (
+        "y = { expression = \"prey\", noise = { model = \"normal\", sigma = \"c\" }",
+        "y = { expression = \"prey\", loss = \"tukey\", loss_width = 0",
+        &[
+            "scenario::out-of-range 16:57 0 | `loss_width` must be above zero | write a number above zero",
         ],
     ),
     (
@@ -211,7 +288,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "starts = 2",
         "algorithm = \"lm\"",
         &[
-            "scenario::unknown-word 24:13 \"lm\" | `lm` is no `algorithm` of `[fit]` | one of `auto`, `levenberg-marquardt`, `l-bfgs`, `adam`, `gradient-descent`",
+            "scenario::unknown-word 24:13 \"lm\" | `lm` is no `algorithm` of `[fit]` | one of `auto`, `levenberg-marquardt`, `l-bfgs`, `newton-cg`, `adam`, `gradient-descent`",
         ],
     ),
     (
@@ -422,7 +499,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "fit = true",
         "prior = { distribution = \"cauchy\" }",
         &[
-            "scenario::unknown-word 5:81 \"cauchy\" | `cauchy` is no `distribution` of a prior | one of `normal`, `log-normal`, `laplace`, `uniform`",
+            "scenario::unknown-word 5:81 \"cauchy\" | `cauchy` is no `distribution` of a prior | one of `normal`, `log-normal`, `laplace`, `log-laplace`, `uniform`",
         ],
     ),
     (

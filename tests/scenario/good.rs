@@ -5,7 +5,7 @@ use std::path::Path;
 use costate::diagnostic::{Diagnostic, Severity};
 use costate::model::{Arithmetic, Expression, ExpressionKind};
 use costate::scenario::{
-    self, AbsoluteTolerance, Direction, EventTrigger, ExpectedTolerance, FitAlgorithm,
+    self, AbsoluteTolerance, Density, Direction, EventTrigger, ExpectedTolerance, FitAlgorithm,
     GradientMethod, Interpolation, LinearSolver, NoiseModel, Override, Preconditioner, Prior,
     Scale, Scenario, Sigma, SignalKind, SolverMethod,
 };
@@ -121,9 +121,12 @@ fn the_lynx_and_hare_example_is_read_whole() {
     );
     assert_eq!(
         gamma.prior,
-        Some(Prior::LogNormal {
-            location: 1.6,
-            scale: 0.5
+        Some(Prior {
+            density: Density::LogNormal {
+                location: 1.6,
+                scale: 0.5
+            },
+            scaled: false
         })
     );
     assert_eq!(s.parameters[0].unit.as_deref(), Some("1/year"));

@@ -6,7 +6,8 @@ use std::path::Path;
 use costate::compile::Backend;
 use costate::scenario::GradientMethod;
 use costate::study::{
-    FunctionalStudy, GradientOf, Solving, Study, Variable, gradient, hessian, simulate,
+    FunctionalStudy, GradientOf, HessianMethod, Solving, Study, Variable, gradient, hessian_by,
+    simulate,
 };
 use serde_json::Value;
 
@@ -114,12 +115,15 @@ fn references_hold() {
             let functional = FunctionalStudy::parse(&study, &of).expect("a functional");
             let solving = Solving::choose(&study).expect("a method");
             let of = GradientOf::Functional(&functional);
-            let found = hessian(&study, &solving, of, &study.values(), &variables);
-            let found = found.expect("a Hessian").matrix;
-            for (i, a) in variables.iter().enumerate() {
-                for (j, b) in variables.iter().enumerate() {
-                    let reference = number(&rest["d2ydp2"][name(a)][name(b)][state]);
-                    close(found[i * variables.len() + j], reference, 1e-12);
+            for method in [HessianMethod::DualOverDual, HessianMethod::DualOverAdjoint] {
+                let p = study.values();
+                let found = hessian_by(method, &study, &solving, of, &p, &variables);
+                let found = found.expect("a Hessian").matrix;
+                for (i, a) in variables.iter().enumerate() {
+                    for (j, b) in variables.iter().enumerate() {
+                        let reference = number(&rest["d2ydp2"][name(a)][name(b)][state]);
+                        close(found[i * variables.len() + j], reference, 1e-12);
+                    }
                 }
             }
         }
@@ -155,7 +159,28 @@ fn totals_are_kept() {
     close(found[2], slope, 1e-13);
     close(found[3], slope, 1e-13);
     // through the run that follows, and an integral beside
-    slopes(&study, "final(a) + at(b, 0.3)*integral(a)", &with_initial);
+    let after = "final(a) + at(b, 0.3)*integral(a)";
+    slopes(&study, after, &with_initial);
+    // twice, both ways
+    let second = |of: &str| {
+        let functional = FunctionalStudy::parse(&study, of).expect("a functional");
+        let of = GradientOf::Functional(&functional);
+        let (solving, p) = (Solving::choose(&study).expect("a method"), study.values());
+        [HessianMethod::DualOverDual, HessianMethod::DualOverAdjoint].map(|method| {
+            let found = hessian_by(method, &study, &solving, of, &p, &with_initial);
+            found.expect("a Hessian").matrix
+        })
+    };
+    for found in second("equilibrium(a)") {
+        close(found[0], 2.0 * k2 * sum / (k1 + k2).powi(3), 1e-12);
+        close(found[1], (k2 - k1) * sum / (k1 + k2).powi(3), 1e-12);
+        close(found[2], -k2 / (k1 + k2).powi(2), 1e-12);
+        close(found[10], 0.0, 1e-12);
+    }
+    let [duals, adjoint] = second(after);
+    for (a, b) in duals.iter().zip(&adjoint) {
+        close(*a, *b, 1e-10);
+    }
 }
 
 /// A slow state that starts where it rests shows nothing of its rate on the way, and yet moves with its parameter; beside a

@@ -1,11 +1,13 @@
-//! Second derivatives by dual numbers over dual numbers: against references (`tests/data/ode`), against themselves across the
+//! Second derivatives by dual numbers over dual numbers and through the adjoint: against references (`tests/data/ode`), against themselves across the
 //! diagonal, and, through events, against differences of gradients.
 
 use std::path::Path;
 
 use costate::compile::Backend;
 use costate::scenario::GradientMethod;
-use costate::study::{FunctionalStudy, GradientOf, Solving, Study, Variable, hessian};
+use costate::study::{
+    FunctionalStudy, GradientOf, Hessian, HessianMethod, Solving, Study, Variable, hessian_by,
+};
 use serde_json::Value;
 
 fn number(value: &Value) -> f64 {
@@ -28,6 +30,32 @@ fn file(id: &str) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
+/// Both ways, which agree: derivatives of the same steps, so that rounding alone lies between them (1e-11 and less of the largest
+/// entry; 1e-10 is what a product of the Hessian is to be good for).
+fn both_ways(study: &Study, of: GradientOf<'_>, variables: &[Variable]) -> Hessian {
+    let solving = Solving::choose(study).expect("a method");
+    let p = study.values();
+    let by = |method| {
+        let found = hessian_by(method, study, &solving, of, &p, variables);
+        found.unwrap_or_else(|error| panic!("{method:?}: {error}"))
+    };
+    let duals = by(HessianMethod::DualOverDual);
+    let adjoint = by(HessianMethod::DualOverAdjoint);
+    let name = solving.stepper.name();
+    let close = |a: &[f64], b: &[f64], what: &str| {
+        // (what has decayed far below the absolute tolerance, 1e-12, was never solved for to more than that)
+        let largest = a.iter().fold(1e-20_f64, |m, a| m.max(a.abs()));
+        for (k, (a, b)) in a.iter().zip(b).enumerate() {
+            let off = (a - b).abs();
+            assert!(off <= 1e-10 * largest, "{what} {k} by {name}: {a} and {b}");
+        }
+    };
+    assert!((duals.value - adjoint.value).abs() <= 1e-13 * duals.value.abs());
+    close(&duals.gradient, &adjoint.gradient, "slope");
+    close(&duals.matrix, &adjoint.matrix, "entry");
+    adjoint
+}
+
 /// All second derivatives of all states at the last output, to `limit` of the largest of a state at any output.
 fn states_hold(id: &str, method: &str, limit: f64) {
     let problem = crate::golden::all()
@@ -41,9 +69,7 @@ fn states_hold(id: &str, method: &str, limit: f64) {
         .expect("an output");
     let (t, reference) = (number(&output["t"]), &output["d2ydp2"]);
     let study = study(&problem.toml, method);
-    let solving = Solving::choose(&study).expect("a method");
-    let p = study.values();
-    let variables: Vec<Variable> = (0..p.len())
+    let variables: Vec<Variable> = (0..study.values().len())
         .map(Variable::Parameter)
         .filter(|v| reference.get(v.name(&study.scenario)).is_some())
         .collect();
@@ -53,7 +79,7 @@ fn states_hold(id: &str, method: &str, limit: f64) {
         let functional = FunctionalStudy::parse(&study, &format!("at({state}, {t:?})"))
             .unwrap_or_else(|findings| panic!("{findings:?}"));
         let of = GradientOf::Functional(&functional);
-        let found = hessian(&study, &solving, of, &p, &variables).expect("a Hessian");
+        let found = both_ways(&study, of, &variables);
         let name = |v: &Variable| v.name(&study.scenario);
         let expected = variables.iter().flat_map(|a| {
             let row = &reference[name(a)];
@@ -113,8 +139,6 @@ fn of_functionals() {
     let problem = problem.expect("the problem");
     let file = file("lotka_volterra");
     let study = study(&problem.toml, "vern9");
-    let solving = Solving::choose(&study).expect("a method");
-    let p = study.values();
     let mut seen = 0;
     for functional in file["functionals"].as_array().expect("functionals") {
         let (text, order) = if let Some(expression) = functional["expression"].as_str() {
@@ -159,7 +183,7 @@ fn of_functionals() {
         let parsed = FunctionalStudy::parse(&study, &text)
             .unwrap_or_else(|findings| panic!("{text}: {findings:?}"));
         let of = GradientOf::Functional(&parsed);
-        let found = hessian(&study, &solving, of, &p, &variables).expect("a Hessian");
+        let found = both_ways(&study, of, &variables);
         let value = number(&functional["value"]);
         println!("{}: {} for {value}", functional["name"], found.value);
         assert!(
@@ -200,7 +224,7 @@ fn through_events() {
         (doses, "final(x) + integral(x^2)"),
         (landing, "final(x) + final(t)^2"),
     ] {
-        for method in ["vern7", "rodas5p", "kvaerno5"] {
+        for method in ["vern7", "rodas5p", "kvaerno5", "bdf"] {
             let study = study(text, method);
             let solving = Solving::choose(&study).expect("a method");
             let functional = FunctionalStudy::parse(&study, of)
@@ -208,14 +232,7 @@ fn through_events() {
             let p = study.values();
             let m = p.len();
             let variables: Vec<Variable> = (0..m).map(Variable::Parameter).collect();
-            let found = hessian(
-                &study,
-                &solving,
-                GradientOf::Functional(&functional),
-                &p,
-                &variables,
-            )
-            .unwrap_or_else(|error| panic!("{of} by {method}: {error}"));
+            let found = both_ways(&study, GradientOf::Functional(&functional), &variables);
             assert!(
                 found.asymmetry() <= 1e-9,
                 "{of} by {method}: {:e}",

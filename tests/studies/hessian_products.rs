@@ -1,11 +1,15 @@
-//! Hessians times vectors of scenarios' models by dual numbers through the discrete adjoint, against the Hessian by dual numbers
-//! over dual numbers: derivatives of the same steps.
+//! Hessians, and Hessians times vectors, of scenarios by dual numbers through the discrete adjoint, against those by dual
+//! numbers over dual numbers: derivatives of the same steps, so that rounding alone lies between them.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use costate::compile::{Backend, ModelSystem};
-use costate::study::{FunctionalStudy, GradientOf, Solving, Study, Variable, hessian};
+use costate::scenario::Override;
+use costate::study::{
+    FunctionalStudy, GradientOf, Hessian, HessianMethod, Objective, Solving, Study, StudyError,
+    Variable, hessian_by,
+};
 use costate_adjoint::{AdjointSystem, Dual, ExplicitAdjoint, Seeds, Tape};
 use costate_solvers::explicit::tsit5;
 use costate_solvers::{Integrator, NoEvents, Tsit5};
@@ -65,7 +69,8 @@ fn products_are_rows_of_the_hessian() {
         // parameters; and two initial values, which the functional reads all of at the end
         let mut variables: Vec<Variable> = (0..p.len()).map(Variable::Parameter).collect();
         variables.extend([Variable::Initial(0), Variable::Initial(1)]);
-        let whole = hessian(
+        let whole = hessian_by(
+            HessianMethod::DualOverDual,
             &study,
             &solving,
             GradientOf::Functional(&functional),
@@ -137,5 +142,245 @@ fn products_are_rows_of_the_hessian() {
                 bar.value
             );
         }
+    }
+}
+
+/// A reaction with a slow and a fast state, a dose at a time that a parameter gives, and an amount at which a part is taken
+/// out: stiff, and with all kinds of times that move.
+const REACTOR: &str = r#"
+[scenario]
+time = { start = 0.2, end = 3.0 }
+[parameters]
+k = 0.8
+fast = 300.0
+dose = 0.7
+when = 1.1
+part = 0.4
+[states]
+a = 1.2
+b = 0.3
+[equations]
+a = "-k*a*b + 0.5*exp(-t)"
+b = "fast*(a/(1 + a) - b) + cos(t)"
+[[events]]
+name = "dose"
+at = ["when"]
+set = { a = "a + dose" }
+[[events]]
+name = "drawn"
+when = "a - 1.5"
+direction = "rising"
+set = { a = "a - part*b" }
+"#;
+
+/// The same with the fast state at rest, and a weight on the slow one that is a parameter.
+const ALGEBRAIC: &str = r#"
+[scenario]
+time = { start = 0.2, end = 3.0 }
+[parameters]
+k = 0.8
+weight = 1.3
+dose = 0.7
+[states]
+a = 1.2
+b = 0.3
+[equations]
+a = "-k*a*b + 0.5*exp(-t)"
+b = "a/(1 + a) - b"
+[mass]
+a = { a = "weight" }
+b = { b = 0 }
+[[events]]
+name = "drawn"
+when = "a - 1.1"
+direction = "falling"
+set = { a = "a + dose" }
+"#;
+
+fn largest(of: &[f64]) -> f64 {
+    of.iter().fold(0.0, |a, h| f64::max(a, h.abs()))
+}
+
+/// Rounding over a hundred steps and through the iterations of implicit stages leaves 1e-12 to 1e-11 of the largest entry.
+fn assert_same(a: &Hessian, b: &Hessian, what: &str) {
+    for (a, b) in [(&a.matrix, &b.matrix), (&a.gradient, &b.gradient)] {
+        let size = largest(a);
+        assert!(size > 1e-2, "{what}");
+        for (k, (x, y)) in a.iter().zip(b).enumerate() {
+            assert!((x - y).abs() <= 1e-10 * size, "{what}, {k}: {x} {y}");
+        }
+    }
+}
+
+#[test]
+fn both_ways_are_one_with_every_method() {
+    let everything = |text: &str| {
+        (
+            text.to_owned(),
+            [
+                "final(a)*final(b) + integral(a^2) + event_time(drawn)",
+                "at(a, 2.5) + initial(b)^2",
+            ],
+        )
+    };
+    let explicit = SCENARIOS.map(|(text, of)| {
+        (
+            text.replace("\n[solver]\nmethod = \"tsit5\"\n", ""),
+            [of, of],
+        )
+    });
+    let cases = [
+        (
+            everything(REACTOR),
+            vec![
+                "rodas3", "rodas4", "rodas5p", "tr-bdf2", "kvaerno3", "kvaerno4", "kvaerno5",
+                "kencarp4", "radau5", "bdf", "ndf", "auto",
+            ],
+        ),
+        (
+            everything(ALGEBRAIC),
+            vec!["rodas3", "rodas4", "rodas5p", "radau5", "bdf"],
+        ),
+        (
+            explicit[0].clone(),
+            vec![
+                "euler",
+                "midpoint",
+                "heun",
+                "rk4",
+                "bs3",
+                "dopri5",
+                "tsit5",
+                "dop853",
+                "vern7",
+                "vern9",
+                "implicit-midpoint",
+            ],
+        ),
+        (explicit[1].clone(), vec!["tsit5", "rodas5p", "bdf"]),
+    ];
+    for ((text, functionals), methods) in cases {
+        for method in methods {
+            let fixed = ["euler", "midpoint", "heun", "rk4", "implicit-midpoint"].contains(&method);
+            let step = if fixed { "step = 0.01\n" } else { "" };
+            let text = format!("{text}\n[solver]\nmethod = \"{method}\"\n{step}");
+            let (study, findings) = Study::from_text(&text, Path::new("."), Backend::Auto);
+            let study = study.unwrap_or_else(|| panic!("{findings:?}"));
+            let solving = Solving::choose(&study).expect("a solver");
+            let mut variables: Vec<Variable> =
+                (0..study.values().len()).map(Variable::Parameter).collect();
+            variables.extend([Variable::Initial(0), Variable::Initial(1), Variable::End]);
+            // what is read at the start, where states are made consistent, does not go with it
+            if study.equations.mass.is_none() {
+                variables.push(Variable::Start);
+            }
+            for of in functionals {
+                let what = format!("{of} by {method}");
+                let functional = FunctionalStudy::parse(&study, of)
+                    .unwrap_or_else(|findings| panic!("{findings:?}"));
+                let by = |way| {
+                    let of = GradientOf::Functional(&functional);
+                    let found = hessian_by(way, &study, &solving, of, &study.values(), &variables);
+                    found.unwrap_or_else(|error| panic!("{what}: {error}"))
+                };
+                let duals = by(HessianMethod::DualOverDual);
+                assert_same(&duals, &by(HessianMethod::DualOverAdjoint), &what);
+            }
+        }
+    }
+}
+
+/// Data of the gallery: one and several experiments, formulas and states observed, a standard deviation that is fitted, priors.
+#[test]
+fn products_of_the_objective() {
+    for (scenario, method) in [
+        ("lynx-hare", "tsit5"),
+        ("lynx-hare", "rodas5p"),
+        ("lynx-hare", "radau5"),
+        ("theophylline", "dop853"),
+        ("pinene", "tsit5"),
+        ("pinene", "kvaerno5"),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/{scenario}"));
+        let overrides = [Override {
+            path: "solver.method".into(),
+            value: method.into(),
+        }];
+        let (study, findings) = Study::load(&path.join("scenario.toml"), &overrides, Backend::Auto);
+        let study = study.unwrap_or_else(|| panic!("{findings:?}"));
+        let mut variables = Variable::fitted(&study.scenario);
+        variables.push(Variable::Initial(0));
+        let solving = Solving::choose(&study).expect("a solver");
+        let (p, what) = (study.values(), format!("{scenario} by {method}"));
+        let by = |way| {
+            let found = hessian_by(way, &study, &solving, GradientOf::Data, &p, &variables);
+            found.unwrap_or_else(|error| panic!("{what}: {error}"))
+        };
+        let whole = by(HessianMethod::DualOverDual);
+        assert_same(&whole, &by(HessianMethod::DualOverAdjoint), &what);
+        let m = variables.len();
+        let v: Vec<f64> = (0..m).map(|k| (1.0 + k as f64).sin()).collect();
+        let mut product = vec![f64::NAN; m];
+        let mut objective = Objective::new(&study, solving, None).expect("data");
+        objective
+            .hessian_product(&p, &variables, &v, &mut product)
+            .expect("a product");
+        for (row, product) in whole.matrix.chunks(m).zip(&product) {
+            let expected: f64 = row.iter().zip(&v).map(|(h, v)| h * v).sum();
+            let off = (expected - product).abs();
+            assert!(
+                off <= 1e-10 * largest(&whole.matrix),
+                "{what}: {expected} {product}"
+            );
+        }
+    }
+}
+
+/// Where there is no adjoint to sweep, the product comes by dual numbers over dual numbers.
+#[test]
+fn products_without_an_adjoint() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/lynx-hare/scenario.toml");
+    let overrides = [Override {
+        path: "gradient.error_control".into(),
+        value: "true".into(),
+    }];
+    let (study, findings) = Study::load(&path, &overrides, Backend::Auto);
+    let study = study.unwrap_or_else(|| panic!("{findings:?}"));
+    let variables = Variable::fitted(&study.scenario);
+    let solving = Solving::choose(&study).expect("a solver");
+    let (p, m) = (study.values(), variables.len());
+    let of = GradientOf::Data;
+    let refused = hessian_by(
+        HessianMethod::DualOverAdjoint,
+        &study,
+        &solving,
+        of,
+        &p,
+        &variables,
+    );
+    assert!(
+        matches!(refused, Err(StudyError::Unsupported(_))),
+        "{refused:?}"
+    );
+    let whole = hessian_by(
+        HessianMethod::DualOverDual,
+        &study,
+        &solving,
+        of,
+        &p,
+        &variables,
+    );
+    let whole = whole.expect("a Hessian");
+    let v: Vec<f64> = (0..m).map(|k| 0.3 + k as f64).collect();
+    let mut product = vec![f64::NAN; m];
+    let mut objective = Objective::new(&study, solving, None).expect("data");
+    objective
+        .hessian_product(&p, &variables, &v, &mut product)
+        .expect("a product");
+    for (row, product) in whole.matrix.chunks(m).zip(&product) {
+        let expected: f64 = row.iter().zip(&v).map(|(h, v)| h * v).sum();
+        // steps follow the tangents of both, which are others
+        let off = (expected - product).abs();
+        assert!(off <= 1e-5 * largest(&whole.matrix), "{expected} {product}");
     }
 }

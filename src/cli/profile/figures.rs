@@ -91,9 +91,16 @@ pub fn correlation(study: &Study, result: &Profiles) -> Correlation {
 }
 
 /// Lower and upper edge of the confidence band of an observable's value at each time; with `noise`, of a new measurement.
-/// Where the noise is log-normal, edges are factors. NaN where the noise is not known.
+/// Where the noise is log-normal, edges are factors. NaN where the noise is not known, or not normal.
 pub fn edges(study: &Study, result: &Profiles, band: &Band, noise: bool) -> Vec<[f64; 2]> {
-    let logarithmic = study.noise[band.observable] == Some(NoiseModel::LogNormal);
+    let model = study.misfits[band.observable].model;
+    // the unit of sigma in ln y; no unit where the noise is not of a logarithm
+    let unit = match model {
+        Some(NoiseModel::LogNormal) => Some(1.0),
+        Some(NoiseModel::Log10Normal) => Some(std::f64::consts::LN_10),
+        _ => None,
+    };
+    let normal = unit.is_some() || matches!(model, None | Some(NoiseModel::Normal));
     let residual = result.local.variance.map(f64::sqrt);
     let z = result.quantile;
     (0..band.t.len())
@@ -102,9 +109,10 @@ pub fn edges(study: &Study, result: &Profiles, band: &Band, noise: bool) -> Vec<
             let own = match (noise, residual) {
                 (false, _) => 0.0,
                 (true, Some(residual)) => residual,
-                (true, None) => band.noise[k],
+                (true, None) if normal => band.noise[k] * unit.unwrap_or(1.0),
+                (true, None) => f64::NAN,
             };
-            if logarithmic && y > 0.0 {
+            if unit.is_some() && y > 0.0 {
                 let factor = (z * (sd / y).hypot(own)).exp();
                 [y / factor, y * factor]
             } else {

@@ -2,7 +2,7 @@
 
 use costate::report::csv::Column;
 use costate::report::table::{Cell, Table, significant};
-use costate::study::{Posterior, PredictiveBand, SampleSettings, Study};
+use costate::study::{Misfit, Posterior, PredictiveBand, SampleSettings, Study};
 
 /// R-hat above this, or effective sizes below that, are warned of (Vehtari et al. 2021).
 const R_HAT: f64 = 1.01;
@@ -20,7 +20,8 @@ pub fn warnings(study: &Study, result: &Posterior, settings: &SampleSettings) ->
     for (chain, reason) in &result.failures {
         all.push(format!("chain {} ended early: {reason}", chain + 1));
     }
-    if study.noise.iter().any(Option::is_none) {
+    let plain = |m: &Misfit| m.model.is_none() && m.loss.is_none();
+    if study.misfits.iter().any(plain) {
         all.push(
             "an observable without a noise model counts as normal with a standard deviation of 1: give it a noise model with a fitted sigma".into(),
         );

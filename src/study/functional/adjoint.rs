@@ -3,8 +3,9 @@
 use costate_adjoint::{Ledger, Seeds};
 
 use super::{FunctionalStudy, ReadAt, Reading};
-use crate::compile::Scratch;
+use crate::compile::Workspace;
 use crate::scenario::SolverMethod;
+use crate::study::any_solver::StudyScalar;
 use crate::study::error::StudyError;
 use crate::study::moving_reads::MovingRead;
 use crate::study::nudge::Nudge;
@@ -14,21 +15,21 @@ use crate::study::variable::Variable;
 use crate::study::{Solving, Study};
 
 /// Workspace of the gradient by the adjoint.
-pub(super) struct Kept {
+pub(in crate::study) struct Kept<S: StudyScalar> {
     /// the method, the bound of memory, and whether the adjoint is continuous
     solver: (SolverMethod, Option<usize>, bool),
-    run: Run<f64>,
-    ledger: Ledger,
-    reverse: Reverse,
+    run: Run<S>,
+    ledger: Ledger<S>,
+    reverse: Reverse<S>,
 }
 
-impl Kept {
+impl<S: StudyScalar> Kept<S> {
     fn key(solving: &Solving) -> (SolverMethod, Option<usize>, bool) {
         (solving.stepper, solving.memory, solving.continuous)
     }
 }
 
-impl std::fmt::Debug for Kept {
+impl<S: StudyScalar> std::fmt::Debug for Kept<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Kept").finish_non_exhaustive()
     }
@@ -36,31 +37,34 @@ impl std::fmt::Debug for Kept {
 
 impl FunctionalStudy {
     /// The workspace of the last gradient by the adjoint, or a new one.
-    fn kept(&self, solving: &Solving) -> Kept {
-        let fits = |kept: &Kept| kept.solver == Kept::key(solving);
-        self.kept.take().filter(fits).unwrap_or_else(|| Kept {
-            solver: Kept::key(solving),
+    fn kept(&self, solving: &Solving) -> Kept<f64> {
+        let fits = |kept: &Kept<f64>| kept.solver == Kept::<f64>::key(solving);
+        let kept = self.kept.take().filter(fits);
+        kept.unwrap_or_else(|| self.fresh(solving))
+    }
+
+    fn fresh<S: StudyScalar>(&self, solving: &Solving) -> Kept<S> {
+        Kept {
+            solver: Kept::<S>::key(solving),
             run: self.run(),
             ledger: Reverse::ledger(solving),
             reverse: Reverse::default(),
-        })
+        }
     }
 
     /// Derivatives of root with respect to the experiment's parameters, the values, the objective, the integrals and
     /// the times of events.
-    pub(super) fn root_bars(
+    pub(super) fn root_bars<S: StudyScalar>(
         &self,
-        reading: &Reading<f64>,
-        objective: f64,
-    ) -> Result<Vec<f64>, StudyError> {
+        reading: &Reading<S>,
+        objective: S,
+    ) -> Result<Vec<S>, StudyError> {
         let read = reading.values.len() + 1 + self.integrals + self.event_times.len();
         let count = reading.parameters.len() + read;
-        let mut bars = vec![0.0; count];
-        self.root_gradient.call(
-            &reading.of_root(&[objective]),
-            &mut [&mut bars],
-            &mut Scratch::default(),
-        )?;
+        let mut bars = vec![S::from(0.0); count];
+        let inputs = reading.of_root(std::slice::from_ref(&objective));
+        let workspace = &mut Workspace::default();
+        S::call(&self.root_gradient, &inputs, &mut [&mut bars], workspace)?;
         Ok(bars)
     }
 
@@ -72,42 +76,93 @@ impl FunctionalStudy {
         variables: &[Variable],
         gradient: &mut [f64],
     ) -> Result<f64, StudyError> {
+        let mut kept = self.kept(solving);
+        let objective = self.objective(study, solving, p)?;
+        let at = (p, &Nudge::none());
+        let read = self.back(
+            study, solving, &mut kept, at, variables, objective, gradient,
+        )?;
+        self.kept.replace(Some(kept));
+        Ok(read.0)
+    }
+
+    /// The functional and its gradient over any scalar, at parameters p and what else is moved. `objective` gives that of the
+    /// data and its gradient, where it is asked for.
+    pub(in crate::study) fn backward_over<S: StudyScalar>(
+        &self,
+        study: &Study,
+        solving: &Solving,
+        kept: &mut Option<Kept<S>>,
+        at: (&[S], &Nudge<S>),
+        variables: &[Variable],
+        gradient: &mut [S],
+        objective: impl FnOnce(&mut [S]) -> Result<S, StudyError>,
+    ) -> Result<S, StudyError> {
+        let kept = match kept {
+            Some(kept) => kept,
+            None => kept.insert(self.fresh(solving)),
+        };
+        let zero = S::from(0.0);
+        if !self.uses_objective {
+            let back = self.back(study, solving, kept, at, variables, zero, gradient)?;
+            return Ok(back.0);
+        }
+        let mut part = vec![zero; variables.len()];
+        let value = objective(&mut part)?;
+        let (value, slope) = self.back(study, solving, kept, at, variables, value, gradient)?;
+        for (g, part) in gradient.iter_mut().zip(part) {
+            *g += slope * part;
+        }
+        Ok(value)
+    }
+
+    /// The functional with the objective held, its gradient, and its derivative with respect to the objective.
+    #[expect(clippy::too_many_arguments, reason = "a sweep's inputs and outputs")]
+    fn back<S: StudyScalar>(
+        &self,
+        study: &Study,
+        solving: &Solving,
+        kept: &mut Kept<S>,
+        (p, nudge): (&[S], &Nudge<S>),
+        variables: &[Variable],
+        objective: S,
+        gradient: &mut [S],
+    ) -> Result<(S, S), StudyError> {
         solving.adjoint()?;
         let solving = &Solving {
             options: self.options(study, solving),
             ..solving.clone()
         };
-        let n = self.equations.states();
+        let (n, zero) = (self.equations.states(), S::from(0.0));
         let Kept {
-            solver,
             run,
-            mut ledger,
-            mut reverse,
-        } = self.kept(solving);
-        let (mut run, samples, reading) =
-            self.read(run, study, solving, p, &Nudge::none(), &mut ledger, None)?;
-        let objective = self.objective(study, solving, p)?;
+            ledger,
+            reverse,
+            ..
+        } = kept;
+        let (samples, reading) = self.read(run, study, solving, p, nudge, ledger, None)?;
         let bars = self.root_bars(&reading, objective)?;
+        let slope = bars[p.len() + self.values.len()];
         let mut own = bars[..p.len()].to_vec();
-        let mut sample_bars = vec![0.0; samples.len() * n];
-        let mut final_bar = vec![0.0; n];
-        let mut final_time_bar = [0.0];
-        let mut rest_bar = vec![0.0; run.equilibrium().len()];
-        let mut read_bars = vec![0.0; reading.moving.len() * n];
-        let mut read_time_bars = vec![[0.0]; reading.moving.len()];
+        let mut sample_bars = vec![zero; samples.len() * n];
+        let mut final_bar = vec![zero; n];
+        let mut final_time_bar = [zero];
+        let mut rest_bar = vec![zero; run.equilibrium().len()];
+        let mut read_bars = vec![zero; reading.moving.len() * n];
+        let mut read_time_bars = vec![[zero]; reading.moving.len()];
         let ends_move = variables
             .iter()
             .any(|v| matches!(v, Variable::Start | Variable::End));
         // what is read at the start goes with it, and is no reading of the first step
         let start_moves = variables.contains(&Variable::Start);
-        let (mut start_bar, mut start_time_bar) = (vec![0.0; n], [0.0]);
-        let mut scratch = Scratch::default();
+        let (mut start_bar, mut start_time_bar) = (vec![zero; n], [zero]);
+        let mut workspace = Workspace::default();
         for (j, (function, &place)) in self.values_vjp.iter().zip(&self.places).enumerate() {
             let weight = &bars[p.len() + j..=p.len() + j];
-            let (mut still, end) = ([0.0], run.end());
+            let (mut still, end) = ([zero], run.end());
             let (t, x, x_bar, t_bar) = match place {
                 ReadAt::Rest => {
-                    let start = study.scenario.start;
+                    let start = S::from(study.scenario.start);
                     (start, run.equilibrium(), &mut rest_bar[..], &mut still)
                 }
                 ReadAt::Moving(_) | ReadAt::End => {
@@ -125,8 +180,8 @@ impl FunctionalStudy {
                     }
                 }
                 ReadAt::Sample(sample) => {
-                    let (t, x) = (self.times[sample], samples.state(sample));
-                    if start_moves && t == study.scenario.start {
+                    let (t, x) = (samples.times()[sample], samples.state(sample));
+                    if start_moves && t.value() == study.scenario.start {
                         (t, x, &mut start_bar[..], &mut start_time_bar)
                     } else {
                         let x_bar = &mut sample_bars[sample * n..(sample + 1) * n];
@@ -135,19 +190,20 @@ impl FunctionalStudy {
                 }
             };
             let inputs = [&[t, t][..], x, &reading.parameters, weight];
-            function.call(&inputs, &mut [x_bar, &mut own, t_bar], &mut scratch)?;
+            let outputs = &mut [x_bar, &mut own, t_bar];
+            S::call(function, &inputs, outputs, &mut workspace)?;
         }
         let (integrals, event_times) =
             bars[p.len() + self.values.len() + 1..].split_at(self.integrals);
-        for (bar, q) in final_bar[n - self.integrals..].iter_mut().zip(integrals) {
+        for (bar, &q) in final_bar[n - self.integrals..].iter_mut().zip(integrals) {
             *bar += q;
         }
         let read_marks: Vec<usize> = reading.moving.iter().map(|read| read.mark).collect();
         let last = reading.marks.iter().chain(&read_marks).max();
-        let mut mark_bars = vec![0.0; last.map_or(0, |mark| mark + 1)];
+        let mut mark_bars = vec![zero; last.map_or(0, |mark| mark + 1)];
         let of_reads = read_time_bars.iter().flatten();
         let times = reading.marks.iter().zip(event_times);
-        for (&mark, bar) in times.chain(read_marks.iter().zip(of_reads)) {
+        for (&mark, &bar) in times.chain(read_marks.iter().zip(of_reads)) {
             mark_bars[mark] += bar;
         }
         let seeds = Seeds {
@@ -159,42 +215,36 @@ impl FunctionalStudy {
             read_marks: &read_marks,
             read_bars: &read_bars,
         };
-        let changes = run.times.get(1) == run.times.first() || self.equations.mass.is_some();
-        if changes && (start_bar.iter().any(|&bar| bar != 0.0)) {
+        let value_of = |place: usize| run.times.get(place).map(|t| t.value());
+        let changes = value_of(1) == value_of(0) || self.equations.mass.is_some();
+        let counts = |bar: &S| (0..S::WIDTH).any(|part| bar.part(part) != 0.0);
+        if changes && start_bar.iter().any(counts) {
             return Err(StudyError::Unsupported(
                 "the derivative by `time.start` of what is read at the start, where states are made consistent or an event happens: take it by `dual`".into(),
             ));
         }
-        let mut x0 = vec![0.0; n];
+        let mut x0 = vec![zero; n];
         let moving = self.equations.stops_move() && !run.stop_of.is_empty() || ends_move;
-        let mut time_bars = vec![0.0; run.times.len()];
+        let mut time_bars = vec![zero; run.times.len()];
         let fail = |error| study.run_error(error, self.experiment);
         let bars = moving.then_some(&mut time_bars[..]);
         reverse
-            .sweep(
-                solving,
-                &mut run,
-                &mut ledger,
-                &seeds,
-                &mut x0,
-                &mut own,
-                bars,
-            )
+            .sweep(solving, run, ledger, &seeds, &mut x0, &mut own, bars)
             .map_err(fail)?;
         if self.rests() {
             let (start, end) = (study.scenario.start, study.scenario.end);
             run.pull_back_equilibrium(start, end, &mut rest_bar, &mut own);
-            for (x0, rest) in x0.iter_mut().zip(&rest_bar) {
+            for (x0, &rest) in x0.iter_mut().zip(&rest_bar) {
                 *x0 += rest;
             }
         }
-        for (x0, start) in x0.iter_mut().zip(&start_bar) {
+        for (x0, &start) in x0.iter_mut().zip(&start_bar) {
             *x0 += start;
         }
         if let Some(first) = time_bars.first_mut() {
             *first += start_time_bar[0];
         }
-        let mut global = vec![0.0; p.len()];
+        let mut global = vec![zero; p.len()];
         run.prepare_vjp(
             self.experiment,
             p,
@@ -208,19 +258,13 @@ impl FunctionalStudy {
             *g = match *variable {
                 Variable::Parameter(i) => global[i],
                 Variable::Initial(i) => x0[i],
-                Variable::Start => time_bars.first().copied().unwrap_or(0.0),
+                Variable::Start => time_bars.first().copied().unwrap_or(zero),
                 Variable::End => match self.to_end {
-                    true => time_bars.last().copied().unwrap_or(0.0),
-                    false => 0.0,
+                    true => time_bars.last().copied().unwrap_or(zero),
+                    false => zero,
                 },
             };
         }
-        self.kept.replace(Some(Kept {
-            solver,
-            run,
-            ledger,
-            reverse,
-        }));
-        self.evaluate_root(&reading, objective)
+        Ok((self.evaluate_root(&reading, objective)?, slope))
     }
 }

@@ -2,7 +2,7 @@
 
 use costate_solvers::NoRecord;
 use rayon::prelude::*;
-use statrs::distribution::{ContinuousCDF, Normal};
+use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 use super::{Posterior, quantile};
 use crate::scenario::NoiseModel;
@@ -89,8 +89,9 @@ pub fn predict(
             }
             let sample =
                 |k: usize| -> Vec<[f64; 2]> { solved.iter().map(|s| s[experiment][k]).collect() };
-            let noise =
-                study.noise[observable].filter(|_| !noise_is_data(study, experiment, observable));
+            let noise = study.misfits[observable]
+                .model
+                .filter(|_| !noise_is_data(study, experiment, observable));
             let model = LEVELS.map(|level| {
                 let values = own.iter().map(|&k| {
                     let y: Vec<f64> = sample(k).iter().map(|r| r[0]).collect();
@@ -99,7 +100,10 @@ pub fn predict(
                 values.collect()
             });
             let measurement = LEVELS.map(|level| {
-                let values = own.par_iter().map(|&k| mixture(noise, &sample(k), level));
+                let values = own.par_iter().map(|&k| {
+                    let noise = Noise::new(noise);
+                    noise.map_or(f64::NAN, |noise| noise.mixture(&sample(k), level))
+                });
                 values.collect()
             });
             bands.push(PredictiveBand {
@@ -117,36 +121,75 @@ pub fn predict(
     Ok(bands)
 }
 
-/// The quantile of the mixture of normal or log-normal distributions at values with standard deviations; NaN of other noise.
-fn mixture(noise: Option<NoiseModel>, parts: &[[f64; 2]], level: f64) -> f64 {
-    let logarithmic = noise == Some(NoiseModel::LogNormal);
-    if !logarithmic && noise != Some(NoiseModel::Normal) {
-        return f64::NAN;
+/// A distribution of noise about a value: its shape, and the unit of its scale where it is of the logarithm of the value.
+struct Noise {
+    shape: Box<dyn Fn(f64) -> f64>,
+    /// of sigma, in natural logarithms
+    logarithm: Option<f64>,
+    /// nothing to speak of is farther than so many scales
+    reach: f64,
+}
+
+impl Noise {
+    /// `None` where there is no model, and of counts.
+    fn new(model: Option<NoiseModel>) -> Option<Self> {
+        use NoiseModel as M;
+        let logarithm = match model? {
+            M::LogNormal | M::LogLaplace => Some(1.0),
+            M::Log10Normal | M::Log10Laplace => Some(std::f64::consts::LN_10),
+            _ => None,
+        };
+        let (shape, reach): (Box<dyn Fn(f64) -> f64>, f64) = match model? {
+            M::Normal | M::LogNormal | M::Log10Normal => {
+                let normal = Normal::standard();
+                (Box::new(move |x| normal.cdf(x)), 8.0)
+            }
+            M::Laplace | M::LogLaplace | M::Log10Laplace => {
+                let half = |x: f64| 0.5 * (-x.abs()).exp();
+                let cdf = move |x: f64| if x < 0.0 { half(x) } else { 1.0 - half(x) };
+                (Box::new(cdf), 40.0)
+            }
+            M::StudentT { degrees_of_freedom } => {
+                let student = StudentsT::new(0.0, 1.0, degrees_of_freedom).ok()?;
+                (Box::new(move |x| student.cdf(x)), 1e4)
+            }
+            M::Poisson | M::NegativeBinomial => return None,
+        };
+        Some(Self {
+            shape,
+            logarithm,
+            reach,
+        })
     }
-    let place = |y: f64| if logarithmic { y.ln() } else { y };
-    let parts: Vec<[f64; 2]> = parts.iter().map(|&[y, s]| [place(y), s]).collect();
-    let normal = Normal::standard();
-    let below = |x: f64| {
-        let each = parts.iter().map(|&[y, s]| normal.cdf((x - y) / s));
-        each.sum::<f64>() / parts.len() as f64
-    };
-    // nothing of any part is beyond eight of its standard deviations
-    let edge = |side: f64| parts.iter().map(move |&[y, s]| y + side * 8.0 * s);
-    let (mut from, mut to) = (
-        edge(-1.0).fold(f64::INFINITY, f64::min),
-        edge(1.0).fold(f64::NEG_INFINITY, f64::max),
-    );
-    // to 2^-32 of the way
-    for _ in 0..32 {
-        let middle = 0.5 * (from + to);
-        if below(middle) < level {
-            from = middle;
-        } else {
-            to = middle;
+
+    /// The quantile of the mixture of these distributions at values with their scales.
+    fn mixture(&self, parts: &[[f64; 2]], level: f64) -> f64 {
+        let part = |&[y, s]: &[f64; 2]| match self.logarithm {
+            Some(unit) => [y.ln(), s * unit],
+            None => [y, s],
+        };
+        let parts: Vec<[f64; 2]> = parts.iter().map(part).collect();
+        let below = |x: f64| {
+            let each = parts.iter().map(|&[y, s]| (self.shape)((x - y) / s));
+            each.sum::<f64>() / parts.len() as f64
+        };
+        let edge = |side: f64| parts.iter().map(move |&[y, s]| y + side * self.reach * s);
+        let (mut from, mut to) = (
+            edge(-1.0).fold(f64::INFINITY, f64::min),
+            edge(1.0).fold(f64::NEG_INFINITY, f64::max),
+        );
+        // to 2^-40 of the way
+        for _ in 0..40 {
+            let middle = 0.5 * (from + to);
+            if below(middle) < level {
+                from = middle;
+            } else {
+                to = middle;
+            }
         }
+        let x = 0.5 * (from + to);
+        if self.logarithm.is_some() { x.exp() } else { x }
     }
-    let x = 0.5 * (from + to);
-    if logarithmic { x.exp() } else { x }
 }
 
 /// `[experiment][reading]`: the model's value and the standard deviation of its noise.
@@ -174,21 +217,31 @@ mod tests {
 
     #[test]
     fn quantiles_of_mixtures() {
+        let mixture = |model, parts: &[[f64; 2]], level| {
+            let noise = Noise::new(Some(model)).expect("no counts");
+            noise.mixture(parts, level)
+        };
         // one part is itself: the 95 % quantile of a normal distribution is 1.6448536269514722 deviations up
-        let one = mixture(Some(NoiseModel::Normal), &[[3.0, 2.0]], 0.95);
-        assert!(
-            (one - (3.0 + 2.0 * 1.644_853_626_951_472_2)).abs() < 1e-7,
-            "{one}"
-        );
-        let one = mixture(Some(NoiseModel::LogNormal), &[[3.0, 0.5]], 0.05);
-        assert!(
-            (one - 3.0 * (-0.5 * 1.644_853_626_951_472_2_f64).exp()).abs() < 1e-7,
-            "{one}"
-        );
-        // of two parts far apart, the median is between them and the 75 % quantile the middle of the upper one
+        let z = 1.644_853_626_951_472_2_f64;
+        let one = mixture(NoiseModel::Normal, &[[3.0, 2.0]], 0.95);
+        assert!((one - (3.0 + 2.0 * z)).abs() < 1e-9, "{one}");
+        let one = mixture(NoiseModel::LogNormal, &[[3.0, 0.5]], 0.05);
+        assert!((one - 3.0 * (-0.5 * z).exp()).abs() < 1e-9, "{one}");
+        let one = mixture(NoiseModel::Log10Normal, &[[3.0, 0.5]], 0.05);
+        assert!((one - 3.0 * 10f64.powf(-0.5 * z)).abs() < 1e-9, "{one}");
+        // Laplace: half e^-x beyond x, so that 5 % are beyond ln 10
+        let one = mixture(NoiseModel::Laplace, &[[3.0, 2.0]], 0.95);
+        assert!((one - (3.0 + 2.0 * 10f64.ln())).abs() < 1e-9, "{one}");
+        // Cauchy: 25 % are beyond 1
+        let cauchy = NoiseModel::StudentT {
+            degrees_of_freedom: 1.0,
+        };
+        let one = mixture(cauchy, &[[3.0, 2.0]], 0.75);
+        assert!((one - 5.0).abs() < 1e-6, "{one}");
+        // of two parts far apart, the 75 % quantile is the middle of the upper one
         let two = [[0.0, 1.0], [100.0, 1.0]];
-        let upper = mixture(Some(NoiseModel::Normal), &two, 0.75);
+        let upper = mixture(NoiseModel::Normal, &two, 0.75);
         assert!((upper - 100.0).abs() < 1e-6, "{upper}");
-        assert!(mixture(None, &two, 0.5).is_nan());
+        assert!(Noise::new(None).is_none());
     }
 }

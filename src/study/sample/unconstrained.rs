@@ -9,9 +9,11 @@
 //! | h | h - e^u | -e^u |
 //! | none | u | 1 |
 //!
-//! A density p(v) becomes p(v(u)) |dv/du|. A uniform prior is a bound like any.
+//! A density p(v) becomes p(v(u)) |dv/du|; where a prior is `scaled`, a density of the value q on the search scale, it is
+//! p(q(u)) |dq/du|. A uniform prior is a bound like any.
 
-use crate::scenario::{Parameter, Prior, Scale};
+use crate::scenario::{Density, Parameter, Scale};
+use crate::study::scaling;
 
 /// Where an estimate on a bound is moved: this part of the room between the bounds inside.
 const INSIDE: f64 = 1e-3;
@@ -24,6 +26,8 @@ pub(super) struct Coordinate {
     bounds: [f64; 2],
     /// of v, the parameter's own
     own: [f64; 2],
+    /// whether its prior is a density of q
+    of_scaled: bool,
     /// of w
     low: f64,
     high: f64,
@@ -38,7 +42,7 @@ pub(super) struct Place {
     pub scaled: f64,
     /// dq/du
     pub slope: f64,
-    /// ln |dv/du|
+    /// ln |dv/du|, or ln |dq/du| where the prior is a density of q
     pub log_volume: f64,
     /// its derivative with respect to u
     pub log_volume_slope: f64,
@@ -47,7 +51,13 @@ pub(super) struct Place {
 impl Coordinate {
     pub fn new(parameter: &Parameter) -> Self {
         let [mut lower, mut upper] = parameter.bounds;
-        if let Some(Prior::Uniform { low, high }) = parameter.prior {
+        if let Some(prior) = parameter.prior
+            && let Density::Uniform { low, high } = prior.density
+        {
+            let [low, high] = match prior.scaled {
+                true => [low, high].map(|q| scaling::to_natural(parameter, q)),
+                false => [low, high],
+            };
             lower = lower.max(low);
             upper = upper.min(high);
         }
@@ -60,6 +70,7 @@ impl Coordinate {
             scale: parameter.scale,
             bounds: [lower, upper],
             own: parameter.bounds,
+            of_scaled: parameter.prior.is_some_and(|prior| prior.scaled),
             low: w(lower),
             high: w(upper),
         }
@@ -104,6 +115,19 @@ impl Coordinate {
                 let (below, above) = (natural - self.own[0], self.own[1] - natural);
                 let slope = dw * (self.own[1] - self.own[0]) / (below * above);
                 ((below / above).ln(), slope)
+            }
+        };
+        let (log_volume, log_volume_slope) = match (self.of_scaled, self.scale) {
+            (false, _) => (log_volume, log_volume_slope),
+            (true, Scale::Linear | Scale::Log | Scale::Log10) => (slope.abs().ln(), log_dw_slope),
+            (true, Scale::Logit) if self.own == self.bounds => (0.0, 0.0),
+            (true, Scale::Logit) => {
+                // ln |dq/du| = ln |dw/du| + ln |dq/dv|
+                let (below, above) = (natural - self.own[0], self.own[1] - natural);
+                (
+                    slope.abs().ln(),
+                    log_dw_slope + dw * (1.0 / above - 1.0 / below),
+                )
             }
         };
         Place {
@@ -155,6 +179,8 @@ mod tests {
             ten   = { value = 0.3, bounds = [0.1, inf], scale = "log10", fit = true }
             logit = { value = 0.3, bounds = [0.1, 2.0], scale = "logit", fit = true }
             prior = { value = 0.3, bounds = [0.1, 2.0], scale = "logit", fit = true, prior = { distribution = "uniform", low = 0.2, high = 1.0 } }
+            scaled = { value = 0.3, bounds = [0.1, 2.0], scale = "log10", fit = true, prior = { distribution = "normal", location = 0.0, scale = 1.0, scaled = true } }
+            edges = { value = 0.3, bounds = [0.1, 2.0], scale = "logit", fit = true, prior = { distribution = "uniform", low = -3.0, high = 1.0, scaled = true } }
             [states]
             x = 1.0
             [equations]
@@ -186,7 +212,10 @@ mod tests {
                 let h = 1e-5;
                 let (up, down) = (coordinate.at(u + h), coordinate.at(u - h));
                 let difference = |f: fn(&Place) -> f64| (f(&up) - f(&down)) / (2.0 * h);
-                let dv = difference(|p| p.natural);
+                let dv = match coordinate.of_scaled {
+                    true => difference(|p| p.scaled),
+                    false => difference(|p| p.natural),
+                };
                 assert!(
                     (at.log_volume - dv.abs().ln()).abs() < 1e-8,
                     "{name} at {u}"

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use costate::optimize::{
     EvaluationError, Outcome, Settings, StartResult, Status, adam, best, gradient_descent,
-    latin_hypercube, lbfgsb, levenberg_marquardt, multi_start, ranked,
+    latin_hypercube, lbfgsb, levenberg_marquardt, multi_start, newton_cg, ranked,
 };
 
 use super::problems::{
@@ -12,7 +12,7 @@ use super::problems::{
 };
 use super::{run, silent};
 
-const METHODS: [&str; 4] = ["lm", "lbfgsb", "gradient descent", "adam"];
+const METHODS: [&str; 5] = ["lm", "lbfgsb", "newton-cg", "gradient descent", "adam"];
 
 #[test]
 fn failing_regions_are_walked_around() {
@@ -81,6 +81,7 @@ fn an_interrupt_keeps_the_best_point() {
         let o = match method {
             "lm" => levenberg_marquardt(&mut fit, &start, &settings, &mut callback),
             "lbfgsb" => lbfgsb(&mut fit, &start, &settings, &mut callback),
+            "newton-cg" => newton_cg(&mut fit, &start, &settings, &mut callback),
             "adam" => adam(&mut fit, &start, &settings, &mut callback),
             _ => gradient_descent(&mut fit, &start, &settings, &mut callback),
         };
@@ -254,7 +255,7 @@ fn noise_ends_a_run_near_the_minimum() {
         ..Settings::default()
     };
     let exact = run("lm", &mut Fit::new(kowalik_osborne, 4), &start, &tight);
-    for method in ["lm", "lbfgsb", "gradient descent"] {
+    for method in ["lm", "lbfgsb", "newton-cg", "gradient descent"] {
         let o = run(method, &mut Fit::new(noisy, 4), &start, &tight);
         // The noise is worth about |r| 1e-9 = 1e-11 of value; that is all it may cost, in value or in patience.
         let lost = o.value - exact.value;
@@ -273,7 +274,7 @@ fn a_constant_changes_nothing_but_the_value() {
         &start,
         &Settings::default(),
     );
-    for method in ["lm", "lbfgsb"] {
+    for method in ["lm", "lbfgsb", "newton-cg"] {
         for constant in [-plain.value, 1.0, -50.0] {
             let mut fit = Fit::new(kowalik_osborne, 4).above(constant);
             let o = run(method, &mut fit, &start, &Settings::default());

@@ -1,7 +1,7 @@
 //! Bounds: against SciPy, and against the first-order conditions themselves.
 
 use costate::optimize::{
-    EvaluationError, Problem, Settings, latin_hypercube, projected_gradient_norm,
+    EvaluationError, Problem, SecondOrder, Settings, latin_hypercube, projected_gradient_norm,
 };
 use serde_json::Value;
 
@@ -40,7 +40,7 @@ fn bounded_fits_agree_with_scipy() {
         let theta = numbers(&case["theta"]);
         let value = case["value"].as_f64().expect("a number");
         let digits = case["agreement"].as_f64().expect("a number");
-        for method in ["lm", "lbfgsb"] {
+        for method in ["lm", "lbfgsb", "newton-cg"] {
             let mut fit = Fit::new(residuals, theta.len()).within(&lower, &upper);
             let settings = Settings {
                 gradient_tolerance: 1e-9,
@@ -91,6 +91,20 @@ struct Quadratic {
     b: Vec<f64>,
     lower: Vec<f64>,
     upper: Vec<f64>,
+}
+
+impl SecondOrder for Quadratic {
+    fn hessian_product(
+        &mut self,
+        _x: &[f64],
+        v: &[f64],
+        product: &mut [f64],
+    ) -> Result<(), EvaluationError> {
+        let b = std::mem::replace(&mut self.b, vec![0.0; v.len()]);
+        let done = self.value_gradient(v, product);
+        self.b = b;
+        done.map(|_| ())
+    }
 }
 
 impl Problem for Quadratic {
@@ -147,10 +161,13 @@ fn a_quadratic_is_built_around_its_solution() {
         *b -= multiplier;
     }
     quadratic.b = b;
-    type Method = fn(&mut dyn Problem, &[f64], &Settings) -> costate::optimize::Outcome;
-    let methods: [(&str, Method); 2] = [
+    type Method = fn(&mut Quadratic, &[f64], &Settings) -> costate::optimize::Outcome;
+    let methods: [(&str, Method); 3] = [
         ("lbfgsb", |p, x, s| {
             costate::optimize::lbfgsb(p, x, s, &mut silent)
+        }),
+        ("newton-cg", |p, x, s| {
+            costate::optimize::newton_cg(p, x, s, &mut silent)
         }),
         ("gradient descent", |p, x, s| {
             costate::optimize::gradient_descent(p, x, s, &mut silent)
@@ -174,7 +191,7 @@ fn a_quadratic_is_built_around_its_solution() {
 
 #[test]
 fn fixed_variables_stay_and_the_rest_is_solved() {
-    for method in ["lm", "lbfgsb", "gradient descent"] {
+    for method in ["lm", "lbfgsb", "newton-cg", "gradient descent"] {
         let mut fit = Fit::new(rosenbrock, 2).within(&[-5.0, 0.25], &[5.0, 0.25]);
         let o = run(method, &mut fit, &[2.0, 3.0], &Settings::default());
         assert_eq!(o.theta[1], 0.25);

@@ -190,12 +190,14 @@ pub(super) fn scenario(text: &str) -> Scenario {
                 expression: expression(value),
                 unit: None,
                 noise: None,
+                loss: None,
             }),
             "sigma" => {
                 let last = result.observables.last_mut().expect("after its `obs`");
                 last.noise = Some(Noise {
                     model: NoiseModel::Normal,
                     sigma: Sigma::Expression(expression(value)),
+                    limits: [f64::NEG_INFINITY, f64::INFINITY],
                 });
             }
             "expect" => result.expectations.push(Expectation {
