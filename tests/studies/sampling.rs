@@ -122,21 +122,25 @@ fn without_information_priors_come_back() {
         q = { value = 0.4, bounds = [0.1, 2.0], scale = "logit", fit = true, prior = { distribution = "uniform", low = 0.2, high = 1.0 } }
         r = { value = 1.0, scale = "log10", fit = true, prior = { distribution = "log-normal", location = 0.3, scale = 0.5 } }
         s = { value = 1.0, bounds = [-2.0, inf], fit = true, prior = { distribution = "normal", location = 1.0, scale = 0.5 } }
-        u = { value = 0.1, bounds = [0.0, 1.0], fit = true }"#,
+        u = { value = 0.1, bounds = [0.0, 1.0], fit = true }
+        w = { value = 1.0, scale = "log10", fit = true, prior = { distribution = "normal", location = 0.1, scale = 0.1, scaled = true } }"#,
         1e6,
     );
     let posterior = drawn(&study, 1000, 3);
+    // of exp(m + s z): mean exp(m + s^2 / 2), deviation mean sqrt(exp(s^2) - 1)
+    let log_normal = |m: f64, s: f64| {
+        let mean = (m + 0.5 * s * s).exp();
+        (mean, mean * ((s * s).exp() - 1.0).sqrt())
+    };
     let flat = |low: f64, high: f64| (0.5 * (low + high), (high - low) / 12.0_f64.sqrt());
     for (k, (mean, sd)) in [
         flat(0.5, 4.0),
         flat(0.2, 1.0),
-        // exp(0.3 + 0.5 z): mean exp(0.3 + 1/8), sd = mean sqrt(exp(1/4) - 1)
-        (
-            0.425_f64.exp(),
-            0.425_f64.exp() * (0.25_f64.exp() - 1.0).sqrt(),
-        ),
+        log_normal(0.3, 0.5),
         (1.0, 0.5),
         flat(0.0, 1.0),
+        // log10 w is normal: ln w has mean and deviation 0.1 ln 10
+        log_normal(0.1 * std::f64::consts::LN_10, 0.1 * std::f64::consts::LN_10),
     ]
     .into_iter()
     .enumerate()
