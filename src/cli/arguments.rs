@@ -75,6 +75,19 @@ pub enum Command {
     /// Estimate parameters from data
     #[command(after_help = "Example:\n  costate fit lynx-hare --starts 20")]
     Fit(FitArguments),
+    /// What the data know of the parameters: profiles, confidence intervals, Fisher information
+    #[command(
+        after_help = "Examples:\n  costate profile lynx-hare\n  costate profile lynx-hare --only alpha,beta --level 0.99 --from runs/lynx-hare/2026-11-23T11-22-33Z"
+    )]
+    Profile(ProfileArguments),
+    /// Draw from the posterior of the parameters (NUTS)
+    #[command(after_help = "Example:\n  costate sample lynx-hare --draws 2000 --chains 4 --seed 3")]
+    Sample(SampleArguments),
+    /// A quantity over ranges of parameters
+    #[command(
+        after_help = "Examples:\n  costate sweep lynx-hare --over alpha=0.4:0.7:50 --over gamma=0.6:1.1:50\n  costate sweep dc-motor --over supply=1:24:50:log --of \"final(speed)\""
+    )]
+    Sweep(SweepArguments),
     /// The built-in scenarios
     #[command(after_help = "Example:\n  costate list")]
     List {
@@ -271,6 +284,105 @@ pub struct FitArguments {
     /// must be those it began with
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "", conflicts_with = "out", value_hint = ValueHint::DirPath)]
     pub resume: Option<String>,
+    /// Write no plots
+    #[arg(long)]
+    pub no_plots: bool,
+}
+
+/// Where a study of a fitted model begins.
+#[derive(Debug, Args)]
+pub struct BestArguments {
+    /// Take the best fit from the folder of an earlier run instead of fitting first
+    #[arg(long, value_name = "RUN", value_hint = ValueHint::DirPath)]
+    pub from: Option<PathBuf>,
+    /// Starts of the fit that comes first
+    #[arg(long, value_name = "N", conflicts_with = "from", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub starts: Option<u32>,
+}
+
+/// Arguments of `profile`.
+#[derive(Debug, Args)]
+pub struct ProfileArguments {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub solver: SolverArguments,
+    #[arg(long = "solver", value_name = "NAME", help = solvers(false))]
+    pub solver_method: Option<String>,
+    #[command(flatten)]
+    pub best: BestArguments,
+    /// Confidence level, between 0 and 1
+    #[arg(long, value_name = "LEVEL", default_value_t = 0.95)]
+    pub level: f64,
+    /// Profile these parameters alone, comma separated
+    #[arg(long, value_name = "NAMES")]
+    pub only: Vec<String>,
+    /// Folder for the results [default: runs/<scenario>/<time>]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+    /// Write no plots
+    #[arg(long)]
+    pub no_plots: bool,
+}
+
+/// Arguments of `sample`.
+#[derive(Debug, Args)]
+pub struct SampleArguments {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub solver: SolverArguments,
+    #[arg(long = "solver", value_name = "NAME", help = solvers(false))]
+    pub solver_method: Option<String>,
+    #[command(flatten)]
+    pub best: BestArguments,
+    /// Draws of each chain
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(4..=10_000_000))]
+    pub draws: u32,
+    /// Draws of each chain before those, to tune the sampler
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(20..=10_000_000))]
+    pub warmup: u32,
+    /// Chains; two at least, as one alone cannot show that it has not converged
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(2..=1000))]
+    pub chains: u16,
+    /// Seed of the draws
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Acceptance to tune for, between 0 and 1: nearer to 1 means shorter steps and fewer divergences
+    #[arg(long, value_name = "RATE", default_value_t = 0.8)]
+    pub acceptance: f64,
+    /// Folder for the results [default: runs/<scenario>/<time>]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+    /// Write no plots
+    #[arg(long)]
+    pub no_plots: bool,
+}
+
+/// Arguments of `sweep`.
+#[derive(Debug, Args)]
+pub struct SweepArguments {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub solver: SolverArguments,
+    #[arg(long = "solver", value_name = "NAME", help = solvers(false))]
+    pub solver_method: Option<String>,
+    /// The range of a parameter: `kp=0.1:10`, with a number of values `kp=0.1:10:50` [default: 21], with equal ratios `kp=0.1:10:50:log`; several make a grid
+    #[arg(long, value_name = "NAME=FROM:TO", required = true)]
+    pub over: Vec<String>,
+    /// A functional of the trajectory instead of the data misfit, such as "final(x)"
+    #[arg(long, value_name = "FUNCTIONAL")]
+    pub of: Option<String>,
+    /// So many points of a Latin hypercube in the ranges, instead of a grid
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub random: Option<u32>,
+    /// Seed of those points
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "random")]
+    pub seed: u64,
+    /// Folder for the results [default: runs/<scenario>/<time>]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
     /// Write no plots
     #[arg(long)]
     pub no_plots: bool,

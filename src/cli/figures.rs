@@ -1,11 +1,11 @@
 //! From study results to figures.
 
 use costate::report::figure::{
-    Convergence, Curve, History, Observations, ResidualPanel, ResidualSeries, Residuals,
-    Trajectories, TrajectoryPanel, Waterfall,
+    Axis, Convergence, Curve, History, Ink, Layer, LegendEntry, Observations, Panel, Plot,
+    ResidualPanel, ResidualSeries, Residuals, Trajectories, TrajectoryPanel, Waterfall,
 };
-use costate::scenario::Scenario;
-use costate::study::{Fit, Prediction, Simulation};
+use costate::scenario::{Observable, Scenario};
+use costate::study::{Fit, Prediction, Simulation, Study};
 
 use super::look::Quantity;
 
@@ -18,6 +18,101 @@ pub fn time_label(scenario: &Scenario) -> String {
         .time_unit
         .as_ref()
         .map_or_else(|| "t".into(), |unit| format!("time ({unit})"))
+}
+
+/// Name and unit of an observable; the unit of a state that it reads plainly serves where it has none of its own.
+pub fn observable_label(scenario: &Scenario, observable: usize) -> String {
+    let observable = &scenario.observables[observable];
+    let name = &observable.name.text;
+    match observable
+        .unit
+        .as_deref()
+        .or_else(|| state_unit(scenario, observable))
+    {
+        Some(unit) => format!("{name} ({unit})"),
+        None => name.clone(),
+    }
+}
+
+/// The unit of the state that an observable reads plainly.
+fn state_unit<'s>(scenario: &'s Scenario, observable: &Observable) -> Option<&'s str> {
+    let plain = observable.expression.span.text().trim_matches(['"', '\'']);
+    let mut states = scenario.states.iter();
+    states
+        .find(|s| s.name.text == plain)
+        .and_then(|s| s.unit.as_deref())
+}
+
+/// What is known of an observable in an experiment. All lists have one length.
+pub struct BandPanel<'a> {
+    pub experiment: usize,
+    pub observable: usize,
+    pub t: &'a [f64],
+    /// the line in the middle
+    pub middle: &'a [f64],
+    /// lower and upper edge of the band of the model's value
+    pub model: Vec<(f64, f64)>,
+    /// those of new measurements; not finite where they are not known
+    pub measurement: Vec<(f64, f64)>,
+}
+
+/// Bands with the data, one panel each, without title and note.
+pub fn band_plot<'a>(
+    study: &Study,
+    bands: impl Iterator<Item = BandPanel<'a>>,
+    middle_label: &str,
+) -> Plot {
+    let scenario = &study.scenario;
+    let ribbon = |t: &[f64], edges: &[(f64, f64)], strength: f64| Layer::Ribbon {
+        ink: Ink::Solid(0),
+        strength,
+        points: t.iter().zip(edges).map(|(&t, e)| (t, e.0, e.1)).collect(),
+    };
+    let panels = bands.map(|band| {
+        let plan = &study.plans[band.experiment];
+        let own = plan.measurements.iter();
+        let measured = own
+            .filter(|m| m.observable == band.observable)
+            .map(|m| (plan.times[m.sample], m.value));
+        let middle = band.t.iter().copied().zip(band.middle.iter().copied());
+        Panel {
+            title: scenario.experiments[band.experiment].name.clone(),
+            x: Axis::quantity(&time_label(scenario), ""),
+            y: Axis {
+                label: observable_label(scenario, band.observable),
+                ..Axis::default()
+            },
+            layers: vec![
+                ribbon(band.t, &band.measurement, 0.16),
+                ribbon(band.t, &band.model, 0.42),
+                Layer::Line {
+                    ink: Ink::Solid(0),
+                    width: 2.0,
+                    points: middle.collect(),
+                },
+                Layer::Dots {
+                    ink: Ink::Solid(1),
+                    points: measured.collect(),
+                    errors: Vec::new(),
+                },
+            ],
+            ..Panel::default()
+        }
+    });
+    let entry = |label: &str, ink: Ink, line: bool| LegendEntry {
+        label: label.to_owned(),
+        ink,
+        line,
+        dot: !line,
+    };
+    Plot {
+        panels: panels.collect(),
+        legend: vec![
+            entry(middle_label, Ink::Solid(0), true),
+            entry("data", Ink::Solid(1), false),
+        ],
+        ..Plot::default()
+    }
 }
 
 /// A quantity to draw.
@@ -124,13 +219,6 @@ pub fn fits(
         if data.is_empty() {
             continue;
         }
-        let unit_of = |name: &str| {
-            scenario
-                .states
-                .iter()
-                .find(|s| s.name.text == name)
-                .and_then(|s| s.unit.as_deref())
-        };
         let quantities: Vec<Drawn<'_>> = scenario
             .observables
             .iter()
@@ -138,8 +226,8 @@ pub fn fits(
             .enumerate()
             .filter(|(o, _)| data.iter().any(|p| p.observable == *o))
             .map(|(o, (observable, values))| {
-                let plain = observable.expression.span.text().trim_matches(['"', '\'']);
-                let unit = observable.unit.as_deref().or_else(|| unit_of(plain));
+                let unit = observable.unit.as_deref();
+                let unit = unit.or_else(|| state_unit(scenario, observable));
                 Drawn {
                     name: &observable.name.text,
                     unit,

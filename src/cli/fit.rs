@@ -188,7 +188,7 @@ fn write_run(
 }
 
 /// The scenario as it was run, the command line's values written in.
-fn resolved(study: &Study, overrides: &[Override]) -> Result<String, Failure> {
+pub fn resolved(study: &Study, overrides: &[Override]) -> Result<String, Failure> {
     let source = &study.scenario.source;
     let text = resolved_text(&source.text, overrides).map_err(|e| Failure::Work(e.to_string()))?;
     let name = &study.scenario.name;

@@ -5,6 +5,7 @@
 //! no, 130 interrupted.
 
 mod arguments;
+mod best_fit;
 mod builtin;
 mod check;
 mod completions;
@@ -19,8 +20,11 @@ mod load;
 mod look;
 mod memory;
 mod new;
+mod profile;
+mod sample;
 mod show;
 mod simulate;
+mod sweep;
 
 use std::process::ExitCode;
 
@@ -39,6 +43,8 @@ pub enum Failure {
     Check,
     /// ended by the user; what was done is saved
     Interrupted,
+    /// ended by the user before there was anything to save
+    Stopped,
 }
 
 impl Failure {
@@ -47,7 +53,7 @@ impl Failure {
             Self::Work(_) => 1,
             Self::Usage(_) => 2,
             Self::Check => 3,
-            Self::Interrupted => 130,
+            Self::Interrupted | Self::Stopped => 130,
         }
     }
 }
@@ -70,6 +76,9 @@ pub fn main() -> ExitCode {
                 Failure::Usage(Some(text)) | Failure::Work(text) => eprintln!("error: {text}"),
                 Failure::Usage(None) | Failure::Check => {}
                 Failure::Interrupted => eprintln!("interrupted: what was done is saved"),
+                Failure::Stopped => {
+                    eprintln!("interrupted: nothing was done yet that could be saved")
+                }
             }
             ExitCode::from(failure.code())
         }
@@ -87,6 +96,9 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Gradient(arguments) => gradient::run(&arguments),
         Command::Fit(arguments) => fit::run(&arguments),
+        Command::Profile(arguments) => profile::run(&arguments),
+        Command::Sample(arguments) => sample::run(&arguments),
+        Command::Sweep(arguments) => sweep::run(&arguments),
         Command::List { json } => list::run(json),
         Command::Show { common } => show::run(&common),
         Command::Completions { shell } => completions::run(shell),

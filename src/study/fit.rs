@@ -431,7 +431,7 @@ fn best_of(outcomes: &[Outcome]) -> Option<usize> {
 }
 
 /// The data objective on scaled fitted parameters.
-struct FitProblem<'a> {
+pub(super) struct FitProblem<'a> {
     study: &'a Study,
     objective: Objective<'a>,
     variables: &'a [Variable],
@@ -444,7 +444,7 @@ struct FitProblem<'a> {
 }
 
 impl<'a> FitProblem<'a> {
-    fn new(
+    pub(super) fn new(
         study: &'a Study,
         solving: &Solving,
         variables: &'a [Variable],

@@ -5,8 +5,10 @@
 
 mod any_solver;
 mod backward;
+mod bands;
 mod certificate;
 mod check;
+mod combinations;
 mod drift;
 mod equations;
 mod error;
@@ -14,8 +16,10 @@ mod fit;
 mod fit_memory;
 mod functional;
 mod gradient;
+mod grid;
 mod hessian;
 mod hybrid;
+mod identifiability;
 mod information;
 mod kinks;
 mod lane;
@@ -25,15 +29,18 @@ mod nudge;
 mod objective;
 mod plan;
 mod prior;
+mod profile;
 mod rest;
 mod reverse;
 mod reverse_events;
 mod run;
+mod sample;
 mod scaling;
 mod shooting;
 mod simulate;
 mod solving;
 mod spread;
+mod sweep;
 mod variable;
 mod verify;
 
@@ -43,6 +50,7 @@ use std::sync::Arc;
 use costate_adjoint::AdjointError;
 use costate_solvers::{LinearSolver, Preconditioner, SolveError};
 
+pub use bands::{Band, bands};
 pub use certificate::{Certificate, certify};
 pub use check::{ExpectationResult, check_expectations};
 pub use drift::Drift;
@@ -54,14 +62,24 @@ pub use functional::FunctionalStudy;
 pub use gradient::{Forecast, Gradient, GradientOf, gradient};
 pub use hessian::{Hessian, HessianMethod, hessian, hessian_by};
 pub use hybrid::{EventLog, Happening};
+pub use identifiability::{Criteria, Direction, Identifiability, Open, identifiability};
 pub use information::row_count;
 pub use kinks::{Meeting, Met, meetings};
 pub use misfit::{Misfit, Rows};
 pub use objective::{Objective, Prediction};
 pub use plan::{ExperimentPlan, Measurement};
+pub use profile::{
+    IntervalEnd, Profile, ProfilePoint, ProfileProgress, ProfileSettings, Profiles, Verdict,
+    profile,
+};
 pub use run::{Run, RunError};
+pub use sample::{
+    Convergence, Divergence, Posterior, PredictiveBand, Region, SampleProgress, SampleSettings,
+    Summary, convergence, mean_size, predict, quantile, sample,
+};
 pub use simulate::{SimulatedEvent, Simulation, simulate, simulate_by};
 pub use solving::{Choice, Solving};
+pub use sweep::{SweepAxis, SweepOf, SweepProgress, grid_points, random_points, sweep};
 pub use variable::Variable;
 pub use verify::{Agreement, EventAgreement, Verification, verify};
 

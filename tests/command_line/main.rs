@@ -2,6 +2,7 @@
 
 mod answers;
 mod errors;
+mod fitted;
 mod gallery;
 mod looks;
 mod resume;

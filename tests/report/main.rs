@@ -4,3 +4,4 @@ mod figure;
 mod files;
 mod heat_maps;
 mod readable;
+mod uncertainty;

@@ -199,6 +199,18 @@ impl Canvas<'_> {
         )));
     }
 
+    /// A filled polygon.
+    pub(super) fn polygon(&self, corners: &[(f64, f64)], color: RGBColor) {
+        let corners: Vec<(i32, i32)> = corners.iter().copied().map(units).collect();
+        self.note(self.area.draw(&Polygon::new(corners, color.filled())));
+    }
+
+    /// A small disk without a rim, for one of many points.
+    pub(super) fn dot(&self, at: (f64, f64), radius: f64, color: RGBColor) {
+        let disk = Circle::new(units(at), unit(radius).max(1), color.filled());
+        self.note(self.area.draw(&disk));
+    }
+
     /// An empty rectangle.
     pub(super) fn frame(&self, area: Area, color: RGBColor, width: f64) {
         let Area {

@@ -146,6 +146,15 @@ pub enum Layer {
         /// Upper edge.
         high: f64,
     },
+    /// A band between two curves, in a pale shade of its color.
+    Ribbon {
+        /// Whose color it has.
+        ink: Ink,
+        /// How much of that color, between 0 (white) and 1.
+        strength: f64,
+        /// Place across, lower and upper edge, in order.
+        points: Vec<(f64, f64, f64)>,
+    },
     /// A thin gray line across the panel.
     Level(f64),
     /// A conspicuous point with a word beside it.

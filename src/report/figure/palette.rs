@@ -56,6 +56,15 @@ pub(super) fn color(index: usize) -> RGBColor {
     COLORS[index % COLORS.len()]
 }
 
+/// `color` with white: so much of it, between 0 and 1.
+pub(super) fn pale(color: RGBColor, strength: f64) -> RGBColor {
+    let mix = |c: u8| {
+        let white = f64::from(u8::MAX);
+        (white + strength.clamp(0.0, 1.0) * (f64::from(c) - white)).round() as u8
+    };
+    RGBColor(mix(color.0), mix(color.1), mix(color.2))
+}
+
 /// Dash pattern of series `index`.
 pub(super) fn dash(index: usize) -> &'static [f64] {
     DASHES[index % DASHES.len()]

@@ -13,11 +13,14 @@ pub(super) fn points(panel: &Panel) -> impl Iterator<Item = (f64, f64)> {
         .layers
         .iter()
         .flat_map(|layer| match layer {
-            Layer::Line { points, .. } | Layer::Dots { points, .. } => points.as_slice(),
-            Layer::Mark { at, .. } => std::slice::from_ref(at),
-            Layer::Band { .. } | Layer::Level(_) => &[],
+            Layer::Line { points, .. } | Layer::Dots { points, .. } => points.clone(),
+            Layer::Ribbon { points, .. } => points
+                .iter()
+                .flat_map(|&(x, low, high)| [(x, low), (x, high)])
+                .collect(),
+            Layer::Mark { at, .. } => vec![*at],
+            Layer::Band { .. } | Layer::Level(_) => Vec::new(),
         })
-        .copied()
         .filter(|(x, y)| x.is_finite() && y.is_finite())
 }
 
@@ -40,6 +43,7 @@ pub(super) fn y_extents(panel: &Panel) -> impl Iterator<Item = f64> {
             })
             .collect::<Vec<f64>>(),
         Layer::Band { low, high } => vec![*low, *high],
+        Layer::Ribbon { points, .. } => points.iter().flat_map(|p| [p.1, p.2]).collect(),
         Layer::Level(level) => vec![*level],
         Layer::Mark { at, .. } => vec![at.1],
     })
@@ -59,6 +63,28 @@ pub(super) fn draw(canvas: &Canvas<'_>, panel: &Panel, x: &Ticks, y: &Ticks, fra
     };
 
     for layer in &panel.layers {
+        if let Layer::Ribbon {
+            ink,
+            strength,
+            points,
+        } = layer
+        {
+            let color = palette::pale(ink.color(), *strength);
+            let placed = points.iter().map(|&(px, low, high)| {
+                let up = |v: f64| place_y(v).map(|y| y.clamp(frame.top, frame.bottom));
+                let across = place_x(px).map(|x| x.clamp(frame.left, frame.right));
+                Some((across?, up(low)?, up(high)?))
+            });
+            let placed: Vec<Option<(f64, f64, f64)>> = placed.collect();
+            for run in placed.split(Option::is_none) {
+                let upper = run.iter().flatten().map(|&(px, _, high)| (px, high));
+                let lower = run.iter().rev().flatten().map(|&(px, low, _)| (px, low));
+                let corners: Vec<(f64, f64)> = upper.chain(lower).collect();
+                if corners.len() >= 4 {
+                    canvas.polygon(&corners, color);
+                }
+            }
+        }
         if let Layer::Band { low, high } = layer
             && let (Some(bottom), Some(top)) = (place_y(*low), place_y(*high))
         {
@@ -86,7 +112,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, panel: &Panel, x: &Ticks, y: &Ticks, fra
 
     for layer in &panel.layers {
         match layer {
-            Layer::Band { .. } => {}
+            Layer::Band { .. } | Layer::Ribbon { .. } => {}
             Layer::Level(level) => {
                 if let Some(py) = place_y(*level) {
                     let ends = [(frame.left, py), (frame.right, py)];

@@ -1,18 +1,14 @@
 //! A sheet: plots and heat maps in rows under one title.
 
-use super::axes::{LEADING, NOTE_SIZE, TITLE_SIZE, look};
-use super::canvas::{Align, Canvas, TextLook, draw_svg};
+use super::canvas::{Canvas, draw_svg};
 use super::chart::Plot;
-use super::font::wrap;
+use super::heading::{Heading, MARGIN};
 use super::heat::{HeatLayout, HeatMaps, Margins};
 use super::layout::PlotLayout;
-use super::palette::{GRAY, INK};
 use super::{Figure, FigureError};
 
 /// Width of a figure in pixels, where nothing else is said.
 const WIDTH: f64 = 900.0;
-/// White space round the figure.
-const MARGIN: f64 = 14.0;
 /// Between blocks of a row.
 const BETWEEN: f64 = 10.0;
 
@@ -107,29 +103,15 @@ impl Sheet {
                     .collect()
             })
             .collect();
-        let heading = wrap(&self.title, TITLE_SIZE, true, inner, 3);
-        let note = wrap(&self.note, NOTE_SIZE, false, inner, 4);
-        let top = MARGIN
-            + heading.len() as f64 * TITLE_SIZE * LEADING
-            + note.len() as f64 * NOTE_SIZE * LEADING;
+        let heading = Heading::new(&self.title, &self.note, width);
         let heights: Vec<f64> = rows
             .iter()
             .map(|row| row.iter().map(Laid::height).fold(0.0, f64::max))
             .collect();
-        let height = (top + heights.iter().sum::<f64>() + MARGIN / 2.0).ceil();
+        let height = (heading.height() + heights.iter().sum::<f64>() + MARGIN / 2.0).ceil();
         let svg = draw_svg(width, height, |canvas| {
-            let mut y = MARGIN;
-            for (lines, size, bold, color) in [
-                (&heading, TITLE_SIZE, true, INK),
-                (&note, NOTE_SIZE, false, GRAY),
-            ] {
-                for line in lines {
-                    y += size * LEADING;
-                    let look = look(size, color, Align::Middle);
-                    let at = (width / 2.0, y - 0.3 * size);
-                    canvas.text(line, at, TextLook { bold, ..look });
-                }
-            }
+            heading.draw(canvas);
+            let mut y = heading.height();
             for (row, height) in rows.iter().zip(&heights) {
                 let step = block_width(inner, row.len()) + BETWEEN;
                 for (k, block) in row.iter().enumerate() {
