@@ -37,6 +37,7 @@
 
 pub mod compile;
 pub mod diagnostic;
+pub mod import;
 pub mod model;
 pub mod optimize;
 pub mod report;

@@ -88,6 +88,9 @@ pub enum Command {
         after_help = "Examples:\n  costate sweep lynx-hare --over alpha=0.4:0.7:50 --over gamma=0.6:1.1:50\n  costate sweep dc-motor --over supply=1:24:50:log --of \"final(speed)\""
     )]
     Sweep(SweepArguments),
+    /// Make a scenario folder of another tool's problem
+    #[command(subcommand)]
+    Import(ImportFormat),
     /// The built-in scenarios
     #[command(after_help = "Example:\n  costate list")]
     List {
@@ -114,6 +117,47 @@ pub enum Command {
         /// Manual page of one command; all in one where absent
         command: Option<String>,
     },
+}
+
+/// `import`: what is imported.
+#[derive(Debug, Subcommand)]
+pub enum ImportFormat {
+    /// A PEtab v1 parameter estimation problem: its YAML file, with the tables and the SBML model it names
+    #[command(
+        after_help = "Example:\n  costate import petab Boehm_JProteomeRes2014.yaml --out boehm && costate fit boehm"
+    )]
+    Petab {
+        #[command(flatten)]
+        common: ImportArguments,
+    },
+    /// An SBML model, Level 2 or 3 core
+    #[command(
+        after_help = "Example:\n  costate import sbml model.xml --out model && costate simulate model --plot model.svg"
+    )]
+    Sbml {
+        #[command(flatten)]
+        common: ImportArguments,
+        /// End of the run, which SBML does not say [default: 100]
+        #[arg(long, value_name = "TIME")]
+        end: Option<f64>,
+    },
+}
+
+/// What every import takes.
+#[derive(Debug, Args)]
+pub struct ImportArguments {
+    /// The file to import
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Folder to write, new or empty
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: PathBuf,
+    /// Print one JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Print results and errors only, no warnings
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 /// Options that override the scenario's `[solver]`.

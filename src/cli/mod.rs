@@ -14,6 +14,7 @@ mod figures;
 mod fit;
 mod fit_journal;
 mod gradient;
+mod import;
 mod interrupt;
 mod list;
 mod load;
@@ -99,6 +100,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Profile(arguments) => profile::run(&arguments),
         Command::Sample(arguments) => sample::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),
+        Command::Import(format) => import::run(&format),
         Command::List { json } => list::run(json),
         Command::Show { common } => show::run(&common),
         Command::Completions { shell } => completions::run(shell),

@@ -21,7 +21,7 @@ mod read_smoothing;
 mod reader;
 mod resolved;
 pub mod schema;
-mod source;
+pub(crate) mod source;
 pub mod types;
 mod values;
 

@@ -247,7 +247,10 @@ impl Context<'_> {
             .observables
             .iter()
             .zip(&columns)
-            .map(|(observable, column)| column.and(self.sigma_column(reader, &csv, observable)))
+            .map(|(observable, column)| {
+                // (an observable that this file does not hold needs no sigma there)
+                column.and_then(|_| self.sigma_column(reader, &csv, observable))
+            })
             .collect();
         if errors(reader) > before {
             return None;

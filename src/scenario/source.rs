@@ -52,15 +52,21 @@ const MOST_DATA_BYTES: u64 = 2 << 30;
 
 /// What a file is for: it decides the limit of its size and the words of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(crate) enum Role {
     /// the scenario
     Scenario,
     /// a CSV file the scenario names
     Data,
+    /// an SBML model to import
+    Model,
+    /// the file of a PEtab problem that names the others
+    Problem,
+    /// a table of a PEtab problem
+    Table,
 }
 
 /// Reads a text file; `place` is where the scenario names it.
-pub(super) fn open(
+pub(crate) fn open(
     path: &Path,
     role: Role,
     place: Option<Span>,
@@ -69,6 +75,9 @@ pub(super) fn open(
     let (what, limit) = match role {
         Role::Scenario => ("scenario", MOST_SCENARIO_BYTES),
         Role::Data => ("data file", MOST_DATA_BYTES),
+        Role::Model => ("SBML file", MOST_SCENARIO_BYTES),
+        Role::Problem => ("PEtab problem file", MOST_SCENARIO_BYTES),
+        Role::Table => ("PEtab table", MOST_DATA_BYTES),
     };
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
@@ -117,6 +126,7 @@ pub(super) fn open(
                 "is this really a scenario? measurements belong in a CSV file that `[data]` names"
             }
             Role::Data => "split the file, one for each experiment",
+            Role::Model | Role::Problem | Role::Table => "is it really such a file?",
         }));
     }
     let bytes = std::fs::read(path).map_err(|error| {

@@ -4,5 +4,6 @@ mod answers;
 mod errors;
 mod fitted;
 mod gallery;
+mod import;
 mod looks;
 mod resume;
