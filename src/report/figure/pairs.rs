@@ -3,7 +3,7 @@
 use super::axes::{self, LABEL_SIZE, PANEL_TITLE_SIZE, TICK_SIZE, look, widest_label};
 use super::canvas::{Align, Area, Canvas, TextLook, draw_svg};
 use super::chart::Axis;
-use super::font::ellipsize;
+use super::font::{ellipsize, text_width};
 use super::heading::{Heading, MARGIN};
 use super::palette::{self, FRAME, GRID, INK};
 use super::ticks::{Scale, Ticks};
@@ -65,6 +65,19 @@ fn correlation(a: &[f64], b: &[f64]) -> f64 {
     sum(&|x, y| x * y) / (sum(&|x, _| x * x) * sum(&|_, y| y * y)).sqrt()
 }
 
+/// Clears labels that would reach beyond the middle of the gap to the next cell, where they might meet others.
+fn keep_inside(ticks: &mut Ticks, cell: f64, length: impl Fn(&str) -> f64) {
+    let places: Vec<Option<f64>> = ticks.marks.iter().map(|m| ticks.fraction(m.0)).collect();
+    for ((_, label), place) in ticks.marks.iter_mut().zip(places) {
+        let half = 0.5 * length(label);
+        let inside = place
+            .is_some_and(|f| f * cell - half >= -GAP / 2.0 && f * cell + half <= cell + GAP / 2.0);
+        if !inside {
+            label.clear();
+        }
+    }
+}
+
 impl PairPlot {
     /// Lays out and draws the figure.
     ///
@@ -86,21 +99,29 @@ impl PairPlot {
         let across: Vec<Ticks> = self
             .variables
             .iter()
-            .map(|v| axes::horizontal(&axis(v), &v.values, 0.03, cell))
+            .map(|v| {
+                let mut ticks = axes::horizontal(&axis(v), &v.values, 0.03, cell);
+                keep_inside(&mut ticks, cell, |label| {
+                    text_width(label, TICK_SIZE, false)
+                });
+                ticks
+            })
             .collect();
         let up: Vec<Ticks> = self
             .variables
             .iter()
             .map(|v| {
                 // the same limits as across, so that a value has one place in both directions
-                Ticks::over(
+                let mut ticks = Ticks::over(
                     v.values.iter().copied(),
                     v.scale,
                     (cell / 34.0).clamp(2.0, 6.0) as usize,
                     0.03,
                     false,
                     false,
-                )
+                );
+                keep_inside(&mut ticks, cell, |_| TICK_SIZE);
+                ticks
             })
             .collect();
         let svg = draw_svg(width, height, |canvas| {
