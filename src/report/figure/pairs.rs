@@ -96,7 +96,7 @@ impl PairPlot {
             scale: variable.scale,
             ..Axis::default()
         };
-        let across: Vec<Ticks> = self
+        let mut across: Vec<Ticks> = self
             .variables
             .iter()
             .map(|v| {
@@ -107,7 +107,7 @@ impl PairPlot {
                 ticks
             })
             .collect();
-        let up: Vec<Ticks> = self
+        let mut up: Vec<Ticks> = self
             .variables
             .iter()
             .map(|v| {
@@ -124,6 +124,20 @@ impl PairPlot {
                 ticks
             })
             .collect();
+        // a power of ten stands in the label, as beside its axis it would lie on the cell above
+        let labels = |ticks: &mut [Ticks]| -> Vec<String> {
+            let each = ticks.iter_mut().zip(&self.variables);
+            each.map(|(ticks, variable)| {
+                let factor = std::mem::take(&mut ticks.factor);
+                let label = match factor.is_empty() {
+                    true => variable.label.clone(),
+                    false => format!("{} ({factor})", variable.label),
+                };
+                ellipsize(&label, LABEL_SIZE, false, cell)
+            })
+            .collect()
+        };
+        let (below, beside) = (labels(&mut across), labels(&mut up));
         let svg = draw_svg(width, height, |canvas| {
             heading.draw(canvas);
             for row in 0..self.variables.len() {
@@ -148,25 +162,20 @@ impl PairPlot {
                     canvas.frame(frame, FRAME, 1.0);
                     if row + 1 == self.variables.len() {
                         axes::draw_below(canvas, &across[column], frame, true);
-                        let label = self.label(column, cell);
                         let at = ((frame.left + frame.right) / 2.0, frame.bottom + 42.0);
-                        canvas.text(&label, at, look(LABEL_SIZE, INK, Align::Middle));
+                        canvas.text(&below[column], at, look(LABEL_SIZE, INK, Align::Middle));
                     }
                     if column == 0 && row > 0 {
                         axes::draw_left(canvas, &up[row], frame, true);
-                        let beside = widest_label(up[row].marks.iter()) + 18.0;
-                        axes::draw_label_left(canvas, &[self.label(row, cell)], frame, beside);
+                        let away = widest_label(up[row].marks.iter()) + 18.0;
+                        let label = std::slice::from_ref(&beside[row]);
+                        axes::draw_label_left(canvas, label, frame, away);
                     }
                 }
             }
         })
         .map_err(|message| FigureError::Draw { message })?;
         Ok(Figure { svg, width, height })
-    }
-
-    /// A variable's label in as many pixels.
-    fn label(&self, index: usize, length: f64) -> String {
-        ellipsize(&self.variables[index].label, LABEL_SIZE, false, length)
     }
 
     fn histogram(&self, canvas: &Canvas<'_>, index: usize, ticks: &Ticks, frame: Area) {
