@@ -158,7 +158,7 @@ pub fn identifiability(
         .map(|(parameter, v)| {
             // exp(ln b) may miss b by a rounding error
             let mut bounds = parameter.bounds.iter();
-            bounds.any(|b| (v - b).abs() <= 1e-12 * b.abs())
+            bounds.any(|b| b.is_finite() && (v - b).abs() <= 1e-12 * b.abs())
         })
         .collect();
     let free: Vec<usize> = (0..m).filter(|&i| !at_bound[i]).collect();

@@ -3,7 +3,7 @@
 use super::axes::{self, LABEL_SIZE, PANEL_TITLE_SIZE, TICK_SIZE, look, widest_label};
 use super::canvas::{Align, Area, Canvas, TextLook, draw_svg};
 use super::chart::Axis;
-use super::font::ellipsize;
+use super::font::{ellipsize, text_width};
 use super::heading::{Heading, MARGIN};
 use super::palette::{self, FRAME, GRID, INK};
 use super::ticks::{Scale, Ticks};
@@ -65,6 +65,19 @@ fn correlation(a: &[f64], b: &[f64]) -> f64 {
     sum(&|x, y| x * y) / (sum(&|x, _| x * x) * sum(&|_, y| y * y)).sqrt()
 }
 
+/// Clears labels that would reach beyond the middle of the gap to the next cell, where they might meet others.
+fn keep_inside(ticks: &mut Ticks, cell: f64, length: impl Fn(&str) -> f64) {
+    let places: Vec<Option<f64>> = ticks.marks.iter().map(|m| ticks.fraction(m.0)).collect();
+    for ((_, label), place) in ticks.marks.iter_mut().zip(places) {
+        let half = 0.5 * length(label);
+        let inside = place
+            .is_some_and(|f| f * cell - half >= -GAP / 2.0 && f * cell + half <= cell + GAP / 2.0);
+        if !inside {
+            label.clear();
+        }
+    }
+}
+
 impl PairPlot {
     /// Lays out and draws the figure.
     ///
@@ -83,26 +96,48 @@ impl PairPlot {
             scale: variable.scale,
             ..Axis::default()
         };
-        let across: Vec<Ticks> = self
+        let mut across: Vec<Ticks> = self
             .variables
             .iter()
-            .map(|v| axes::horizontal(&axis(v), &v.values, 0.03, cell))
+            .map(|v| {
+                let mut ticks = axes::horizontal(&axis(v), &v.values, 0.03, cell);
+                keep_inside(&mut ticks, cell, |label| {
+                    text_width(label, TICK_SIZE, false)
+                });
+                ticks
+            })
             .collect();
-        let up: Vec<Ticks> = self
+        let mut up: Vec<Ticks> = self
             .variables
             .iter()
             .map(|v| {
                 // the same limits as across, so that a value has one place in both directions
-                Ticks::over(
+                let mut ticks = Ticks::over(
                     v.values.iter().copied(),
                     v.scale,
                     (cell / 34.0).clamp(2.0, 6.0) as usize,
                     0.03,
                     false,
                     false,
-                )
+                );
+                keep_inside(&mut ticks, cell, |_| TICK_SIZE);
+                ticks
             })
             .collect();
+        // a power of ten stands in the label, as beside its axis it would lie on the cell above
+        let labels = |ticks: &mut [Ticks]| -> Vec<String> {
+            let each = ticks.iter_mut().zip(&self.variables);
+            each.map(|(ticks, variable)| {
+                let factor = std::mem::take(&mut ticks.factor);
+                let label = match factor.is_empty() {
+                    true => variable.label.clone(),
+                    false => format!("{} ({factor})", variable.label),
+                };
+                ellipsize(&label, LABEL_SIZE, false, cell)
+            })
+            .collect()
+        };
+        let (below, beside) = (labels(&mut across), labels(&mut up));
         let svg = draw_svg(width, height, |canvas| {
             heading.draw(canvas);
             for row in 0..self.variables.len() {
@@ -127,25 +162,20 @@ impl PairPlot {
                     canvas.frame(frame, FRAME, 1.0);
                     if row + 1 == self.variables.len() {
                         axes::draw_below(canvas, &across[column], frame, true);
-                        let label = self.label(column, cell);
                         let at = ((frame.left + frame.right) / 2.0, frame.bottom + 42.0);
-                        canvas.text(&label, at, look(LABEL_SIZE, INK, Align::Middle));
+                        canvas.text(&below[column], at, look(LABEL_SIZE, INK, Align::Middle));
                     }
                     if column == 0 && row > 0 {
                         axes::draw_left(canvas, &up[row], frame, true);
-                        let beside = widest_label(up[row].marks.iter()) + 18.0;
-                        axes::draw_label_left(canvas, &[self.label(row, cell)], frame, beside);
+                        let away = widest_label(up[row].marks.iter()) + 18.0;
+                        let label = std::slice::from_ref(&beside[row]);
+                        axes::draw_label_left(canvas, label, frame, away);
                     }
                 }
             }
         })
         .map_err(|message| FigureError::Draw { message })?;
         Ok(Figure { svg, width, height })
-    }
-
-    /// A variable's label in as many pixels.
-    fn label(&self, index: usize, length: f64) -> String {
-        ellipsize(&self.variables[index].label, LABEL_SIZE, false, length)
     }
 
     fn histogram(&self, canvas: &Canvas<'_>, index: usize, ticks: &Ticks, frame: Area) {

@@ -174,8 +174,8 @@ mod tests {
             above = { value = 0.3, bounds = [0.1, inf], fit = true }
             below = { value = 0.3, bounds = [-inf, 2.0], fit = true }
             box   = { value = 0.3, bounds = [0.1, 2.0], fit = true }
-            log   = { value = 0.3, bounds = [0.1, 2.0], scale = "log", fit = true }
-            open  = { value = 0.3, bounds = [0.0, inf], scale = "log", fit = true }
+            logs  = { value = 0.3, bounds = [0.1, 2.0], scale = "log", fit = true }
+            open  = { value = 0.3, scale = "log", fit = true }
             ten   = { value = 0.3, bounds = [0.1, inf], scale = "log10", fit = true }
             logit = { value = 0.3, bounds = [0.1, 2.0], scale = "logit", fit = true }
             prior = { value = 0.3, bounds = [0.1, 2.0], scale = "logit", fit = true, prior = { distribution = "uniform", low = 0.2, high = 1.0 } }
