@@ -33,6 +33,10 @@
 
 use nalgebra::DMatrix;
 
+mod held;
+
+use held::Held;
+
 use crate::control::scale;
 use crate::error::SolveError;
 use crate::integrate::{Integrator, not_finite};
@@ -41,7 +45,7 @@ use crate::multistep::Bdf;
 use crate::options::Options;
 use crate::record::NoRecord;
 use crate::scalar::{Scalar, depth};
-use crate::system::{ImplicitSystem, Mass, Pattern, System};
+use crate::system::{ImplicitSystem, Mass, Pattern};
 
 /// Part of a state by which corrections may move it from where the trajectory is.
 const NEAR: f64 = 1e-3;
@@ -478,51 +482,5 @@ impl Draw {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 >> 11) as f64 / (1_u64 << 53) as f64
-    }
-}
-
-/// A system whose time stands still.
-struct Held<'s, F: ?Sized> {
-    system: &'s mut F,
-    t: f64,
-}
-
-impl<F: System<f64> + ?Sized> System<f64> for Held<'_, F> {
-    fn dim(&self) -> usize {
-        self.system.dim()
-    }
-
-    fn rhs(&mut self, _: f64, x: &[f64], dx: &mut [f64]) {
-        self.system.rhs(self.t, x, dx);
-    }
-}
-
-impl<F: ImplicitSystem<f64> + ?Sized> ImplicitSystem<f64> for Held<'_, F> {
-    fn pattern(&self) -> &Pattern {
-        self.system.pattern()
-    }
-
-    fn jacobian(&mut self, _: f64, x: &[f64], values: &mut [f64]) {
-        self.system.jacobian(self.t, x, values);
-    }
-
-    fn time_derivative(&mut self, _: f64, _: &[f64], ft: &mut [f64]) {
-        ft.fill(0.0);
-    }
-
-    fn mass(&self) -> Option<&Mass<f64>> {
-        self.system.mass()
-    }
-
-    fn has_jvp(&self) -> bool {
-        self.system.has_jvp()
-    }
-
-    fn jvp(&mut self, _: f64, x: &[f64], v: &[f64], out: &mut [f64]) {
-        self.system.jvp(self.t, x, v, out);
-    }
-
-    fn linear_solver(&self) -> LinearSolver {
-        self.system.linear_solver()
     }
 }

@@ -2,8 +2,8 @@
 
 use costate::scenario::GradientMethod;
 use costate::study::{
-    Certificate, Forecast, FunctionalStudy, Gradient, GradientOf, Hessian, Meeting, Met, Solving,
-    Study, StudyError, Variable, certify, gradient, hessian, meetings,
+    Certificate, Forecast, FunctionalStudy, Gradient, GradientOf, Hessian, HessianMethod, Meeting,
+    Met, Solving, Study, StudyError, Variable, certify, gradient, hessian, meetings,
 };
 use serde_json::{Map, Value, json};
 
@@ -88,6 +88,7 @@ pub fn run(arguments: &GradientArguments) -> Result<(), Failure> {
         if let Some(second) = &second {
             let rows = second.matrix.chunks(variables.len().max(1));
             document["hessian"] = rows.map(|row| json!(row)).collect();
+            document["hessian_method"] = json!(second.method.name());
             document["certificate"]["asymmetry"] = json!(second.asymmetry());
         }
         document["met"] = met.iter().map(meeting).collect();
@@ -191,10 +192,11 @@ fn checks(certificate: &Certificate) -> String {
 fn matrix(study: &Study, variables: &[Variable], second: &Hessian) -> String {
     let names: Vec<String> = variables.iter().map(|v| v.name(&study.scenario)).collect();
     let width = names.iter().map(String::len).max().unwrap_or(0).max(13);
-    let mut text = format!(
-        "\nsecond derivatives by dual numbers over dual numbers\n{:width$}",
-        ""
-    );
+    let how = match second.method {
+        HessianMethod::DualOverDual => "by dual numbers over dual numbers",
+        HessianMethod::DualOverAdjoint => "by dual numbers through the adjoint",
+    };
+    let mut text = format!("\nsecond derivatives {how}\n{:width$}", "");
     for name in &names {
         text += &format!("  {name:>22}");
     }

@@ -22,10 +22,10 @@
 
 use super::outcome::{Callback, Outcome, Progress, Settings, Status};
 use super::problem::{EvaluationError, SecondOrder};
-use super::record::{LEVEL, Record, Stall, dot, norm};
+use super::record::{LEVEL, Record, Stall, norm};
 
-/// Part of the model's slope that a projected step must keep of it.
-const ENOUGH: f64 = 0.01;
+mod step;
+
 /// Ratios of actual and predicted decrease from which a step is taken, the radius is kept, and the radius may grow.
 const TAKEN: f64 = 1e-4;
 const GOOD: f64 = 0.25;
@@ -35,8 +35,6 @@ const SHRINK: f64 = 0.25;
 const GROW: f64 = 3.0;
 /// Largest part of the gradient of q that conjugate gradients leave.
 const FORCING: f64 = 0.1;
-/// Most times that a projected step is shortened.
-const SHORTENED: usize = 40;
 /// Most steps refused in a row.
 const REFUSED: usize = 60;
 
@@ -70,43 +68,6 @@ struct Point {
     theta: Vec<f64>,
     value: f64,
     gradient: Vec<f64>,
-}
-
-/// A step s inside the box, with H s.
-struct Step {
-    s: Vec<f64>,
-    curved: Vec<f64>,
-}
-
-impl Step {
-    /// q(s).
-    fn model(&self, gradient: &[f64]) -> f64 {
-        dot(gradient, &self.s) + 0.5 * dot(&self.s, &self.curved)
-    }
-}
-
-/// How far each variable may move.
-struct Room {
-    below: Vec<f64>,
-    above: Vec<f64>,
-}
-
-impl Room {
-    /// Projects a step on the box; whether that changed it.
-    fn clip(&self, s: &mut [f64]) -> bool {
-        let mut clipped = false;
-        for ((s, &below), &above) in s.iter_mut().zip(&self.below).zip(&self.above) {
-            let inside = s.max(below).min(above);
-            clipped |= inside != *s;
-            *s = inside;
-        }
-        clipped
-    }
-
-    /// Whether a variable may go on from a step in the direction of `sign`.
-    fn is_open(&self, i: usize, s: f64, sign: f64) -> bool {
-        sign > 0.0 && s < self.above[i] || sign < 0.0 && s > self.below[i]
-    }
 }
 
 impl Run<'_> {
@@ -221,188 +182,11 @@ impl Run<'_> {
             gradient,
         })
     }
-
-    /// H v at a point.
-    fn product(&mut self, at: &Point, v: &[f64]) -> Result<Vec<f64>, EvaluationError> {
-        let mut product = vec![0.0; v.len()];
-        self.record
-            .hessian_product(self.problem, &at.theta, v, &mut product)?;
-        Ok(product)
-    }
-
-    /// About the minimizer of q in the box and the ball.
-    fn step(&mut self, at: &Point, radius: f64, forcing: f64) -> Result<Step, EvaluationError> {
-        let differences =
-            |bounds: &[f64]| bounds.iter().zip(&at.theta).map(|(b, x)| b - x).collect();
-        let room = Room {
-            below: differences(&self.record.lower),
-            above: differences(&self.record.upper),
-        };
-        let mut step = self.descent(at, &room, radius)?;
-        let open = |g: f64, i: usize| room.is_open(i, 0.0, -g);
-        let first = at.gradient.iter().enumerate();
-        let first = norm(
-            &first
-                .filter(|&(i, &g)| open(g, i))
-                .map(|(_, &g)| g)
-                .collect::<Vec<_>>(),
-        );
-        // each pass but the last puts a variable on a bound
-        for _ in 0..=at.theta.len() {
-            if !self.improve(at, &room, radius, forcing * first, &mut step)? {
-                break;
-            }
-        }
-        Ok(step)
-    }
-
-    /// Steepest descent, projected on the box, as long as q falls enough.
-    fn descent(&mut self, at: &Point, room: &Room, radius: f64) -> Result<Step, EvaluationError> {
-        let gradient = &at.gradient;
-        let downhill: Vec<f64> = (0..gradient.len())
-            .map(|i| {
-                if room.is_open(i, 0.0, -gradient[i]) {
-                    -gradient[i]
-                } else {
-                    0.0
-                }
-            })
-            .collect();
-        let curved = self.product(at, &downhill)?;
-        let (steepness, curvature) = (dot(&downhill, &downhill), dot(&downhill, &curved));
-        let to_ball = radius / steepness.sqrt();
-        let mut times = match curvature > 0.0 {
-            true => (steepness / curvature).min(to_ball),
-            false => to_ball,
-        };
-        let mut step = Step {
-            s: vec![0.0; gradient.len()],
-            curved: vec![0.0; gradient.len()],
-        };
-        if !times.is_finite() {
-            return Ok(step);
-        }
-        for _ in 0..SHORTENED {
-            step.s = downhill.iter().map(|d| times * d).collect();
-            step.curved = match room.clip(&mut step.s) {
-                true => self.product(at, &step.s)?,
-                false => curved.iter().map(|c| times * c).collect(),
-            };
-            let enough = step.model(gradient) <= ENOUGH * dot(gradient, &step.s);
-            if enough || self.record.exhausted(self.settings) {
-                break;
-            }
-            times *= 0.25;
-        }
-        Ok(step)
-    }
-
-    /// Conjugate gradients among the variables that a step leaves free, projected on the box. `true`: a bound was met, and there
-    /// may be more to gain.
-    fn improve(
-        &mut self,
-        at: &Point,
-        room: &Room,
-        radius: f64,
-        tolerance: f64,
-        step: &mut Step,
-    ) -> Result<bool, EvaluationError> {
-        let m = at.theta.len();
-        let free: Vec<bool> = (0..m)
-            .map(|i| room.below[i] < step.s[i] && step.s[i] < room.above[i])
-            .collect();
-        let slopes: Vec<f64> = at
-            .gradient
-            .iter()
-            .zip(&step.curved)
-            .map(|(g, c)| g + c)
-            .collect();
-        let masked = |i: usize, value: f64| if free[i] { value } else { 0.0 };
-        let mut residual: Vec<f64> = (0..m).map(|i| masked(i, -slopes[i])).collect();
-        let mut squared = dot(&residual, &residual);
-        if squared.sqrt() <= tolerance {
-            return Ok(false);
-        }
-        let (mut w, mut curved) = (vec![0.0; m], vec![0.0; m]);
-        let mut direction = residual.clone();
-        let mut at_surface = false;
-        let count = free.iter().filter(|free| **free).count();
-        for _ in 0..2 * count {
-            if self.record.exhausted(self.settings) {
-                at_surface = true;
-                break;
-            }
-            let product = self.product(at, &direction)?;
-            let curvature = dot(&direction, &product);
-            let reached: Vec<f64> = step.s.iter().zip(&w).map(|(s, w)| s + w).collect();
-            let surface = to_surface(&reached, &direction, radius);
-            let mut times = squared / curvature;
-            if curvature <= 0.0 || times >= surface {
-                (times, at_surface) = (surface, true);
-            }
-            add(&mut w, times, &direction);
-            add(&mut curved, times, &product);
-            if at_surface {
-                break;
-            }
-            for (i, (r, p)) in residual.iter_mut().zip(&product).enumerate() {
-                *r -= masked(i, times * p);
-            }
-            let next = dot(&residual, &residual);
-            if next.sqrt() <= tolerance {
-                break;
-            }
-            for (d, r) in direction.iter_mut().zip(&residual) {
-                *d = r + next / squared * *d;
-            }
-            squared = next;
-        }
-        let mut part = 1.0;
-        for _ in 0..SHORTENED {
-            let mut s: Vec<f64> = step.s.iter().zip(&w).map(|(s, w)| s + part * w).collect();
-            let clipped = room.clip(&mut s);
-            let moved: Vec<f64> = s.iter().zip(&step.s).map(|(new, old)| new - old).collect();
-            let change = match clipped {
-                true => self.product(at, &moved)?,
-                false => curved.iter().map(|c| part * c).collect(),
-            };
-            let slope = dot(&slopes, &moved);
-            if slope + 0.5 * dot(&moved, &change) <= ENOUGH * slope.min(0.0) {
-                step.s = s;
-                add(&mut step.curved, 1.0, &change);
-                return Ok(clipped && !at_surface);
-            }
-            part *= 0.5;
-        }
-        Ok(false)
-    }
-}
-
-/// to += factor * more
-fn add(to: &mut [f64], factor: f64, more: &[f64]) {
-    for (to, more) in to.iter_mut().zip(more) {
-        *to += factor * more;
-    }
-}
-
-/// The largest t >= 0 with |origin + t direction| <= radius; 0 where the origin lies outside.
-fn to_surface(origin: &[f64], direction: &[f64], radius: f64) -> f64 {
-    let (a, b) = (dot(direction, direction), dot(origin, direction));
-    let c = dot(origin, origin) - radius * radius;
-    if a == 0.0 || c >= 0.0 {
-        return 0.0;
-    }
-    let root = (b * b - a * c).sqrt();
-    // the form without cancellation
-    if b > 0.0 {
-        -c / (b + root)
-    } else {
-        (root - b) / a
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::record::dot;
     use super::*;
 
     /// 1/2 x.A x - b.x with A of the eigenvalues given, along axes turned by a reflection.
@@ -528,15 +312,5 @@ mod tests {
         assert_eq!(outcome.status, Status::Converged, "{outcome:?}");
         assert!(outcome.value < -1.0);
         assert!(outcome.theta.iter().any(|&x| x == -3.0 || x == 5.0));
-    }
-
-    #[test]
-    fn the_surface_is_met_where_it_is() {
-        for direction in [[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [-1.0, 3.0]] {
-            let t = to_surface(&[0.6, 0.0], &direction, 1.0);
-            let end = [0.6 + t * direction[0], t * direction[1]];
-            assert!(t > 0.0 && (norm(&end) - 1.0).abs() < 1e-15);
-        }
-        assert_eq!(to_surface(&[2.0, 0.0], &[1.0, 0.0], 1.0), 0.0);
     }
 }

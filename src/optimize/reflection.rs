@@ -123,9 +123,13 @@ impl Room<'_> {
 
 /// The t > 0 at which `origin + t * direction` leaves the ball; 0 where it is outside already.
 fn to_sphere(origin: &DVector<f64>, direction: &DVector<f64>, radius: f64) -> f64 {
-    let a = direction.norm_squared();
-    let b = origin.dot(direction);
     let c = origin.norm_squared() - radius * radius;
+    leaves_ball(direction.norm_squared(), origin.dot(direction), c)
+}
+
+/// The larger t with a t^2 + 2 b t + c = 0, where the way from o along d leaves a ball of radius r: a = |d|^2, b = o.d and
+/// c = |o|^2 - r^2. 0 where o is outside already.
+pub(super) fn leaves_ball(a: f64, b: f64, c: f64) -> f64 {
     if a == 0.0 || c >= 0.0 {
         return 0.0;
     }

@@ -19,9 +19,6 @@ use super::nudge::moved;
 use super::variable::Variable;
 use super::{Solving, Study, prior};
 
-/// What a recorded solve on dual numbers and its sweep cost, in solves on numbers that carry second derivatives.
-const SWEEP: f64 = 2.0;
-
 /// A value, its gradient and its second derivatives.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hessian {
@@ -53,15 +50,16 @@ impl HessianMethod {
         }
     }
 
-    /// The cheaper one for so many variables, by counts alone, so that the same scenario gives the same bits on every machine.
+    /// The cheaper one for so many variables, which is a matter of counts alone, so that the same scenario gives the same bits on
+    /// every machine.
     ///
-    /// In units of a solve on numbers that carry second derivatives ([`Second`]) and fitted to times of the gallery, a sweep on dual
-    /// numbers with its recorded solve is [`SWEEP`].
+    /// A recorded solve on dual numbers with its sweep takes 0.1 to 0.9 solves on numbers that carry second derivatives
+    /// ([`Second`]) by implicit methods and 0.5 to 1.2 by explicit ones (pendulum, a stiff reactor with events, a field of 40 cells,
+    /// lynx-hare, pinene): less than the two that two variables need.
     fn cheaper(variables: usize) -> Self {
-        let chunks = variables.div_ceil(ANY_WIDTH) as f64;
-        match variables as f64 * chunks <= SWEEP * chunks {
-            true => Self::DualOverDual,
-            false => Self::DualOverAdjoint,
+        match variables {
+            0 | 1 => Self::DualOverDual,
+            _ => Self::DualOverAdjoint,
         }
     }
 }

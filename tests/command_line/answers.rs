@@ -264,6 +264,34 @@ fn simulate_writes_what_was_asked() {
     );
 }
 
+/// With many variables second derivatives come through the adjoint, and the output says so.
+#[test]
+fn second_derivatives_say_how_they_were_found() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let wrt = "a,b,c,initial.x,initial.y";
+    let arguments = ["gradient", "lotka-volterra", "--wrt", wrt, "--hessian"];
+    let result = json(folder.path(), &[&arguments[..], &["--json"]].concat());
+    assert_eq!(result["hessian_method"], "dual-over-adjoint");
+    let rows: Vec<Vec<f64>> = result["hessian"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .map(numbers)
+        .collect();
+    assert_eq!(rows.len(), 5);
+    let largest = rows.concat().iter().fold(0.0_f64, |m, h| m.max(h.abs()));
+    for (i, row) in rows.iter().enumerate() {
+        for (j, entry) in row.iter().enumerate() {
+            assert!((entry - rows[j][i]).abs() <= 1e-10 * largest);
+        }
+    }
+    let text = costate(folder.path(), &arguments, 0);
+    assert!(
+        text.contains("second derivatives by dual numbers through the adjoint"),
+        "{text}"
+    );
+}
+
 #[test]
 fn gradient_methods_agree_in_json() {
     let folder = tempfile::tempdir().expect("a folder");

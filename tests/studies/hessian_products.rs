@@ -3,12 +3,13 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use costate::compile::{Backend, ModelSystem};
 use costate::scenario::Override;
 use costate::study::{
     FunctionalStudy, GradientOf, Hessian, HessianMethod, Objective, Solving, Study, StudyError,
-    Variable, hessian_by,
+    Variable, fit, hessian_by,
 };
 use costate_adjoint::{AdjointSystem, Dual, ExplicitAdjoint, Seeds, Tape};
 use costate_solvers::explicit::tsit5;
@@ -382,5 +383,43 @@ fn products_without_an_adjoint() {
         // steps follow the tangents of both, which are others
         let off = (expected - product).abs();
         assert!(off <= 1e-5 * largest(&whole.matrix), "{expected} {product}");
+    }
+}
+
+/// Newton's method on products of the Hessian, on logarithmic scales and beside bounds, ends where Levenberg-Marquardt does. Both
+/// stop at a projected gradient of 1e-6 or what rounding leaves of it: far less than 1e-9 of the objective.
+#[test]
+fn fits_by_newton_cg_end_at_the_minimum() {
+    for (scenario, method) in [
+        ("lynx-hare", "tsit5"),
+        ("lynx-hare", "rodas5p"),
+        ("pinene", "kvaerno5"),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/{scenario}"));
+        let best = ["levenberg-marquardt", "newton-cg"].map(|algorithm| {
+            let set = |path: &str, value: &str| Override {
+                path: path.into(),
+                value: value.into(),
+            };
+            let overrides = [
+                set("solver.method", method),
+                set("fit.algorithm", algorithm),
+                set("fit.starts", "1"),
+            ];
+            let (study, findings) =
+                Study::load(&path.join("scenario.toml"), &overrides, Backend::Auto);
+            let study = study.unwrap_or_else(|| panic!("{findings:?}"));
+            let found = fit(&study, &AtomicBool::new(false), &|_| {}).expect("a fit");
+            assert!(found.converged, "{scenario} by {algorithm}: {found:?}");
+            println!(
+                "{scenario} {method} {algorithm}: {} iterations, {} evaluations, {}",
+                found.starts[0].outcome.iterations,
+                found.starts[0].outcome.evaluations,
+                found.objective
+            );
+            found.objective
+        });
+        let off = (best[0] - best[1]).abs();
+        assert!(off <= 1e-9 * best[0].abs().max(1.0), "{scenario}: {best:?}");
     }
 }

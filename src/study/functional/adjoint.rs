@@ -88,6 +88,7 @@ impl FunctionalStudy {
 
     /// The functional and its gradient over any scalar, at parameters p and what else is moved. `objective` gives that of the
     /// data and its gradient, where it is asked for.
+    #[expect(clippy::too_many_arguments, reason = "a sweep's inputs and outputs")]
     pub(in crate::study) fn backward_over<S: StudyScalar>(
         &self,
         study: &Study,
