@@ -63,6 +63,14 @@ impl<T: Scalar, const W: usize> Scratch<T, W> {
         }
     }
 
+    /// The same for so many states and parameters.
+    fn of(&mut self, states: usize, parameters: usize) -> &mut Self {
+        if (self.x.len(), self.p.len()) != (states, parameters) {
+            *self = Self::new(states, parameters);
+        }
+        self
+    }
+
     /// Moves the seeds to the numbers from `first` on.
     #[inline]
     fn seed(&mut self, first: usize) {
@@ -100,6 +108,7 @@ pub struct Handwritten<M, S> {
     pattern: Pattern,
     columns: Scratch<S, COLUMNS>,
     first: Scratch<S, CHUNK>,
+    /// of wide numbers, and made when first asked for
     second: Scratch<DualOver<S, PAIRS>, CHUNK>,
 }
 
@@ -113,7 +122,7 @@ impl<M: Dynamics, S: Scalar> Handwritten<M, S> {
             pattern: Pattern::dense(n),
             columns: Scratch::new(n, p),
             first: Scratch::new(n, p),
-            second: Scratch::new(n, p),
+            second: Scratch::new(0, 0),
             parameters: held,
             dynamics,
         }
@@ -243,7 +252,8 @@ impl<M: Dynamics, S: Scalar> AdjointImplicitSystem<S> for Handwritten<M, S> {
         x_bar: &mut [S],
         p_bar: &mut [S],
     ) {
-        let (n, at) = (self.pattern.height, &mut self.second);
+        let n = self.pattern.height;
+        let at = self.second.of(n, self.parameters.len());
         let directions = n + self.parameters.len();
         let width = PAIRS * n.max(1);
         for ((v, w), s) in v.chunks(width).zip(w.chunks(width)).zip(s.chunks(PAIRS)) {
@@ -270,7 +280,7 @@ impl<M: Dynamics, S: Scalar> AdjointImplicitSystem<S> for Handwritten<M, S> {
     }
 
     fn second_order_time_vjp(&mut self, t: S, x: &[S], v: &[S], s: S, w: &[S]) -> S {
-        let at = &mut self.second;
+        let at = self.second.of(self.pattern.height, self.parameters.len());
         at.seed(NOTHING);
         at.set(
             |j| along(x[j], [v[j]]),

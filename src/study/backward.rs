@@ -101,6 +101,7 @@ impl<S: StudyScalar> Backward<S> {
         v: &[f64],
         [gradient, product]: [&mut [f64]; 2],
     ) -> Result<(), StudyError> {
+        on.solving.adjoint_on_duals()?;
         let along = |k: usize| {
             let speed = v.get(k).copied().unwrap_or(0.0);
             S::from_parts(|part| if part == 1 { speed } else { 0.0 })

@@ -98,7 +98,10 @@ pub fn hessian(
     variables: &[Variable],
 ) -> Result<Hessian, StudyError> {
     let by = |method| hessian_by(method, study, solving, of, p, variables);
-    match (HessianMethod::cheaper(variables.len()), solving.adjoint()) {
+    match (
+        HessianMethod::cheaper(variables.len()),
+        solving.adjoint_on_duals(),
+    ) {
         (HessianMethod::DualOverAdjoint, Ok(_)) => match by(HessianMethod::DualOverAdjoint) {
             Err(error) if error != StudyError::Interrupted => by(HessianMethod::DualOverDual),
             done => done,
@@ -110,7 +113,7 @@ pub fn hessian(
 /// The Hessian at natural parameters `p` by a given way.
 ///
 /// # Errors
-/// Those of [`hessian`], and of an adjoint that there is not ([`Solving::adjoint`]) or that cannot follow the solve.
+/// Those of [`hessian`], and of an adjoint that there is not ([`Solving::adjoint_on_duals`]) or that cannot follow the solve.
 pub fn hessian_by(
     method: HessianMethod,
     study: &Study,
@@ -178,6 +181,7 @@ impl Hessian {
         p: &[f64],
         variables: &[Variable],
     ) -> Result<(), StudyError> {
+        solving.adjoint_on_duals()?;
         let m = variables.len();
         let solving = &Solving {
             continuous: false,

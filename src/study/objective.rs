@@ -149,7 +149,7 @@ impl<'a> Objective<'a> {
 
     /// The product H v of the Hessian of the objective with a vector over the variables.
     ///
-    /// One dual number through the discrete adjoint, where there is one of the method (see [`Solving::adjoint`]): exact for
+    /// One dual number through the discrete adjoint, where there is one of the method (see [`Solving::adjoint_on_duals`]): exact for
     /// the discrete solve, at the cost of a few gradients whatever the number of variables. Else, and where the adjoint
     /// cannot follow the solve, dual numbers over dual numbers: a solve for every eight variables.
     ///

@@ -228,6 +228,21 @@ impl Solving {
         )))
     }
 
+    /// The method, if its adjoint can be swept on dual numbers.
+    ///
+    /// # Errors
+    /// Those of [`Solving::adjoint`]; parts of a solve are repeated on plain numbers only, so that there is none within a bound
+    /// of memory.
+    pub fn adjoint_on_duals(&self) -> Result<SolverMethod, StudyError> {
+        if self.memory.is_some() {
+            return Err(StudyError::Unsupported(
+                "`memory` in `[gradient]` serves gradients, and second derivatives through the adjoint need the whole solve: leave it out, or take them by dual numbers over dual numbers"
+                    .into(),
+            ));
+        }
+        self.adjoint()
+    }
+
     fn by_trial(study: &Study, options: Options) -> Result<Self, StudyError> {
         let mut run = Run::<f64>::new(&study.equations);
         run.prepare(0, &study.values(), study.scenario.start, study.scenario.end)

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use costate::compile::Backend;
 use costate::scenario::{GradientMethod, SolverMethod};
-use costate::study::{FunctionalStudy, Solving, Study, Variable};
+use costate::study::{
+    FunctionalStudy, GradientOf, HessianMethod, Solving, Study, Variable, hessian, hessian_by,
+};
 
 /// Everything that a part of a solve may begin or end at: bounces, doses that move, signals, stops.
 const HYBRID: &str = r#"
@@ -102,6 +104,24 @@ fn budgets_change_no_bit() {
             );
         }
     }
+}
+
+/// Second derivatives need the whole solve, or come by dual numbers over dual numbers.
+#[test]
+fn second_derivatives_go_without() {
+    let text = format!("{SMOOTH}[solver]\nmethod = \"tsit5\"\n[gradient]\nmemory = \"64 KiB\"\n");
+    let (study, findings) = Study::from_text(&text, Path::new("."), Backend::Auto);
+    let study = study.unwrap_or_else(|| panic!("{findings:?}"));
+    let solving = Solving::choose(&study).expect("a method");
+    let functional = FunctionalStudy::parse(&study, "final(q)^2").expect("a functional");
+    let (of, p) = (GradientOf::Functional(&functional), study.values());
+    let variables = [Variable::Parameter(0), Variable::Parameter(1)];
+    let way = HessianMethod::DualOverAdjoint;
+    let refused = hessian_by(way, &study, &solving, of, &p, &variables);
+    let message = refused.expect_err("no adjoint").to_string();
+    assert!(message.contains("`memory`"), "{message}");
+    let found = hessian(&study, &solving, of, &p, &variables).expect("a Hessian");
+    assert_eq!(found.method, HessianMethod::DualOverDual);
 }
 
 #[test]
