@@ -274,6 +274,9 @@ pub fn fit_with_memory(
     })
 }
 
+/// Changes what watchers see, and shows it to them.
+type Tell<'t> = dyn Fn(&dyn Fn(&mut FitProgress)) + 't;
+
 /// One start to its end: by multiple shooting and through the stages of smoothing where the scenario has them, then by the fit's own
 /// algorithm on its own widths. `tell` changes what watchers see.
 fn run_start(
@@ -281,7 +284,7 @@ fn run_start(
     (algorithm, limits): (FitAlgorithm, &Settings),
     start: &[f64],
     stop: &AtomicBool,
-    tell: &dyn Fn(&dyn Fn(&mut FitProgress)),
+    tell: &Tell<'_>,
 ) -> Result<Outcome, EvaluationError> {
     let scenario = &problem.study.scenario;
     let mut theta = start.to_vec();
