@@ -193,7 +193,7 @@ pub fn summary(
     for note in notes {
         text += &format!("note: {note}\n");
     }
-    text += &format!("\n{seconds:.3} s, results in {folder}\n");
+    text += &format!("\ntime           {seconds:.3} s\nresults        {folder}\n");
     text
 }
 
