@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
 use super::arguments::{BestArguments, Common, SolverArguments};
-use super::{Failure, load};
+use super::{Failure, fit as fit_command, load};
 
 /// The overrides of the common options, of those of the solver and of the fit that comes first.
 pub fn overrides(
@@ -32,7 +32,7 @@ pub fn progress_bar(common: &Common, unit: &str) -> ProgressBar {
     if common.quiet || common.json {
         bar.set_draw_target(ProgressDrawTarget::hidden());
     }
-    let template = format!("{{bar:30}} {{pos}}/{{len}} {unit}  {{msg}}  {{elapsed}}");
+    let template = format!("{{bar:30}} {{pos}}/{{len}} {unit}  {{msg}}  {{elapsed}}, {{eta}} left");
     if let Ok(style) = ProgressStyle::with_template(&template) {
         bar.set_style(style);
     }
@@ -121,6 +121,21 @@ pub fn folder(study: &Study, out: Option<&Path>) -> Result<RunFolder, Failure> {
         None => RunFolder::create(Path::new("runs"), &study.scenario.name, SystemTime::now()),
     }
     .map_err(failed)
+}
+
+/// Writes result.json and the scenario as it was run.
+pub fn write_result(
+    study: &Study,
+    document: &Value,
+    overrides: &[Override],
+    folder: &mut RunFolder,
+) -> Result<(), Failure> {
+    folder.write_json("result.json", document).map_err(failed)?;
+    let resolved = fit_command::resolved(study, overrides)?;
+    folder
+        .write_text("resolved.toml", &resolved)
+        .map_err(failed)?;
+    Ok(())
 }
 
 /// Work that failed, by its error.

@@ -11,13 +11,13 @@ use costate::study::{
     Fit, FitProgress, Objective, Prediction, Simulation, Study, StudyError, fit_with_memory,
     simulate,
 };
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Map, Value, json};
 
 use super::arguments::{AlgorithmChoice, FitArguments};
 use super::fit_journal::FitJournal;
 use super::{
-    Failure, figures, interrupt, load, look, print_json, print_text, simulate as simulate_command,
+    Failure, best_fit, figures, interrupt, load, look, print_json, print_text,
+    simulate as simulate_command,
 };
 
 /// Output times of the fitted trajectories.
@@ -44,7 +44,7 @@ pub fn run(arguments: &FitArguments) -> Result<(), Failure> {
     let (study, _) = load::study(&arguments.common, &overrides)?;
     let stop = interrupt::flag();
     let begun = Instant::now();
-    let bar = Mutex::new(progress_bar(arguments));
+    let bar = Mutex::new(best_fit::progress_bar(&arguments.common, "starts"));
     let watch = |progress: FitProgress| {
         // A poisoned lock means a drawing thread panicked: the fit goes on without progress.
         if let Ok(bar) = bar.lock() {
@@ -112,20 +112,6 @@ fn algorithm_name(algorithm: FitAlgorithm) -> &'static str {
         FitAlgorithm::Adam => "adam",
         FitAlgorithm::GradientDescent => "gradient-descent",
     }
-}
-
-/// A bar on standard error; none in pipes, with `--quiet` or `--json`.
-fn progress_bar(arguments: &FitArguments) -> ProgressBar {
-    let bar = ProgressBar::new(1);
-    if arguments.common.quiet || arguments.common.json {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
-    if let Ok(style) =
-        ProgressStyle::with_template("{bar:30} {pos}/{len} starts  {msg}  {elapsed}, {eta} left")
-    {
-        bar.set_style(style);
-    }
-    bar
 }
 
 /// How to go on with a fit that was cut short.

@@ -16,7 +16,7 @@ use costate::study::{
 use serde_json::{Value, json};
 
 use super::arguments::SweepArguments;
-use super::{Failure, best_fit, fit, interrupt, load, print_json, print_text};
+use super::{Failure, best_fit, interrupt, load, print_json, print_text};
 
 /// Values of an axis where no number is given.
 const COUNT: usize = 21;
@@ -88,12 +88,7 @@ pub fn run(arguments: &SweepArguments) -> Result<(), Failure> {
     let mut folder = best_fit::folder(&study, arguments.out.as_deref())?;
     let shown = folder.path().display().to_string();
     let document = result.document(&shown, interrupted);
-    folder
-        .write_json("result.json", &document)
-        .map_err(best_fit::failed)?;
-    folder
-        .write_text("resolved.toml", &fit::resolved(&study, &overrides)?)
-        .map_err(best_fit::failed)?;
+    best_fit::write_result(&study, &document, &overrides, &mut folder)?;
     folder
         .write_csv("sweep.csv", &result.columns())
         .map_err(best_fit::failed)?;

@@ -39,7 +39,7 @@ pub struct Objective<'a> {
     dual2: Option<Lane<Dual<2>>>,
     dual4: Option<Lane<Dual<4>>>,
     dual8: Option<Lane<Dual<8>>>,
-    /// objectives of groups of experiments, each with its own buffers: `spread.rs`
+    /// objectives of other threads, each with its own buffers: `spread.rs`
     pub(super) parts: Vec<Objective<'a>>,
     pub(super) left: Left,
     pub(super) worth_spreading: bool,
@@ -82,8 +82,8 @@ impl<'a> Objective<'a> {
 
     /// The objective at natural parameters `p`.
     pub fn value(&mut self, p: &[f64]) -> Result<f64, StudyError> {
-        let prior = prior_value(self.study, p);
-        let data = self.spread(|part, group| part.value_of(group, p), |_, _| ())?;
+        let prior = prior::value(self.study, p);
+        let data = self.spread(|part, group| part.value_of(group, p), |_| ())?;
         Ok(prior + data)
     }
 
@@ -120,12 +120,26 @@ impl<'a> Objective<'a> {
         variables: &[Variable],
         gradient: &mut [f64],
     ) -> Result<f64, StudyError> {
-        let prior = prior_value(self.study, p);
-        gradient.fill(0.0);
         let work = |part: &mut Self, group| part.gradient_adjoint_of(group, p, variables);
-        let data = self.spread(work, |left, _| add_to(gradient, &left.bars))?;
+        self.gradient_by(work, p, variables, gradient)
+    }
+
+    /// The objective and its gradient from those of groups of experiments, which `work` leaves.
+    fn gradient_by(
+        &mut self,
+        work: impl Fn(&mut Self, Range<usize>) -> Result<f64, StudyError> + Sync,
+        p: &[f64],
+        variables: &[Variable],
+        gradient: &mut [f64],
+    ) -> Result<f64, StudyError> {
+        gradient.fill(0.0);
+        let data = self.spread(work, |left| {
+            for (sum, part) in gradient.iter_mut().zip(&left.bars) {
+                *sum += part;
+            }
+        })?;
         prior::add_slopes(self.study, p, p, variables, gradient);
-        Ok(prior + data)
+        Ok(prior::value(self.study, p) + data)
     }
 
     /// The share of some experiments, and their gradient into `left`.
@@ -264,12 +278,8 @@ impl<'a> Objective<'a> {
         variables: &[Variable],
         gradient: &mut [f64],
     ) -> Result<f64, StudyError> {
-        let prior = prior_value(self.study, p);
-        gradient.fill(0.0);
         let work = |part: &mut Self, group| part.gradient_dual_of(group, p, variables);
-        let data = self.spread(work, |left, _| add_to(gradient, &left.bars))?;
-        prior::add_slopes(self.study, p, p, variables, gradient);
-        Ok(prior + data)
+        self.gradient_by(work, p, variables, gradient)
     }
 
     /// The share of some experiments, and their gradient into `left`.
@@ -344,11 +354,11 @@ impl<'a> Objective<'a> {
     ) -> Result<f64, StudyError> {
         let study = self.study;
         let height = r.len();
-        let prior = prior_value(study, p);
+        let prior = prior::value(study, p);
         jacobian.fill(0.0);
         let mut row = 0;
         let work = |part: &mut Self, group| part.rows_of(row_of, group, p, variables);
-        let data = self.spread(work, |left, _| {
+        let data = self.spread(work, |left| {
             let count = left.rows.len();
             r[row..row + count].copy_from_slice(&left.rows);
             let columns = left.columns.chunks_exact(count.max(1));
@@ -473,7 +483,7 @@ impl<'a> Objective<'a> {
         meshes: &[Mesh],
     ) -> Result<f64, StudyError> {
         let study = self.study;
-        let mut total = prior_value(study, p);
+        let mut total = prior::value(study, p);
         self.plain.lane.parameters.copy_from_slice(p);
         for (experiment, mesh) in meshes.iter().enumerate() {
             let plan = &study.plans[experiment];
@@ -561,17 +571,4 @@ pub struct Prediction {
     pub sigma: f64,
     /// standardized residual (model minus measured), in units of the noise's scale
     pub residual: f64,
-}
-
-fn add_to(sum: &mut [f64], part: &[f64]) {
-    for (sum, part) in sum.iter_mut().zip(part) {
-        *sum += part;
-    }
-}
-
-fn prior_value(study: &Study, p: &[f64]) -> f64 {
-    let parameters = study.scenario.parameters.iter().zip(p);
-    parameters
-        .filter_map(|(parameter, &v)| Some(prior::share(parameter, v)?.value))
-        .sum()
 }

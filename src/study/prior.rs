@@ -110,6 +110,14 @@ fn sign(v: f64) -> f64 {
     if v == 0.0 { 0.0 } else { v.signum() }
 }
 
+/// The shares of all priors at p.
+pub(super) fn value(study: &Study, p: &[f64]) -> f64 {
+    let parameters = study.scenario.parameters.iter().zip(p);
+    parameters
+        .filter_map(|(parameter, &v)| Some(share(parameter, v)?.value))
+        .sum()
+}
+
 /// The shares of all priors at parameters that are `p` but for derivatives, of second order at most: their Taylor
 /// polynomials.
 pub(super) fn shares<S: Scalar>(study: &Study, p: &[f64], seeded: &[S]) -> S {

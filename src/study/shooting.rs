@@ -306,12 +306,6 @@ impl<'a> Shooting<'a> {
         p
     }
 
-    fn priors(&self, p: &[f64]) -> f64 {
-        let parameters = self.study.scenario.parameters.iter().zip(p);
-        let shares = parameters.filter_map(|(parameter, &v)| prior::share(parameter, v));
-        shares.map(|share| share.value).sum()
-    }
-
     /// The state at a cut.
     fn cut_of(&self, point: &[f64], cut: usize) -> Vec<f64> {
         let n = self.sizes.len();
@@ -336,7 +330,7 @@ impl Problem for Shooting<'_> {
     fn value(&mut self, point: &[f64]) -> Result<f64, EvaluationError> {
         let p = self.parameters(point);
         self.plain.parameters.copy_from_slice(&p);
-        let mut total = self.priors(&p);
+        let mut total = prior::value(self.study, &p);
         let study = self.study;
         for (index, piece) in self.pieces.iter().enumerate() {
             let from = piece.from.map(|from| self.cut_of(point, from));
@@ -402,7 +396,7 @@ impl LeastSquares for Shooting<'_> {
             .fitted()
             .map(|(i, parameter)| scaling::slope(parameter, p[i]))
             .collect();
-        let mut total = self.priors(&p);
+        let mut total = prior::value(self.study, &p);
         r.fill(0.0);
         jacobian.fill(0.0);
         let mut row = 0;

@@ -3,7 +3,9 @@
 //! Groups and the order in which their shares are summed depend on the number of experiments alone, so that the bits do not depend on
 //! the number of threads.
 
+use std::iter;
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
@@ -36,19 +38,19 @@ fn groups(experiments: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
 }
 
 impl<'a> Objective<'a> {
-    /// Sums `work(objective, group)` over the groups; `take(left, group)` sees what each left, in order.
+    /// Sums `work(objective, group)` over the groups; `take(left)` sees what each left, in order.
     pub(super) fn spread(
         &mut self,
         work: impl Fn(&mut Self, Range<usize>) -> Result<f64, StudyError> + Sync,
-        mut take: impl FnMut(&Left, Range<usize>),
+        mut take: impl FnMut(&Left),
     ) -> Result<f64, StudyError> {
         let experiments = self.study.plans.len();
         if !self.worth_spreading {
             let begun = Instant::now();
             let mut total = 0.0;
             for group in groups(experiments) {
-                total += work(self, group.clone())?;
-                take(&self.left, group);
+                total += work(self, group)?;
+                take(&self.left);
             }
             self.worth_spreading = experiments > 1
                 && begun.elapsed() > WORTH_WAKING
@@ -56,25 +58,35 @@ impl<'a> Objective<'a> {
                 && !self.study.equations.steps_are_shared();
             return Ok(total);
         }
-        while self.parts.len() < groups(experiments).len() {
+        // an objective a thread, not a group: each compiles steps of its own
+        let workers = rayon::current_num_threads().min(groups(experiments).len());
+        while self.parts.len() < workers {
             let part = Objective::new(self.study, self.solving.clone(), self.stop)?;
             self.parts.push(part);
         }
-        let shares: Vec<Result<f64, StudyError>> = self
+        let next = AtomicUsize::new(0);
+        let mut done: Vec<(usize, Result<f64, StudyError>, Left)> = self
             .parts
             .par_iter_mut()
-            .zip(groups(experiments).collect::<Vec<_>>())
-            .map(|(part, group)| work(part, group))
+            .with_max_len(1)
+            .flat_map_iter(|part| {
+                let (next, work) = (&next, &work);
+                iter::from_fn(move || {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let group = groups(experiments).nth(index)?;
+                    let share = work(part, group);
+                    Some((index, share, std::mem::take(&mut part.left)))
+                })
+            })
             .collect();
-        let mut total = 0.0;
-        for ((share, part), group) in shares
-            .into_iter()
-            .zip(&mut self.parts)
-            .zip(groups(experiments))
-        {
-            total += share?;
+        done.sort_unstable_by_key(|(index, ..)| *index);
+        for part in &mut self.parts {
             add(&mut self.statistics, std::mem::take(&mut part.statistics));
-            take(&part.left, group);
+        }
+        let mut total = 0.0;
+        for (_, share, left) in done {
+            total += share?;
+            take(&left);
         }
         Ok(total)
     }

@@ -17,7 +17,7 @@ use nalgebra::DMatrix;
 use serde_json::{Map, Value, json};
 
 use super::arguments::ProfileArguments;
-use super::{Failure, best_fit, fit, interrupt, load, print_json, print_text};
+use super::{Failure, best_fit, interrupt, load, print_json, print_text};
 
 /// Times of bands.
 const POINTS: usize = 201;
@@ -133,12 +133,7 @@ fn write(
     folder: &mut RunFolder,
     notes: &mut Vec<String>,
 ) -> Result<(), Failure> {
-    folder
-        .write_json("result.json", document)
-        .map_err(best_fit::failed)?;
-    folder
-        .write_text("resolved.toml", &fit::resolved(study, overrides)?)
-        .map_err(best_fit::failed)?;
+    best_fit::write_result(study, document, overrides, folder)?;
     folder
         .write_csv("profiles.csv", &tables::profiles(result))
         .map_err(best_fit::failed)?;

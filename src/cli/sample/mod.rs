@@ -12,7 +12,7 @@ use costate::study::{Posterior, SampleProgress, SampleSettings, Study, predict, 
 use serde_json::{Map, Value, json};
 
 use super::arguments::SampleArguments;
-use super::{Failure, best_fit, fit, interrupt, load, print_json, print_text};
+use super::{Failure, best_fit, interrupt, load, print_json, print_text};
 
 /// Draws that bands are made of, and their times.
 const PREDICTED: usize = 400;
@@ -91,12 +91,7 @@ fn write(
     folder: &mut RunFolder,
     notes: &mut Vec<String>,
 ) -> Result<(), Failure> {
-    folder
-        .write_json("result.json", document)
-        .map_err(best_fit::failed)?;
-    folder
-        .write_text("resolved.toml", &fit::resolved(study, overrides)?)
-        .map_err(best_fit::failed)?;
+    best_fit::write_result(study, document, overrides, folder)?;
     folder
         .write_csv("draws.csv", &tables::draws(result))
         .map_err(best_fit::failed)?;
