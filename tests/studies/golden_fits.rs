@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use costate::compile::Backend;
+use costate::scenario::Override;
 use costate::study::{Fit, Study, fit};
 use serde_json::Value;
 
@@ -292,5 +293,59 @@ fn best_fits_are_those_of_other_tools() {
             &numbers(&reference["p"]),
             &numbers(&reference["se"]),
         );
+    }
+}
+
+/// From the file's values to the best fits that scipy found (`real_data_references.py`): the objective to 1e-6, parameters to 1e-4, standard errors
+/// to 1e-3.
+#[test]
+fn scenarios_with_measured_data_reach_their_references() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let best = json(&root.join("tests/data/real_data_fits.json"));
+    for (name, reference) in best.as_object().expect("a table") {
+        if name == "provenance" {
+            continue;
+        }
+        let one_start = [Override {
+            path: "fit.starts".to_owned(),
+            value: "1".to_owned(),
+        }];
+        let path = root.join(format!("scenarios/{name}/scenario.toml"));
+        let (study, findings) = Study::load(&path, &one_start, Backend::Auto);
+        let study = study.unwrap_or_else(|| panic!("{name}: {findings:?}"));
+        let found = fit(&study, &AtomicBool::new(false), &|_| {}).expect("a fit");
+        let objective = number(&reference["objective"]);
+        assert!(
+            (found.objective - objective).abs() <= 1e-6 * objective.abs().max(1.0),
+            "{name}: {} for {objective}",
+            found.objective
+        );
+        for ((parameter, value), error) in found
+            .names
+            .iter()
+            .zip(&found.best)
+            .zip(&found.standard_errors)
+        {
+            if let Some(expected) = reference["parameters"].get(parameter) {
+                let expected = number(expected);
+                // places in a population are near 0: in their unit, their standard deviation
+                let size = if parameter.starts_with("z_") {
+                    1.0
+                } else {
+                    expected.abs()
+                };
+                assert!(
+                    (value - expected).abs() < 1e-4 * size,
+                    "{name}: {parameter} = {value} for {expected}"
+                );
+            }
+            if let Some(expected) = reference["standard_errors"].get(parameter) {
+                let (error, expected) = (error.expect("determined"), number(expected));
+                assert!(
+                    (error / expected - 1.0).abs() < 1e-3,
+                    "{name}: standard error of {parameter} = {error} for {expected}"
+                );
+            }
+        }
     }
 }
