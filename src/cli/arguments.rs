@@ -193,6 +193,16 @@ pub enum AlgorithmChoice {
     NewtonCg,
     Adam,
     GradientDescent,
+    NelderMead,
+    CmaEs,
+}
+
+/// A number above zero.
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number > 0.0 && number.is_finite() => Ok(number),
+        _ => Err("expected a number above zero".into()),
+    }
 }
 
 /// What `--help` says of solvers: their names, those that cannot be differentiated where asked for.
@@ -312,7 +322,7 @@ pub struct FitArguments {
     pub solver: SolverArguments,
     #[arg(long = "solver", value_name = "NAME", help = solvers(false))]
     pub solver_method: Option<String>,
-    /// Number of starts: the file's values, then Latin-hypercube points inside the bounds
+    /// Number of starts: the file's values, those of `[fit] start_points`, then the most promising of points drawn inside the bounds
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub starts: Option<u32>,
     /// Optimizer
@@ -321,6 +331,12 @@ pub struct FitArguments {
     /// Seed of the starts
     #[arg(long)]
     pub seed: Option<u64>,
+    /// Afterwards, count what methods with and without derivatives need to come near the best fit, by the number of parameters
+    #[arg(long)]
+    pub compare_derivative_free: bool,
+    /// How near, in units of the objective
+    #[arg(long, value_name = "AMOUNT", default_value_t = 0.01, requires = "compare_derivative_free", value_parser = positive)]
+    pub within: f64,
     /// Folder for the results [default: runs/<scenario>/<time>]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,

@@ -39,6 +39,14 @@ pub fn progress_bar(common: &Common, unit: &str) -> ProgressBar {
     bar
 }
 
+/// What a fit's bar says.
+pub fn progress_words(progress: &FitProgress) -> String {
+    match progress.candidates {
+        Some((done, all)) if done < all => format!("candidates {done}/{all}"),
+        _ => format!("best {:.6e}", progress.best),
+    }
+}
+
 /// All parameters at the best fit, natural scale.
 pub fn find(
     study: &Study,
@@ -53,7 +61,7 @@ pub fn find(
     let watch = |progress: FitProgress| {
         bar.set_length(progress.starts as u64);
         bar.set_position(progress.finished as u64);
-        bar.set_message(format!("best {:.6e}", progress.best));
+        bar.set_message(progress_words(&progress));
     };
     let result = fit(study, stop, &watch).map_err(failure)?;
     bar.finish_and_clear();

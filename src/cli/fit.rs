@@ -14,6 +14,7 @@ use costate::study::{
 use serde_json::{Map, Value, json};
 
 use super::arguments::{AlgorithmChoice, FitArguments};
+use super::fit_effort::Comparison;
 use super::fit_journal::FitJournal;
 use super::{
     Failure, best_fit, figures, interrupt, load, look, print_json, print_text,
@@ -39,7 +40,7 @@ pub fn run(arguments: &FitArguments) -> Result<(), Failure> {
     overrides.extend(
         arguments
             .algorithm
-            .map(|a| load::set("fit.algorithm", algorithm_name(a.into()))),
+            .map(|a| load::set("fit.algorithm", FitAlgorithm::from(a).name())),
     );
     let (study, _) = load::study(&arguments.common, &overrides)?;
     let stop = interrupt::flag();
@@ -50,7 +51,7 @@ pub fn run(arguments: &FitArguments) -> Result<(), Failure> {
         if let Ok(bar) = bar.lock() {
             bar.set_length(progress.starts as u64);
             bar.set_position(progress.finished as u64);
-            bar.set_message(format!("best {:.6e}", progress.best));
+            bar.set_message(best_fit::progress_words(&progress));
         }
     };
     let text = resolved(&study, &overrides)?;
@@ -75,12 +76,32 @@ pub fn run(arguments: &FitArguments) -> Result<(), Failure> {
         other => Failure::Work(other.to_string()),
     })?;
     let seconds = begun.elapsed().as_secs_f64();
-    let write = |folder: &mut RunFolder| write_run(&study, &result, seconds, arguments, folder);
+    let comparison = Comparison::run(&study, &result, arguments, &stop)?;
+    let write = |folder: &mut RunFolder| {
+        let shown = write_run(&study, &result, seconds, arguments, folder)?;
+        if let Some(comparison) = &comparison {
+            folder
+                .write_json("derivative-free.json", &comparison.document())
+                .map_err(best_fit::failed)?;
+            if !arguments.no_plots {
+                comparison.draw(&study.scenario.title, folder)?;
+            }
+        }
+        Ok(shown)
+    };
     let folder = journal.with_folder(write, !result.interrupted)?;
     let shown = if arguments.common.json {
-        print_json(&document(&study, &result, seconds, &folder))
+        let mut document = document(&study, &result, seconds, &folder);
+        if let Some(comparison) = &comparison {
+            document["derivative_free"] = comparison.document();
+        }
+        print_json(&document)
     } else {
-        print_text(&summary(&study, &result, seconds, &folder, journal.known()))
+        let mut text = summary(&study, &result, seconds, &folder, journal.known());
+        if let Some(comparison) = &comparison {
+            text += &comparison.table(&result);
+        }
+        print_text(&text)
     };
     shown?;
     if result.interrupted {
@@ -99,18 +120,9 @@ impl From<AlgorithmChoice> for FitAlgorithm {
             AlgorithmChoice::NewtonCg => Self::NewtonCg,
             AlgorithmChoice::Adam => Self::Adam,
             AlgorithmChoice::GradientDescent => Self::GradientDescent,
+            AlgorithmChoice::NelderMead => Self::NelderMead,
+            AlgorithmChoice::CmaEs => Self::CmaEs,
         }
-    }
-}
-
-fn algorithm_name(algorithm: FitAlgorithm) -> &'static str {
-    match algorithm {
-        FitAlgorithm::Auto => "auto",
-        FitAlgorithm::LevenbergMarquardt => "levenberg-marquardt",
-        FitAlgorithm::LBfgs => "l-bfgs",
-        FitAlgorithm::NewtonCg => "newton-cg",
-        FitAlgorithm::Adam => "adam",
-        FitAlgorithm::GradientDescent => "gradient-descent",
     }
 }
 
@@ -195,7 +207,7 @@ fn write_plots(
     let note = format!(
         "objective {:.6}, {}",
         result.objective,
-        algorithm_name(result.algorithm)
+        result.algorithm.name()
     );
     let mut drawn = vec![
         (
@@ -279,13 +291,16 @@ fn document(study: &Study, result: &Fit, seconds: f64, folder: &str) -> Value {
         "gradient_norm": result.gradient_norm,
         "predicted_decrease": result.predicted_decrease,
         "interrupted": result.interrupted,
-        "algorithm": algorithm_name(result.algorithm),
+        "algorithm": result.algorithm.name(),
         "solver": { "method": result.solving.stepper.name(), "why": result.solving.choice.to_string() },
         "seed": study.scenario.fit.seed,
         "measurements": study.measurements(),
         "best_start": result.best_start,
         "starts": starts,
         "starts_replaced": result.replaced,
+        "population_evaluations": result.population,
+        "candidates": result.candidates,
+        "candidate_evaluations": result.candidate_evaluations,
         "seconds": seconds,
         "folder": folder,
     })
@@ -354,6 +369,19 @@ fn summary(study: &Study, result: &Fit, seconds: f64, folder: &str, known: usize
         "starts         {finished} of {} finished, {near} within 0.001 of the best{replaced}\n",
         result.starts.len()
     );
+    if result.population > 0 {
+        let searches: usize = result.starts.iter().map(|s| s.outcome.evaluations).sum();
+        text += &format!(
+            "global         scatter-search: its population took {} evaluations, the starts {searches}\n",
+            result.population
+        );
+    }
+    if result.candidates > 0 {
+        text += &format!(
+            "candidates     {} points tried at a coarse tolerance ({} evaluations), the lowest taken as starts\n",
+            result.candidates, result.candidate_evaluations
+        );
+    }
     if known > 0 {
         text += &format!("resumed        {known} starts were done before\n");
     }
@@ -370,7 +398,7 @@ fn summary(study: &Study, result: &Fit, seconds: f64, folder: &str, known: usize
     );
     text += &format!(
         "optimizer      {}, {seconds:.3} s\nresults        {folder}\n",
-        algorithm_name(result.algorithm)
+        result.algorithm.name()
     );
     if result.interrupted {
         text += &go_on(folder);

@@ -3,8 +3,8 @@
 //!
 //! | line | holds |
 //! |---|---|
-//! | first | `journal` (the format, 1), `costate` (the version), `objective` at the file's values |
-//! | second | `starts` (points on the search scale), `replaced` |
+//! | first | `journal` (the format, 2), `costate` (the version), `objective` at the file's values |
+//! | second | `starts` (points on the search scale), `drawn` (where those come from), `replaced`, `candidates`, `candidate_evaluations` |
 //! | then, as starts end | `start` (its number), `value`, `theta`, `gradient`, `gradient_norm`, counts, `status`, `history` |
 //! | last | `finished` |
 //!
@@ -25,7 +25,8 @@ use super::Failure;
 const FILE: &str = "journal.jsonl";
 const BEST: &str = "best.json";
 const RESOLVED: &str = "resolved.toml";
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
+const MOST_SEARCHES: usize = 1_000_000;
 
 /// A fit's run folder with its journal.
 pub struct FitJournal {
@@ -203,8 +204,15 @@ impl FitMemory for FitJournal {
     }
 
     fn keep_starts(&self, starts: &StartingPoints) -> Result<(), String> {
-        let points: Vec<Value> = starts.points.iter().map(|point| numbers(point)).collect();
-        self.append(&json!({"starts": points, "replaced": starts.replaced}))
+        let all =
+            |points: &[Vec<f64>]| points.iter().map(|point| numbers(point)).collect::<Value>();
+        self.append(&json!({
+            "starts": all(&starts.points),
+            "drawn": all(&starts.drawn),
+            "replaced": starts.replaced,
+            "candidates": starts.candidates,
+            "candidate_evaluations": starts.candidate_evaluations,
+        }))
     }
 
     fn outcome(&self, index: usize) -> Option<Outcome> {
@@ -244,15 +252,27 @@ impl Earlier {
         };
         for line in &lines[1..] {
             if let Some(points) = line.get("starts") {
-                let points = points.as_array()?.iter().map(numbers_of);
-                let points: Vec<Vec<f64>> = points.collect::<Option<_>>()?;
+                let all = |points: &Value| -> Option<Vec<Vec<f64>>> {
+                    points.as_array()?.iter().map(numbers_of).collect()
+                };
+                let (points, drawn) = (all(points)?, all(line.get("drawn")?)?);
+                if drawn.len() != points.len() {
+                    return None;
+                }
                 earlier.outcomes = vec![None; points.len()];
                 earlier.starts = Some(StartingPoints {
                     points,
+                    drawn,
                     replaced: count_of(line, "replaced")?,
+                    candidates: count_of(line, "candidates")?,
+                    candidate_evaluations: count_of(line, "candidate_evaluations")?,
                 });
             } else if line.get("start").is_some() {
                 let index = count_of(line, "start")?;
+                // a global method has as many searches as its budget allows
+                if index >= earlier.outcomes.len() && index < MOST_SEARCHES {
+                    earlier.outcomes.resize(index + 1, None);
+                }
                 *earlier.outcomes.get_mut(index)? = Some(outcome_of(line)?);
             }
         }

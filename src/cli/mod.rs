@@ -12,6 +12,7 @@ mod completions;
 mod diagnostics;
 mod figures;
 mod fit;
+mod fit_effort;
 mod fit_journal;
 mod gradient;
 mod import;

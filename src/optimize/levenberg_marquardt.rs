@@ -24,6 +24,11 @@
 //! sized by their factor so that it dies on zero-residual problems, and the model that better predicted the last
 //! gradient makes the next step.
 //!
+//! On request a step v is bent along the geodesic of the model manifold that it begins: v + a/2, where a solves the damped system with
+//! the second derivative of the residuals along v, taken from the Jacobian at a tenth of the way (Transtrum & Sethna, Improvements to
+//! the Levenberg-Marquardt algorithm, arXiv 1201.5885, 2012). A step with 2 |a| > 3/4 |v| is refused and the radius halved: where the
+//! second order is no correction, the first is no guide. Fewer steps down curved valleys, for one more Jacobian a step.
+//!
 //! Cost: one residual and Jacobian evaluation an iteration, 2 k m^2 operations beside. An evaluation that fails shrinks
 //! the radius. A Jacobian without full rank gives the shortest step. Variables with equal bounds are left alone.
 
@@ -81,6 +86,22 @@ pub fn levenberg_marquardt(
         settings,
     }
     .solve(start, callback)
+}
+
+/// A step before its acceleration: over the free variables, and its coordinates in the basis of the model that gave it.
+struct Plain<'a> {
+    model: &'a Model,
+    basis: &'a DMatrix<f64>,
+    step: &'a [f64],
+    coordinates: &'a [f64],
+}
+
+/// Why a step is not to be tried.
+enum Refused {
+    /// the second order of the residuals is no correction of the first: a shorter step is asked for
+    TooCurved,
+    /// the user, or a limit, ended the work
+    Interrupted,
 }
 
 struct Run<'a> {
@@ -149,7 +170,7 @@ impl Run<'_> {
                     }
                     break 'run Status::SmallStep;
                 };
-                let (step, coordinates) = self.step(&point, &scaling, model, basis, radius);
+                let (mut step, coordinates) = self.step(&point, &scaling, model, basis, radius);
                 let predicted = -model.value(&coordinates);
                 let length = norm(&coordinates);
                 let tolerance = self.settings.step_tolerance;
@@ -163,6 +184,24 @@ impl Run<'_> {
                 }
                 if self.record.exhausted(self.settings) {
                     break 'run Status::MaxIterations;
+                }
+                if self.settings.geodesic_acceleration && predicted > LEVEL * point.scale() {
+                    let plain = Plain {
+                        model,
+                        basis,
+                        step: &step,
+                        coordinates: &coordinates,
+                    };
+                    match self.acceleration(&point, &scaling, &plain) {
+                        Ok(None) => {}
+                        Ok(Some(half)) => step = half,
+                        Err(Refused::TooCurved) => {
+                            radius = 0.5 * length;
+                            rejections += 1;
+                            continue;
+                        }
+                        Err(Refused::Interrupted) => break 'run Status::Interrupted,
+                    }
                 }
                 let mut theta = point.theta.clone();
                 for (&i, s) in self.free.iter().zip(&step) {
@@ -419,6 +458,69 @@ impl Run<'_> {
             p.component_mul(&scaling.d).as_slice().to_vec(),
             basis.tr_mul(&p).as_slice().to_vec(),
         )
+    }
+
+    /// The step with its geodesic acceleration, v + a / 2, where that stays inside the box; `None` where the plain step is
+    /// better left alone.
+    ///
+    /// a = -(B + alpha)^-1 J^T r_vv in the scaled variables, B + alpha the damped model that gave v, and r_vv the second
+    /// derivative of the residuals along v, from the Jacobian at a tenth of the way.
+    fn acceleration(
+        &mut self,
+        point: &Point,
+        scaling: &Scaling,
+        plain: &Plain<'_>,
+    ) -> Result<Option<Vec<f64>>, Refused> {
+        const PART: f64 = 0.1;
+        const MOST: f64 = 0.75;
+        let mut theta = point.theta.clone();
+        for (&i, s) in self.free.iter().zip(plain.step) {
+            theta[i] += PART * s;
+        }
+        let near = match self.evaluate(theta) {
+            Ok(near) => near,
+            Err(EvaluationError::Interrupted) => return Err(Refused::Interrupted),
+            Err(EvaluationError::Failed { .. }) => return Err(Refused::TooCurved),
+        };
+        let v = DVector::from_column_slice(plain.step);
+        let second = ((&near.jacobian - &point.jacobian) * &v) / PART;
+        let pull = point.jacobian.tr_mul(&second).component_mul(&scaling.d);
+        let pull = plain.basis.tr_mul(&pull);
+        let damping = plain.model.damping(plain.coordinates);
+        let floor = f64::EPSILON * plain.model.lambda.iter().copied().fold(0.0, f64::max);
+        let a: Vec<f64> = plain
+            .model
+            .lambda
+            .iter()
+            .zip(pull.iter())
+            .map(|(l, w)| {
+                let stiffness = l + damping;
+                if stiffness > floor {
+                    -w / stiffness
+                } else {
+                    0.0
+                }
+            })
+            .collect();
+        let size = norm(&a);
+        if !size.is_finite() {
+            return Ok(None);
+        }
+        if 2.0 * size > MOST * norm(plain.coordinates) {
+            return Err(Refused::TooCurved);
+        }
+        let half = (plain.basis * DVector::from_vec(a)).component_mul(&scaling.d) * 0.5;
+        let both: Vec<f64> = plain
+            .step
+            .iter()
+            .zip(half.iter())
+            .map(|(s, h)| s + h)
+            .collect();
+        let inside = self.free.iter().zip(&both).all(|(&i, s)| {
+            let x = point.theta[i] + s;
+            x > self.record.lower[i] && x < self.record.upper[i]
+        });
+        Ok(inside.then_some(both))
     }
 
     /// Whether the corrected model should make the next step: the one that foretold the trial's gradient better.

@@ -32,8 +32,16 @@ pub struct Settings {
     pub memory: usize,
     /// first trust-region radius, in variables scaled by the Jacobian's column norms; from the start where none
     pub initial_radius: Option<f64>,
+    /// whether Levenberg-Marquardt bends its steps along the model's geodesics, for one more Jacobian each
+    pub geodesic_acceleration: bool,
     /// Adam's step in each variable (units of theta)
     pub learning_rate: f64,
+    /// first standard deviation of CMA-ES, in widths of the box
+    pub spread: f64,
+    /// runs of CMA-ES after the first, each with twice the points a generation
+    pub restarts: usize,
+    /// seed of methods that draw numbers
+    pub seed: u64,
 }
 
 impl Default for Settings {
@@ -46,7 +54,11 @@ impl Default for Settings {
             value_tolerance: 1e-15,
             memory: 10,
             initial_radius: None,
+            geodesic_acceleration: false,
             learning_rate: 1e-2,
+            spread: 0.3,
+            restarts: 0,
+            seed: 1,
         }
     }
 }

@@ -90,6 +90,19 @@ impl Record {
         finite(problem.value(theta)?, true)
     }
 
+    /// Value alone; infinity where there is none, so that methods that compare values go on. The error is an interruption.
+    pub fn value_or_infinity(
+        &mut self,
+        problem: &mut dyn Problem,
+        theta: &[f64],
+    ) -> Result<f64, EvaluationError> {
+        match self.value(problem, theta) {
+            Ok(value) => Ok(value),
+            Err(EvaluationError::Failed { .. }) => Ok(f64::INFINITY),
+            Err(interrupted) => Err(interrupted),
+        }
+    }
+
     /// The Hessian times a vector, counted as an evaluation; anything not finite is a failure.
     pub fn hessian_product(
         &mut self,
@@ -149,6 +162,27 @@ impl Record {
             status,
             history: self.history,
         }
+    }
+
+    /// The outcome at a point found by values alone. The gradient is evaluated there, once, to judge it as others are: where it is
+    /// below the tolerance, the run has converged, whatever ended it. Where there is no gradient it is not a number.
+    pub fn finish_without_gradient(
+        mut self,
+        problem: &mut dyn Problem,
+        theta: Vec<f64>,
+        value: f64,
+        status: Status,
+        settings: &Settings,
+    ) -> Outcome {
+        let mut gradient = vec![f64::NAN; theta.len()];
+        if status != Status::Interrupted
+            && self.value_gradient(problem, &theta, &mut gradient).is_err()
+        {
+            gradient.fill(f64::NAN);
+        }
+        let small = self.norm(&theta, &gradient) <= settings.gradient_tolerance;
+        let status = if small { Status::Converged } else { status };
+        self.finish(theta, value, gradient, status)
     }
 
     /// The outcome of a run whose start has no value.

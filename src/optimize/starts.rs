@@ -1,6 +1,7 @@
-//! Starting points: a Latin hypercube inside the bounds, the same bits for the same seed.
+//! Starting points inside the bounds, the same bits for the same seed: a Latin hypercube, a scrambled Sobol sequence
+//! (`sobol`), or independent uniform points.
 //!
-//! With n sampled starts, each variable's interval is cut into n equal strata and each stratum is used once, at a
+//! With n sampled starts of a Latin hypercube, each variable's interval is cut into n equal strata and each stratum is used once, at a
 //! uniform place inside it, the strata paired between variables by independent random permutations (McKay, Beckman &
 //! Conover, Technometrics 21, 1979). Work in scaled variables (log where positive), so that equal strata mean what they
 //! should.
@@ -14,6 +15,21 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::sobol::Sobol;
+
+/// How points are spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sampling {
+    /// each axis in as many strata as there are points, one in each
+    #[default]
+    LatinHypercube,
+    /// a scrambled Sobol sequence, even in all blocks of 2^k points and in projections on any two axes; a Latin hypercube
+    /// beyond [`super::sobol::DIMENSIONS`] variables
+    Sobol,
+    /// independent and uniform
+    Uniform,
+}
+
 /// `count` starting points; the first is `start` itself (projected on the bounds), the others are sampled.
 ///
 /// `start`, `lower` and `upper` have one length, of which the shortest counts.
@@ -24,14 +40,32 @@ pub fn latin_hypercube(
     count: usize,
     seed: u64,
 ) -> Vec<Vec<f64>> {
+    spread(Sampling::LatinHypercube, start, (lower, upper), count, seed)
+}
+
+/// The same with points spread as asked for.
+pub fn spread(
+    sampling: Sampling,
+    start: &[f64],
+    (lower, upper): (&[f64], &[f64]),
+    count: usize,
+    seed: u64,
+) -> Vec<Vec<f64>> {
     let m = start.len().min(lower.len()).min(upper.len());
     let sampled = count.saturating_sub(1);
     let intervals: Vec<(f64, f64)> = (0..m)
         .map(|i| interval(start[i], lower[i], upper[i]))
         .collect();
-    let strata: Vec<Vec<usize>> = (0..m)
-        .map(|i| permutation(sampled, &mut stream(seed, 2 * i as u64)))
-        .collect();
+    let sobol = match sampling {
+        Sampling::Sobol => Sobol::new(m, seed),
+        Sampling::LatinHypercube | Sampling::Uniform => None,
+    };
+    let strata: Vec<Vec<usize>> = match (sampling, &sobol) {
+        (Sampling::Uniform, _) | (_, Some(_)) => Vec::new(),
+        _ => (0..m)
+            .map(|i| permutation(sampled, &mut stream(seed, 2 * i as u64)))
+            .collect(),
+    };
 
     let mut starts = Vec::with_capacity(count);
     if count > 0 {
@@ -43,12 +77,16 @@ pub fn latin_hypercube(
     }
     starts.extend((0..sampled).map(|n| {
         let mut random = stream(seed, 2 * n as u64 + 1);
-        let place = |(&(from, to), strata): (&(f64, f64), &Vec<usize>)| {
-            let place = (strata[n] as f64 + uniform(&mut random)) / sampled as f64;
+        let place = |(i, &(from, to)): (usize, &(f64, f64))| {
+            let place = match (&sobol, strata.get(i)) {
+                (Some(sobol), _) => sobol.coordinate(n as u64, i),
+                (None, Some(strata)) => (strata[n] as f64 + uniform(&mut random)) / sampled as f64,
+                (None, None) => uniform(&mut random),
+            };
             // Written so that neither end overflows or is passed by rounding.
             (from * (1.0 - place) + to * place).max(from).min(to)
         };
-        intervals.iter().zip(&strata).map(place).collect()
+        intervals.iter().enumerate().map(place).collect()
     }));
     starts
 }
@@ -69,7 +107,7 @@ fn stream(seed: u64, number: u64) -> ChaCha8Rng {
 }
 
 /// In [0, 1), from the 53 high bits.
-fn uniform(random: &mut ChaCha8Rng) -> f64 {
+pub(super) fn uniform(random: &mut ChaCha8Rng) -> f64 {
     (random.next_u64() >> 11) as f64 * (0.5 * f64::EPSILON)
 }
 
@@ -116,6 +154,39 @@ mod tests {
             assert!((-2.5..=0.0).contains(&s[1]));
             assert!((-1.0..=0.0).contains(&s[2]));
         }
+    }
+
+    #[test]
+    fn each_sampling_has_its_evenness() {
+        let (lower, upper) = ([0.0; 4], [1.0; 4]);
+        let points = |sampling, seed| spread(sampling, &[0.5; 4], (&lower, &upper), 65, seed);
+        // The largest number of the 64 points in one of 8 slices along an axis: 8 where they are even.
+        let crowd = |points: &[Vec<f64>]| {
+            let most = |axis: usize| {
+                (0..8).map(move |slice| {
+                    let inside = points[1..]
+                        .iter()
+                        .filter(move |p| (8.0 * p[axis]) as usize == slice);
+                    inside.count()
+                })
+            };
+            (0..4).flat_map(most).max()
+        };
+        for seed in 0..5 {
+            assert_eq!(crowd(&points(Sampling::Sobol, seed)), Some(8));
+            assert_eq!(crowd(&points(Sampling::LatinHypercube, seed)), Some(8));
+            assert!(crowd(&points(Sampling::Uniform, seed)) > Some(8));
+            assert_eq!(points(Sampling::Uniform, seed)[0], [0.5; 4]);
+        }
+        assert_eq!(
+            points(Sampling::Uniform, 1)[7],
+            spread(Sampling::Uniform, &[0.5; 4], (&lower, &upper), 30, 1)[7],
+            "a uniform or Sobol point depends on its number alone"
+        );
+        // Beyond the direction numbers: strata again.
+        let many = vec![0.0; 150];
+        let wide = spread(Sampling::Sobol, &many, (&many, &vec![1.0; 150]), 9, 3);
+        assert_eq!(wide, latin_hypercube(&many, &many, &vec![1.0; 150], 9, 3));
     }
 
     #[test]

@@ -51,6 +51,20 @@ impl Model {
         }
     }
 
+    /// The alpha for which `c` solves (lambda + alpha) c = -slope best: that of a minimizer within a radius, 0 inside it.
+    pub fn damping(&self, c: &[f64]) -> f64 {
+        let (mut work, mut size) = (0.0, 0.0);
+        for ((&l, &g), &c) in self.lambda.iter().zip(&self.slope).zip(c) {
+            work += c * (g + l * c);
+            size += c * c;
+        }
+        if size > 0.0 {
+            (-work / size).max(0.0)
+        } else {
+            0.0
+        }
+    }
+
     /// The minimizer's coordinates within `radius`.
     pub fn minimize(&self, radius: f64) -> Vec<f64> {
         let smallest = self.lambda.iter().copied().fold(f64::INFINITY, f64::min);

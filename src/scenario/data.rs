@@ -105,7 +105,7 @@ impl Csv {
                     Diagnostic::error(
                         "data::duplicate-column",
                         format!("`{}` has two columns `{}`", csv.name(), shorten(name)),
-                        Some(csv.cell(csv.header_at, column)),
+                        Some(csv.heading(column)),
                     )
                     .with_label("the second")
                     .with_help("rename one of the two"),
@@ -126,6 +126,11 @@ impl Csv {
     /// Names of the columns.
     pub fn header(&self) -> &[String] {
         &self.header
+    }
+
+    /// The place of a column's name.
+    pub fn heading(&self, column: usize) -> Span {
+        self.place(self.header_at, column)
     }
 
     /// A column by its name; `place` is where the scenario asks for it.
@@ -255,7 +260,7 @@ impl Csv {
     }
 
     /// The place of a cell.
-    fn cell(&self, row: usize, column: usize) -> Span {
+    pub fn place(&self, row: usize, column: usize) -> Span {
         let bytes = self.source.text.as_bytes();
         let start = self.skip_comments(row);
         let mut at = start;
@@ -297,7 +302,7 @@ impl Csv {
     }
 
     /// `line 4 of `pelts.csv`, column `hare``.
-    fn words(&self, span: &Span, column: usize) -> String {
+    pub fn words(&self, span: &Span, column: usize) -> String {
         let (line, _) = self.source.line_column(span.start);
         let column = self.header.get(column).map_or("", String::as_str);
         format!(
@@ -308,7 +313,7 @@ impl Csv {
     }
 
     fn bad_cell(&self, row: usize, column: usize, why: &str) -> Diagnostic {
-        let span = self.cell(row, column);
+        let span = self.place(row, column);
         let message = format!(
             "{}: `{}` is {why}",
             self.words(&span, column),
@@ -347,7 +352,7 @@ impl Csv {
 
     /// A cell that must not be missing.
     pub fn missing_cell(&self, row: usize, column: usize, why: &str) -> Diagnostic {
-        let span = self.cell(row, column);
+        let span = self.place(row, column);
         let message = format!("{}: the value is missing", self.words(&span, column));
         Diagnostic::error("data::missing-cell", message, Some(span))
             .with_label("missing")
@@ -356,7 +361,7 @@ impl Csv {
 
     /// A number that is no place of an index set.
     pub fn bad_place(&self, row: usize, column: usize, why: &str) -> Diagnostic {
-        let span = self.cell(row, column);
+        let span = self.place(row, column);
         let message = format!(
             "{}: `{}` is no place",
             self.words(&span, column),
@@ -376,7 +381,7 @@ impl Csv {
         before: f64,
         strictly: bool,
     ) -> Diagnostic {
-        let span = self.cell(row, column);
+        let span = self.place(row, column);
         let relation = if strictly { "not after" } else { "before" };
         let message = format!(
             "{}: the time {time} is {relation} {before}, the time of the row above",
@@ -399,7 +404,7 @@ impl Csv {
         time: f64,
         [start, end]: [f64; 2],
     ) -> Diagnostic {
-        let span = self.cell(row, column);
+        let span = self.place(row, column);
         let (side, limit, key) = match (time < start && time < end, end < start) {
             (true, false) => ("before the start", start, "start"),
             (false, false) => ("after the end", end, "end"),
@@ -417,7 +422,7 @@ impl Csv {
 
     /// A value that must be above zero.
     pub fn not_positive(&self, row: usize, column: usize, why: &str) -> Diagnostic {
-        let span = self.cell(row, column);
+        let span = self.place(row, column);
         let message = format!(
             "{}: `{}` is not above zero",
             self.words(&span, column),
@@ -430,7 +435,7 @@ impl Csv {
 
     /// A value that must be a whole number, not negative.
     pub fn not_a_count(&self, row: usize, column: usize, model: &str) -> Diagnostic {
-        let span = self.cell(row, column);
+        let span = self.place(row, column);
         let message = format!(
             "{}: `{}` is no count",
             self.words(&span, column),

@@ -6,6 +6,7 @@ mod overrides;
 mod read_events;
 mod read_expectations;
 mod read_experiments;
+mod read_fit;
 mod read_graphs;
 mod read_indices;
 mod read_mass;

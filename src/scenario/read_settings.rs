@@ -1,12 +1,12 @@
-//! `[scenario]`, `[solver]`, `[gradient]` and `[fit]`.
+//! `[scenario]`, `[solver]` and `[gradient]`.
 
 use std::collections::BTreeMap;
 
 use toml::de::DeValue;
 
 use super::types::{
-    AbsoluteTolerance, FitAlgorithm, FitSettings, GradientMethod, GradientSettings, LinearSolver,
-    Preconditioner, SolverMethod, SolverSettings, State,
+    AbsoluteTolerance, GradientMethod, GradientSettings, LinearSolver, Preconditioner,
+    SolverMethod, SolverSettings, State,
 };
 use super::values::{Reader, Section, did_you_mean, in_order, list, shorten};
 
@@ -292,37 +292,4 @@ fn memory(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<usize> {
     diagnostic.label = "expected a number and a unit, 64 KiB at least".to_owned();
     diagnostic.help = Some("such as \"64 MiB\", \"2 GB\" or \"500 kB\"".to_owned());
     None
-}
-
-pub(super) fn fit(reader: &mut Reader<'_>, top: &Section<'_, '_>) -> FitSettings {
-    let mut settings = FitSettings::default();
-    let Some(section) = top
-        .get("fit")
-        .and_then(|value| reader.section("fit", "fit", value))
-    else {
-        return settings;
-    };
-    settings.algorithm = match reader.choice(&section, "algorithm") {
-        Some("levenberg-marquardt") => FitAlgorithm::LevenbergMarquardt,
-        Some("l-bfgs") => FitAlgorithm::LBfgs,
-        Some("newton-cg") => FitAlgorithm::NewtonCg,
-        Some("adam") => FitAlgorithm::Adam,
-        Some("gradient-descent") => FitAlgorithm::GradientDescent,
-        _ => FitAlgorithm::Auto,
-    };
-    let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-    if let Some(starts) = reader.whole(&section, "starts", 1) {
-        settings.starts = whole(starts);
-    }
-    if let Some(seed) = reader.whole(&section, "seed", 0) {
-        settings.seed = seed;
-    }
-    if let Some(iterations) = reader.whole(&section, "max_iterations", 1) {
-        settings.max_iterations = whole(iterations);
-    }
-    if let Some(tolerance) = reader.positive(&section, "gradient_tolerance") {
-        settings.gradient_tolerance = tolerance;
-    }
-    settings.multiple_shooting = reader.whole(&section, "multiple_shooting", 1).map(whole);
-    settings
 }

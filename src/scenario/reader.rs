@@ -16,9 +16,9 @@ use super::source::{Role, Sources, open};
 use super::types::{Name, Scenario};
 use super::values::{Reader, Section, Value, shorten};
 use super::{
-    read_events, read_expectations, read_experiments, read_graphs, read_indices, read_mass,
-    read_mechanics, read_model, read_networks, read_observables, read_parameters, read_settings,
-    read_signals, read_smoothing, schema,
+    read_events, read_expectations, read_experiments, read_fit, read_graphs, read_indices,
+    read_mass, read_mechanics, read_model, read_networks, read_observables, read_parameters,
+    read_settings, read_signals, read_smoothing, schema,
 };
 use crate::diagnostic::{Diagnostic, Severity, SourceFile};
 
@@ -335,7 +335,7 @@ impl Reader<'_> {
         }
         let solver = read_settings::solver(self, &top, &states, count);
         let gradient = read_settings::gradient(self, &top);
-        let fit = read_settings::fit(self, &top);
+        let fit = read_fit::read(self, &top, &parameters);
         let smoothing = read_smoothing::read(self, &top, &parameters);
         let time = [header.start, header.end];
         let experiments =

@@ -509,6 +509,20 @@ pub struct FitSettings {
     pub gradient_tolerance: f64,
     /// pieces into which runs are cut to find where each start begins
     pub multiple_shooting: Option<usize>,
+    /// how starts are drawn
+    pub sampling: StartSampling,
+    /// starts that the user gives, after the file's values: each with a value of every fitted parameter, in their order
+    pub start_points: Vec<Vec<f64>>,
+    /// points tried for each drawn start; what is best for the algorithm where none is given
+    pub candidates: Option<usize>,
+    /// whether Levenberg-Marquardt's steps follow geodesics to second order
+    pub geodesic_acceleration: bool,
+    /// runs of CMA-ES after the first in each start
+    pub restarts: usize,
+    /// the global method above the local one
+    pub global: Option<GlobalMethod>,
+    /// most evaluations of the objective by the global method
+    pub max_evaluations: Option<usize>,
 }
 
 impl Default for FitSettings {
@@ -520,8 +534,34 @@ impl Default for FitSettings {
             max_iterations: 500,
             gradient_tolerance: 1e-6,
             multiple_shooting: None,
+            sampling: StartSampling::default(),
+            start_points: Vec::new(),
+            candidates: None,
+            geodesic_acceleration: false,
+            restarts: 0,
+            global: None,
+            max_evaluations: None,
         }
     }
+}
+
+/// How starts are spread inside the bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StartSampling {
+    /// each parameter's interval in strata, one point in each
+    #[default]
+    LatinHypercube,
+    /// a scrambled Sobol sequence
+    Sobol,
+    /// independent uniform points
+    Uniform,
+}
+
+/// A global method that sends local searches out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GlobalMethod {
+    /// a population that is combined and improved
+    ScatterSearch,
 }
 
 /// A parameter that a fit takes through some values before its own, each time going on from where it arrived.
@@ -539,7 +579,7 @@ pub struct Smoothing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(
     missing_docs,
-    reason = "named as in scenarios: auto, levenberg-marquardt, l-bfgs, newton-cg, adam, gradient-descent"
+    reason = "named as in scenarios: auto, levenberg-marquardt, l-bfgs, newton-cg, adam, gradient-descent, nelder-mead, cma-es"
 )]
 pub enum FitAlgorithm {
     #[default]
@@ -549,6 +589,24 @@ pub enum FitAlgorithm {
     NewtonCg,
     Adam,
     GradientDescent,
+    NelderMead,
+    CmaEs,
+}
+
+impl FitAlgorithm {
+    /// Its name in scenarios.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::LevenbergMarquardt => "levenberg-marquardt",
+            Self::LBfgs => "l-bfgs",
+            Self::NewtonCg => "newton-cg",
+            Self::Adam => "adam",
+            Self::GradientDescent => "gradient-descent",
+            Self::NelderMead => "nelder-mead",
+            Self::CmaEs => "cma-es",
+        }
+    }
 }
 
 /// `[[expect]]`: a value the scenario must reproduce.

@@ -4,10 +4,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nalgebra::DMatrix;
-use rayon::prelude::*;
 
 use super::error::StudyError;
-use super::fit_memory::{FitMemory, NoMemory, StartingPoints};
+use super::fit_global::searches;
+use super::fit_memory::{FitMemory, NoMemory};
+use super::fit_starts::Draw;
 use super::gradient::choose;
 use super::information::{Local, local_statistics, row_count};
 use super::objective::Objective;
@@ -17,9 +18,8 @@ use super::variable::Variable;
 use super::{Solving, Study};
 use crate::optimize::{
     self, EvaluationError, LeastSquares, Outcome, Problem, Progress, SecondOrder, Settings, Status,
-    latin_hypercube,
 };
-use crate::scenario::{FitAlgorithm, GradientMethod, Parameter};
+use crate::scenario::{FitAlgorithm, GlobalMethod, GradientMethod, Parameter};
 
 /// A finished fit.
 #[derive(Debug, Clone)]
@@ -48,6 +48,12 @@ pub struct Fit {
     pub starts: Vec<StartReport>,
     /// drawn points without a finite objective that gave their place to others before any start ran
     pub replaced: usize,
+    /// points that were tried for the drawn starts, from which the promising ones were taken; 0 where each start is a drawn point
+    pub candidates: usize,
+    /// evaluations of the objective, at a coarse tolerance, which that took
+    pub candidate_evaluations: usize,
+    /// evaluations by the population of the global method; 0 without one
+    pub population: usize,
     /// index of the best start
     pub best_start: usize,
     /// algorithm that ran (never `Auto`)
@@ -61,7 +67,7 @@ pub struct Fit {
 /// One start's account.
 #[derive(Debug, Clone)]
 pub struct StartReport {
-    /// where it began, natural scale
+    /// where it began, natural scale; of a candidate, the point drawn
     pub start: Vec<f64>,
     /// where it ended, natural scale
     pub end: Vec<f64>,
@@ -80,6 +86,8 @@ pub struct FitProgress {
     pub best: f64,
     /// iterations done by all starts
     pub iterations: usize,
+    /// candidates tried, of how many, where starts are taken from some
+    pub candidates: Option<(usize, usize)>,
 }
 
 /// Estimates the parameters marked fit. `watch` is called after every iteration of every start, from any
@@ -127,20 +135,8 @@ pub fn fit_with_memory(
         problem.shooting(pieces, stop)?; // what it cannot do is said before anything is begun
     }
     let at_first = problem.value(&first).unwrap_or(f64::NAN);
-    let StartingPoints {
-        points: starts,
-        replaced,
-    } = match memory.begin(at_first).map_err(memory_fails)? {
-        Some(known) => known,
-        None => {
-            let drawn =
-                starting_points(study, &solving, &variables, (&first, &lower, &upper), stop);
-            if !stop.load(Ordering::Relaxed) {
-                memory.keep_starts(&drawn).map_err(memory_fails)?;
-            }
-            drawn
-        }
-    };
+    let known = memory.begin(at_first).map_err(memory_fails)?;
+    let wanted = settings.starts.max(1 + settings.start_points.len());
     let algorithm = match settings.algorithm {
         FitAlgorithm::Auto => FitAlgorithm::LevenbergMarquardt,
         named => named,
@@ -148,13 +144,17 @@ pub fn fit_with_memory(
     let limits = Settings {
         max_iterations: settings.max_iterations,
         gradient_tolerance: settings.gradient_tolerance,
+        geodesic_acceleration: settings.geodesic_acceleration,
+        restarts: settings.restarts,
+        seed: settings.seed,
         ..Settings::default()
     };
     let shared = Mutex::new(FitProgress {
         finished: 0,
-        starts: starts.len(),
+        starts: wanted,
         best: f64::INFINITY,
         iterations: 0,
+        candidates: None,
     });
     let tell = |change: &dyn Fn(&mut FitProgress)| {
         // A poisoned lock only means that a watcher panicked; the numbers in it are still good.
@@ -165,6 +165,31 @@ pub fn fit_with_memory(
         let now = *progress;
         drop(progress);
         watch(now);
+    };
+    let starting = match known {
+        Some(known) => known,
+        None => {
+            let draw = Draw {
+                study,
+                solving: &solving,
+                variables: &variables,
+                first: &first,
+                bounds: (&lower, &upper),
+                algorithm,
+                limits: &limits,
+                stop,
+            };
+            let drawn = draw.points(&|all| {
+                tell(&|p| {
+                    let done = p.candidates.map_or(0, |(done, _)| done);
+                    p.candidates = Some((done + 1, all));
+                });
+            });
+            if !stop.load(Ordering::Relaxed) {
+                memory.keep_starts(&drawn).map_err(memory_fails)?;
+            }
+            drawn
+        }
     };
     let lost = Mutex::new(None);
     let found = |outcome: &Outcome| {
@@ -197,7 +222,26 @@ pub fn fit_with_memory(
         found(&outcome);
         Ok(outcome)
     };
-    let outcomes: Vec<Outcome> = optimize::multi_start(&starts, None, stop, run)
+    let (starts, results, population) = match settings.global {
+        None => {
+            let results = optimize::multi_start(&starting.points, None, stop, run);
+            (starting.drawn.clone(), results, 0)
+        }
+        Some(GlobalMethod::ScatterSearch) => {
+            let local = |index: usize, start: &[f64]| run(index, start, stop);
+            let found = searches(
+                study,
+                (&solving, &variables),
+                (&lower, &upper),
+                &starting.points,
+                stop,
+                &local,
+            )?;
+            let starts = found.searches.iter().map(|s| s.start.clone()).collect();
+            (starts, found.searches, found.evaluations)
+        }
+    };
+    let outcomes: Vec<Outcome> = results
         .into_iter()
         .map(|result| result.outcome.unwrap_or_else(|e| not_run(&result.start, e)))
         .collect();
@@ -258,9 +302,12 @@ pub fn fit_with_memory(
         standard_errors: local.standard_errors,
         correlation: local.correlation,
         best_start,
-        replaced,
+        replaced: starting.replaced,
+        candidates: starting.candidates,
+        candidate_evaluations: starting.candidate_evaluations,
         algorithm,
         interrupted,
+        population,
         starts: starts
             .iter()
             .zip(&outcomes)
@@ -327,9 +374,10 @@ fn run_start(
     Ok(outcome)
 }
 
-fn minimize(
+/// A run of the algorithm from a start.
+pub(super) fn minimize<P: LeastSquares + SecondOrder>(
     algorithm: FitAlgorithm,
-    problem: &mut FitProblem<'_>,
+    problem: &mut P,
     start: &[f64],
     limits: &Settings,
     each: &mut dyn FnMut(&Progress, &[f64]) -> bool,
@@ -342,59 +390,16 @@ fn minimize(
         FitAlgorithm::NewtonCg => optimize::newton_cg(problem, start, limits, each),
         FitAlgorithm::Adam => optimize::adam(problem, start, limits, each),
         FitAlgorithm::GradientDescent => optimize::gradient_descent(problem, start, limits, each),
+        FitAlgorithm::NelderMead => optimize::nelder_mead(problem, start, &by_values(limits), each),
+        FitAlgorithm::CmaEs => optimize::cma_es(problem, start, &by_values(limits), each),
     }
 }
 
-/// The file's values, then points of a Latin hypercube, and how many of those had to be replaced.
-///
-/// A drawn point without a finite objective (a solve that fails, a likelihood without a value) would be a start lost:
-/// it gives its place to a point of a further hypercube. Whatever still fails after some rounds stays, and its failure
-/// is reported with the others' results.
-fn starting_points(
-    study: &Study,
-    solving: &Solving,
-    variables: &[Variable],
-    (first, lower, upper): (&[f64], &[f64], &[f64]),
-    stop: &AtomicBool,
-) -> StartingPoints {
-    const ROUNDS: u64 = 20;
-    let settings = &study.scenario.fit;
-    let mut starts = latin_hypercube(first, lower, upper, settings.starts, settings.seed);
-    let mut missing: Vec<usize> = (1..starts.len()).collect();
-    let drawn = missing.len();
-    let mut replaced = 0;
-    let problem = || FitProblem::new(study, solving, variables, (lower, upper), stop).ok();
-    for round in 0..ROUNDS {
-        if round > 0 {
-            let seed = settings.seed.wrapping_add(round << 32);
-            let fresh = latin_hypercube(first, lower, upper, missing.len() + 1, seed);
-            for (&i, point) in missing.iter().zip(fresh.into_iter().skip(1)) {
-                starts[i] = point;
-            }
-        }
-        let usable: Vec<bool> = missing
-            .par_iter()
-            .map_init(problem, |problem, &i| {
-                let value = problem.as_mut().and_then(|p| p.value(&starts[i]).ok());
-                value.is_some_and(f64::is_finite)
-            })
-            .collect();
-        let mut usable = usable.into_iter();
-        missing.retain(|_| !usable.next().unwrap_or(true));
-        if round == 0 {
-            replaced = missing.len();
-        }
-        if missing.is_empty() || stop.load(Ordering::Relaxed) {
-            break;
-        }
-        // Where nothing works, nothing further will: the model or its bounds are to blame, and one round is told.
-        if round == 2 && missing.len() == drawn {
-            break;
-        }
-    }
-    StartingPoints {
-        points: starts,
-        replaced,
+/// The limits of a method without derivatives, whose iterations do the work and not the evaluations.
+fn by_values(limits: &Settings) -> Settings {
+    Settings {
+        max_evaluations: usize::MAX,
+        ..limits.clone()
     }
 }
 
@@ -501,6 +506,11 @@ impl<'a> FitProblem<'a> {
             let own = self.study.scenario.parameters[i].value;
             self.p[i] = stage.map_or(own, |stage| smoothing.values[stage]);
         }
+    }
+
+    /// Holds all parameters at these values (natural scale), but for the variables.
+    pub(super) fn hold(&mut self, parameters: &[f64]) {
+        self.p.copy_from_slice(parameters);
     }
 
     fn set(&mut self, theta: &[f64]) {

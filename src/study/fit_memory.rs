@@ -7,8 +7,14 @@ use crate::optimize::Outcome;
 pub struct StartingPoints {
     /// the points on the search scale
     pub points: Vec<Vec<f64>>,
+    /// where they come from: the points drawn, or the same ones
+    pub drawn: Vec<Vec<f64>>,
     /// drawn points without a finite objective that gave their place to others
     pub replaced: usize,
+    /// points tried for them; 0 where none were
+    pub candidates: usize,
+    /// evaluations which that took
+    pub candidate_evaluations: usize,
 }
 
 /// A fit's memory: what an earlier run of the same fit has found, and what this one finds, start by start.

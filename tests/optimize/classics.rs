@@ -3,6 +3,7 @@
 
 mod behavior;
 mod bounded;
+mod geodesic;
 mod problems;
 
 use costate::optimize::{

@@ -44,6 +44,54 @@ fn read(text: &str) -> (Option<Scenario>, Vec<Diagnostic>) {
 const CASES: &[(&str, &str, &[&str])] = &[
     ("", "", &[]),
     (
+        "starts = 2",
+        "start_points = \"starts.csv\"\nsampling = \"sobol\"",
+        &[],
+    ),
+    (
+        "starts = 2",
+        "start_points = \"starts_unknown.csv\"",
+        &[
+            "scenario::start-points starts_unknown.csv:1:3 kk | column `kk` of `starts_unknown.csv` is no parameter to fit | did you mean `k`?",
+        ],
+    ),
+    (
+        "starts = 2",
+        "start_points = \"starts_held.csv\"",
+        &[
+            "scenario::start-points starts_held.csv:1:3 c | column `c` of `starts_held.csv` is no parameter to fit | `c` is not fitted: mark it `fit = true`",
+        ],
+    ),
+    (
+        "starts = 2",
+        "start_points = \"starts_outside.csv\"",
+        &[
+            "scenario::start-points starts_outside.csv:3:1 7 | line 3 of `starts_outside.csv`, column `k`: 7 is outside the bounds | a start is a point inside the bounds",
+        ],
+    ),
+    (
+        "starts = 2",
+        "start_points = \"starts_none.csv\"",
+        &[
+            "scenario::start-points 24:16 \"starts_none.csv\" | `starts_none.csv` has no rows | a row is a start, a column a parameter to fit",
+        ],
+    ),
+    (
+        "starts = 2",
+        "sampling = \"sobel\"",
+        &[
+            "scenario::unknown-word 24:12 \"sobel\" | `sobel` is no `sampling` | did you mean `sobol`?",
+        ],
+    ),
+    (
+        "starts = 2",
+        "algorithm = \"cma-es\"\nrestarts = 2\ngeodesic_acceleration = true\nmax_evaluations = 9",
+        &[
+            "scenario::fit 26:25 true | `geodesic_acceleration` is of no use here | leave it out, or set `algorithm = \"levenberg-marquardt\"`",
+            "scenario::fit 27:19 9 | `max_evaluations` is of no use here | leave it out, or set `global = \"scatter-search\"`",
+        ],
+    ),
+    (
         "[fit]\n",
         "[smoothing]\nd = [1.0]\nk = [1.0]\n[fit]\n",
         &[

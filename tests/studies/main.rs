@@ -5,6 +5,7 @@ mod agreement_random;
 mod certificate;
 mod checkpoints;
 mod equilibria;
+mod fit_methods;
 mod gauss_newton;
 mod gmres;
 mod golden;

@@ -785,8 +785,10 @@ pub const TABLES: &[Table] = &[
                         "newton-cg",
                         "adam",
                         "gradient-descent",
+                        "nelder-mead",
+                        "cma-es",
                     ],
-                    later: &["nelder-mead"],
+                    later: &[],
                 },
                 "auto",
                 "how the best parameters are searched",
@@ -799,6 +801,42 @@ pub const TABLES: &[Table] = &[
             ),
             key("seed", Kind::Whole, "1", "seed of the other starts"),
             key(
+                "sampling",
+                Kind::Choice {
+                    now: &["latin-hypercube", "sobol", "uniform"],
+                    later: &[],
+                },
+                "latin-hypercube",
+                "how the other starts are spread inside the bounds",
+            ),
+            key(
+                "candidates",
+                Kind::Whole,
+                "by the tolerance",
+                "points tried by a short, coarse search for each drawn start; the lowest ones become the starts",
+            ),
+            key(
+                "start_points",
+                Kind::Text,
+                "none",
+                "CSV file with further starts: a row each, a column for each parameter that does not start at its own value",
+            ),
+            key(
+                "global",
+                Kind::Choice {
+                    now: &["scatter-search"],
+                    later: &[],
+                },
+                "none",
+                "a global method that sends the starts' searches out from a population of points",
+            ),
+            key(
+                "max_evaluations",
+                Kind::Whole,
+                "1000 a parameter",
+                "evaluations after which the global method ends",
+            ),
+            key(
                 "max_iterations",
                 Kind::Whole,
                 "500",
@@ -809,6 +847,18 @@ pub const TABLES: &[Table] = &[
                 Kind::Number,
                 "1e-6",
                 "norm of the scaled projected gradient at which a start has converged",
+            ),
+            key(
+                "geodesic_acceleration",
+                Kind::Boolean,
+                "false",
+                "whether steps of `levenberg-marquardt` follow geodesics to second order, for one Jacobian more each",
+            ),
+            key(
+                "restarts",
+                Kind::Whole,
+                "0",
+                "runs of `cma-es` after the first in each start, each with twice the points a generation",
             ),
             key(
                 "multiple_shooting",
