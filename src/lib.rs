@@ -36,6 +36,7 @@
 //! ```
 
 pub mod compile;
+pub mod control;
 pub mod diagnostic;
 pub mod import;
 pub mod model;

@@ -88,6 +88,11 @@ pub enum Command {
         after_help = "Examples:\n  costate sweep lynx-hare --over alpha=0.4:0.7:50 --over gamma=0.6:1.1:50\n  costate sweep dc-motor --over supply=1:24:50:log --of \"final(speed)\""
     )]
     Sweep(SweepArguments),
+    /// Linear behavior at an operating point: A, B, C, D, poles, frequency response, margins
+    #[command(
+        after_help = "Examples:\n  costate linearize inverted-pendulum-lqr --loop balance\n  costate linearize dc-motor --input supply --output speed --over inertia=3e-5:3e-4:40:log"
+    )]
+    Linearize(LinearizeArguments),
     /// Make a scenario folder of another tool's problem
     #[command(subcommand)]
     Import(ImportFormat),
@@ -440,6 +445,44 @@ pub struct SweepArguments {
     /// Seed of those points
     #[arg(long, value_name = "N", default_value_t = 1, requires = "random")]
     pub seed: u64,
+    /// Folder for the results [default: runs/<scenario>/<time>]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+    /// Write no plots
+    #[arg(long)]
+    pub no_plots: bool,
+}
+
+/// Arguments of `linearize`.
+#[derive(Debug, Args)]
+pub struct LinearizeArguments {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub solver: SolverArguments,
+    /// Where: `equilibrium`, found from the initial values with time held at the end of the run, or a time on the trajectory
+    #[arg(
+        long,
+        value_name = "WHERE",
+        default_value = "equilibrium",
+        allow_hyphen_values = true
+    )]
+    pub at: String,
+    /// What goes in: a parameter, a signal, a definition or a discrete state; what made it is cut off
+    #[arg(long, value_name = "NAME")]
+    pub input: Option<String>,
+    /// What comes out: an expression
+    #[arg(long, value_name = "EXPRESSION", allow_hyphen_values = true)]
+    pub output: Option<String>,
+    /// The loop of this controller, opened at its output [default: that of the only continuous controller, where neither input nor output is named]
+    #[arg(long = "loop", value_name = "CONTROLLER")]
+    pub around: Option<String>,
+    /// Dead time in the channel besides: an exact factor exp(-s TIME) of the frequency response and of margins
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub dead_time: Option<f64>,
+    /// Root locus over a parameter: `kp=0.1:10`, with a number of values `kp=0.1:10:50` [default: 21], with equal ratios `kp=0.1:10:50:log`
+    #[arg(long, value_name = "NAME=FROM:TO")]
+    pub over: Option<String>,
     /// Folder for the results [default: runs/<scenario>/<time>]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,

@@ -64,4 +64,6 @@ pub const ALL: &[Builtin] = builtin! {
     "heat-conductivity": ["scenario.toml", "README.md", "readings.csv", "make_data.py", "fit.svg"],
     "power-grid": ["scenario.toml", "README.md", "nodes.csv", "lines.csv", "plot.svg"],
     "dc-motor": ["scenario.toml", "README.md", "trace.csv", "make_data.py", "fit.svg"],
+    "dc-motor-speed": ["scenario.toml", "README.md"],
+    "inverted-pendulum-lqr": ["scenario.toml", "README.md"],
 };

@@ -17,6 +17,7 @@ mod fit_journal;
 mod gradient;
 mod import;
 mod interrupt;
+mod linearize;
 mod list;
 mod load;
 mod look;
@@ -101,6 +102,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Profile(arguments) => profile::run(&arguments),
         Command::Sample(arguments) => sample::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),
+        Command::Linearize(arguments) => linearize::run(&arguments),
         Command::Import(format) => import::run(&format),
         Command::List { json } => list::run(json),
         Command::Show { common } => show::run(&common),

@@ -115,6 +115,16 @@ fn derived(model: &Model, node: NodeId) -> String {
     )
 }
 
+/// The value of a regulator's gain at the file's parameters.
+fn gain(scenario: &Scenario, model: &Model, name: &str) -> f64 {
+    let parameters: Vec<f64> = scenario.parameters.iter().map(|p| p.value).collect();
+    let node = model.definitions.iter().find(|(own, _)| own == name);
+    node.and_then(|&(_, node)| {
+        costate::model::evaluate(&model.graph, &[node], &[&[], &[], &parameters]).pop()
+    })
+    .unwrap_or(f64::NAN)
+}
+
 /// Both sides of the equation of a velocity: a row of M v' = load - G^T lambda. `None` for other states.
 fn equation_of_motion(model: &Model, state: usize) -> Option<(String, String)> {
     let mechanics = model.mechanics.as_ref()?;
@@ -218,6 +228,30 @@ fn text(scenario: &Scenario, model: &Model) -> String {
                 "  {} = {}\n",
                 element(scenario, &definition.name.text, &definition.over),
                 source(&definition.expression)
+            );
+        }
+    }
+    for controller in &scenario.controllers {
+        text += &format!(
+            "\ncontroller `{}`, {}: makes `{}`{}\n",
+            controller.name.text,
+            controller.kind,
+            controller.output.text,
+            if controller.command.is_none() {
+                ", sampled"
+            } else {
+                ""
+            }
+        );
+        let Some(regulator) = &controller.regulator else {
+            continue;
+        };
+        for state in &regulator.states {
+            text += &format!(
+                "  {} = {}, of the Riccati equation, weight {}\n",
+                state.gain,
+                gain(scenario, model, &state.gain),
+                source(&state.weight)
             );
         }
     }

@@ -119,7 +119,7 @@ fn name<'s>(study: &'s Study, axis: &SweepAxis) -> &'s str {
 }
 
 /// `kp=0.1:10`, `kp=0.1:10:50` or `kp=0.1:10:50:log`.
-fn axis(study: &Study, text: &str) -> Result<SweepAxis, String> {
+pub(super) fn axis(study: &Study, text: &str) -> Result<SweepAxis, String> {
     let wrong = |what: &str| {
         format!("--over {text}: {what}; NAME=FROM:TO:COUNT:log is expected, the last two at will")
     };

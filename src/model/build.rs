@@ -16,7 +16,7 @@ use super::scope::{
     ArrayBinding, ArrayValue, Binding, End, IndexSet, Item, Role, Scope, check_names, order,
 };
 use crate::diagnostic::{Diagnostic, Severity, nearest};
-use crate::scenario::{Boundary, Index, Name, Scenario, Sigma};
+use crate::scenario::{Boundary, Controller, Index, Name, Scenario, Sigma};
 
 mod experiments;
 
@@ -177,8 +177,21 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
         vec![None; scenario.definitions.len()],
         vec![None; scenario.signals.len()],
     );
+    let mut gains: Vec<(String, NodeId)> = Vec::new();
+    let mut regulated = vec![false; scenario.controllers.len()];
     for &item in &order.items {
         let cyclic = order.cyclic.contains(&item);
+        if let Item::Definition(k) = item {
+            // a regulator's gains come before the definitions that use them
+            let name = &scenario.definitions[k].name.text;
+            let own = |c: &Controller| c.regulator.is_some() && c.definitions.contains(name);
+            let found = scenario.controllers.iter().position(own);
+            if let Some(place) = found
+                && !std::mem::replace(&mut regulated[place], true)
+            {
+                gains.extend(bind_gains(&mut lowering, scenario, place));
+            }
+        }
         let (name, role, slot) = match item {
             Item::Definition(k) => (
                 &scenario.definitions[k].name,
@@ -352,10 +365,12 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
             experiments: experiments.into_iter().collect::<Option<_>>()?,
             stops,
             reads: Vec::new(),
-            definitions: named(
-                scenario.definitions.iter().map(|d| &d.name).collect(),
-                definitions,
-            )?,
+            definitions: {
+                let own = scenario.definitions.iter().map(|d| &d.name).collect();
+                let mut all = named(own, definitions)?;
+                all.extend(gains);
+                all
+            },
             signals: named(scenario.signals.iter().map(|s| &s.name).collect(), signals)?,
             expectations: Vec::new(),
             nonsmooth,
@@ -378,6 +393,32 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
         .iter()
         .any(|diagnostic| diagnostic.severity == Severity::Error);
     (model.filter(|_| !failed), diagnostics)
+}
+
+/// Lowers the gains of a regulator and gives them their names; those that there are.
+fn bind_gains(
+    lowering: &mut Lowering<'_>,
+    scenario: &Scenario,
+    controller: usize,
+) -> Vec<(String, NodeId)> {
+    let controller = &scenario.controllers[controller];
+    let Some(regulator) = &controller.regulator else {
+        return Vec::new();
+    };
+    let found = lowering.regulator_gains(controller, regulator, scenario);
+    let nodes: Vec<Option<NodeId>> = match found {
+        Some(nodes) => nodes.into_iter().map(Some).collect(),
+        None => vec![None; regulator.states.len()],
+    };
+    let names = regulator.states.iter().map(|state| &state.gain);
+    let mut bound = Vec::new();
+    for (name, node) in names.zip(nodes) {
+        let role = Role::Definition;
+        let names = &mut lowering.scope.names;
+        names.entry(name.clone()).or_insert(Binding { role, node });
+        bound.extend(node.map(|node| (name.clone(), node)));
+    }
+    bound
 }
 
 fn index_set(index: &Index) -> IndexSet {

@@ -71,6 +71,13 @@ pub struct Function {
     pub(super) build: fn(&mut Graph, &[NodeId]) -> NodeId,
 }
 
+impl Function {
+    /// Its node, of as many nodes as its arity allows.
+    pub fn node(&self, graph: &mut Graph, arguments: &[NodeId]) -> NodeId {
+        (self.build)(graph, arguments)
+    }
+}
+
 /// The function of a name.
 pub fn function(name: &str) -> Option<&'static Function> {
     FUNCTIONS.iter().find(|function| function.name == name)

@@ -28,6 +28,7 @@ pub mod parser;
 pub mod prepare;
 pub mod print;
 pub mod readable;
+mod riccati;
 mod scope;
 pub mod share;
 mod signal;

@@ -440,7 +440,7 @@ pub(super) fn order(scenario: &Scenario, diagnostics: &mut Vec<Diagnostic>) -> O
                     let members: Vec<usize> = path[first..].iter().map(|&(k, _)| k).collect();
                     result.cyclic.extend(members.iter().map(|&k| all[k].0));
                     let names: Vec<&Name> = members.iter().map(|&k| all[k].1).collect();
-                    diagnostics.push(cycle(&names, span));
+                    diagnostics.push(cycle(&names, span, scenario));
                 }
             }
         }
@@ -466,7 +466,7 @@ fn reads_elements(expression: &Expression) -> bool {
 }
 
 /// The finding for a cycle; `back` is where the last of `names` uses the first.
-fn cycle(names: &[&Name], back: &Span) -> Diagnostic {
+fn cycle(names: &[&Name], back: &Span, scenario: &Scenario) -> Diagnostic {
     // a cycle of thousands is told by its ends
     const SHOWN: usize = 12;
     let mut chain: Vec<&str> = names
@@ -486,6 +486,23 @@ fn cycle(names: &[&Name], back: &Span) -> Diagnostic {
             format!("`{}` at {line}:{column}", name.text)
         })
         .collect();
+    let through = scenario.controllers.iter().find(|controller| {
+        let own = |name: &&&Name| controller.definitions.contains(&name.text);
+        names.iter().find(own).is_some()
+    });
+    if let Some(controller) = through {
+        return Diagnostic::error(
+            "model::algebraic-loop",
+            format!(
+                "the controller `{}` answers to itself at once, an algebraic loop: {}",
+                controller.name.text,
+                chain.join(" -> ")
+            ),
+            Some(back.clone()),
+        )
+        .with_label("closes the loop")
+        .with_help("a block with feed-through needs a state in its loop: give it `sample_time` or `actuator_lag`, or let it measure a state of the plant");
+    }
     Diagnostic::error(
         "model::cycle",
         format!(

@@ -1,5 +1,6 @@
 //! TOML text to a [`Scenario`]: schema, names, data; every finding with its place.
 
+mod controllers;
 mod data;
 pub mod names;
 mod overrides;

@@ -16,9 +16,9 @@ use super::source::{Role, Sources, open};
 use super::types::{Name, Scenario};
 use super::values::{Reader, Section, Value, shorten};
 use super::{
-    read_events, read_expectations, read_experiments, read_fit, read_graphs, read_indices,
-    read_mass, read_mechanics, read_model, read_networks, read_observables, read_parameters,
-    read_settings, read_signals, read_smoothing, schema,
+    controllers, read_events, read_expectations, read_experiments, read_fit, read_graphs,
+    read_indices, read_mass, read_mechanics, read_model, read_networks, read_observables,
+    read_parameters, read_settings, read_signals, read_smoothing, schema,
 };
 use crate::diagnostic::{Diagnostic, Severity, SourceFile};
 
@@ -295,7 +295,7 @@ impl Reader<'_> {
             read_parameters::read(self, &top, &indices, &mut names);
         let mut states = read_model::states(self, &top, &indices, &mut names);
         let mechanics = read_mechanics::read(self, &top, &mut names);
-        let definitions = read_model::definitions(self, &top, &indices, &mut names);
+        let mut definitions = read_model::definitions(self, &top, &indices, &mut names);
         let signals = read_signals::read(self, &top, &mut names);
         let functions = read_model::functions(self, &top, &mut names);
         let brought = read_networks::Brought {
@@ -309,7 +309,18 @@ impl Reader<'_> {
         let mut equations = read_model::equations(self, &top, &states, &moving);
         states.extend(moving);
         equations.extend(mechanics.iter().flat_map(read_mechanics::equations));
-        let events = read_events::read(self, &top, header.start, &states, &names);
+        let known = controllers::Known {
+            parameters: &parameters,
+            states: &states,
+            start: header.start,
+            end: header.end,
+        };
+        let made = controllers::read(self, &top, &known, &mut names);
+        states.extend(made.states);
+        equations.extend(made.equations);
+        definitions.extend(made.definitions);
+        let mut events = read_events::read(self, &top, header.start, &states, &names);
+        events.extend(made.events);
         let mass = read_mass::mass(self, &top, &states);
         let invariants = read_mass::invariants(self, &top);
         let observables = read_observables::read(self, &top, &states, &names);
@@ -360,6 +371,7 @@ impl Reader<'_> {
             networks,
             signals,
             events,
+            controllers: made.controllers,
             mass,
             mechanics,
             invariants,

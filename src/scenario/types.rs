@@ -3,6 +3,7 @@
 //! Expressions are syntax trees with their places; names inside them are resolved by [`crate::model`].
 
 mod arrays;
+mod controllers;
 mod hybrid;
 mod mechanics;
 mod solver;
@@ -14,6 +15,7 @@ use crate::diagnostic::{SourceFile, Span};
 use crate::model::{Expression, Names};
 
 pub use arrays::{Boundary, EdgeSet, Index, ParameterArray};
+pub use controllers::{Controller, RegulatedState, Regulator};
 pub use hybrid::{Direction, Event, EventTrigger, Invariant, MassRow};
 pub use mechanics::{Coordinate, MOST_COORDINATES, Mechanics};
 pub use solver::{AbsoluteTolerance, LinearSolver, Preconditioner, SolverMethod, SolverSettings};
@@ -50,7 +52,7 @@ pub struct Scenario {
     pub parameters: Vec<Parameter>,
     /// which of them are arrays
     pub parameter_arrays: Vec<ParameterArray>,
-    /// `[states]` in file order, then the coordinates of `[mechanics]`, then their velocities
+    /// `[states]` in file order, then the coordinates of `[mechanics]`, then their velocities, then what controllers make
     pub states: Vec<State>,
     /// `[definitions]` in file order
     pub definitions: Vec<Definition>,
@@ -65,6 +67,8 @@ pub struct Scenario {
     pub signals: Vec<Signal>,
     /// `[[events]]` in file order
     pub events: Vec<Event>,
+    /// `[controllers]` in file order; what they made is among the states, definitions, equations and events, behind the file's own
+    pub controllers: Vec<Controller>,
     /// `[mass]`, where the file has it: rows that are not dx/dt = f
     pub mass: Option<Vec<MassRow>>,
     /// `[mechanics]`, where the file has it

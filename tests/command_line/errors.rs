@@ -164,10 +164,10 @@ const CASES: &[Case] = &[
         &["scenario.toml:12:", "^"],
     ),
     case(
-        "a feature of a later version",
+        "a controller without an output",
         ("[data]", "[controllers.speed]\nkind = \"pid\"\n[data]"),
         2,
-        &["controllers"],
+        &["a controller needs `output`"],
     ),
     case(
         "division by zero at t0",

@@ -30,6 +30,7 @@ fn every_scenario_meets_its_expectations() {
         "kepler",
         "euler-top",
         "sampled-pi",
+        "sampled-pi-block",
         "two-balls",
         "impact",
         "collision",
@@ -45,7 +46,7 @@ fn every_scenario_meets_its_expectations() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 18);
+    assert_eq!(seen, 20);
 }
 
 #[test]
@@ -57,6 +58,7 @@ fn bounces_are_counted() {
 }
 
 const COST: &str = "integral((1 - y)^2) + 0.1*integral((newest - 1/K)^2)";
+const COST_OF_BLOCK: &str = "integral((1 - y)^2) + 0.1*integral((pi_held - 1/K)^2)";
 const MISS: &str = "final(bx)^2 + final(by)^2";
 
 /// scenario, functional, parameter, derivative, allowed error
@@ -121,6 +123,55 @@ const DERIVATIVES: &[(&str, &str, &str, f64, f64)] = &[
     ("sampled-pi", COST, "tau", 0.35383882634877, 1e-9),
     ("sampled-pi", COST, "K", -0.49896230561257, 1e-9),
     ("sampled-pi", COST, "umax", -0.40070494887638, 1e-9),
+    (
+        "sampled-pi-block",
+        COST_OF_BLOCK,
+        "Kp",
+        0.02164534366751,
+        1e-10,
+    ),
+    (
+        "sampled-pi-block",
+        COST_OF_BLOCK,
+        "Ki",
+        -0.03368267190192,
+        1e-10,
+    ),
+    (
+        "sampled-pi-block",
+        COST_OF_BLOCK,
+        "Tt",
+        -0.01619979337044,
+        1e-10,
+    ),
+    (
+        "sampled-pi-block",
+        COST_OF_BLOCK,
+        "theta",
+        0.98635791611542,
+        1e-9,
+    ),
+    (
+        "sampled-pi-block",
+        COST_OF_BLOCK,
+        "tau",
+        0.35383882634877,
+        1e-9,
+    ),
+    (
+        "sampled-pi-block",
+        COST_OF_BLOCK,
+        "K",
+        -0.49896230561257,
+        1e-9,
+    ),
+    (
+        "sampled-pi-block",
+        COST_OF_BLOCK,
+        "umax",
+        -0.40070494887638,
+        1e-9,
+    ),
     ("two-balls", MISS, "x1", -0.398668416461417, 1e-8),
     ("two-balls", MISS, "x2", -0.321253115524661, 1e-8),
     ("two-balls", MISS, "v1", -0.497790657365997, 1e-8),

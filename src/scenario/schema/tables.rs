@@ -1,5 +1,6 @@
 //! The tables and keys themselves.
 
+use super::controllers::CONTROLLER_KEYS;
 use super::events::EVENT_KEYS;
 use super::mechanics::{COORDINATE_KEYS, MECHANICS_KEYS};
 use super::solver::SOLVER_KEYS;
@@ -122,6 +123,12 @@ pub const TABLES: &[Table] = &[
                 "equations of motion from energies",
             ),
             key(
+                "controllers",
+                Kind::Named("controllers.*", ""),
+                "",
+                "blocks that make states, definitions, equations and events",
+            ),
+            key(
                 "invariants",
                 Kind::NamedExpressions,
                 "",
@@ -176,7 +183,6 @@ pub const TABLES: &[Table] = &[
                 "values the scenario must reproduce",
             ),
             later("history", "values before the start"),
-            later("controllers", "controllers"),
             later("tune", "control tuning"),
             later("path", "bounds at all times"),
             later("terminal", "conditions at the end"),
@@ -459,6 +465,11 @@ pub const TABLES: &[Table] = &[
         path: "mechanics.coordinates.*",
         words: "a coordinate",
         keys: COORDINATE_KEYS,
+    },
+    Table {
+        path: "controllers.*",
+        words: "a controller",
+        keys: CONTROLLER_KEYS,
     },
     Table {
         path: "functions.*",

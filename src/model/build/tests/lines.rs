@@ -59,6 +59,7 @@ pub(super) fn scenario(text: &str) -> Scenario {
         functions: Vec::new(),
         signals: Vec::new(),
         events: Vec::new(),
+        controllers: Vec::new(),
         mass: None,
         mechanics: None,
         invariants: Vec::new(),
