@@ -537,6 +537,12 @@ impl<'a> FitProblem<'a> {
         self.p.copy_from_slice(parameters);
     }
 
+    /// Steps of all solves of values so far, those refused included.
+    pub(super) fn steps(&self) -> usize {
+        let counted = &self.objective.statistics;
+        counted.steps + counted.rejected
+    }
+
     fn set(&mut self, theta: &[f64]) {
         for ((i, parameter), &q) in self.parameters().zip(theta) {
             self.p[i] = scaling::to_natural(parameter, q);

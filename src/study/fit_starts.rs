@@ -27,6 +27,11 @@ use crate::scenario::{FitAlgorithm, Parameter, StartSampling};
 const COARSE: f64 = 1e-3;
 /// Iterations of a candidate.
 const ITERATIONS: usize = 30;
+/// A solve of a candidate is given up beyond so many times the steps of all solves at the file's values: a point where the model is
+/// that much harder (stiff for an explicit method, mostly) costs more than it promises.
+const STEPS: usize = 10;
+/// Steps that a solve may have in any case.
+const LEAST_STEPS: usize = 1000;
 /// Most candidates of a start, where none are asked for.
 const MOST: usize = 10;
 /// Rounds in which points without an objective are drawn again.
@@ -141,9 +146,20 @@ impl Draw<'_> {
         FitProblem::new(self.study, solving, self.variables, self.bounds, self.stop).ok()
     }
 
+    /// Steps of all solves of one objective at the file's values, where it has one.
+    fn steps(&self, solving: &Solving) -> Option<usize> {
+        let mut problem = self.problem(solving)?;
+        problem.value(self.first).ok()?;
+        Some(problem.steps())
+    }
+
     /// A short search from each point at a coarse tolerance.
     fn search(&self, pool: &[Vec<f64>], told: &(dyn Fn(usize) + Sync)) -> Vec<Searched> {
-        let coarse = coarse(self.solving);
+        let mut coarse = coarse(self.solving);
+        if let Some(steps) = self.steps(&coarse) {
+            let most = steps.saturating_mul(STEPS).max(LEAST_STEPS);
+            coarse.options.max_steps = coarse.options.max_steps.min(most);
+        }
         let short = Settings {
             max_iterations: ITERATIONS.min(self.limits.max_iterations),
             ..self.limits.clone()
