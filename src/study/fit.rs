@@ -241,7 +241,7 @@ pub fn fit_with_memory(
             (starts, found.searches, found.evaluations)
         }
     };
-    let outcomes: Vec<Outcome> = results
+    let mut outcomes: Vec<Outcome> = results
         .into_iter()
         .map(|result| result.outcome.unwrap_or_else(|e| not_run(&result.start, e)))
         .collect();
@@ -258,8 +258,18 @@ pub fn fit_with_memory(
             .map(|(p, &q)| scaling::to_natural(p, q))
             .collect()
     };
-    let best_start = best_of(&outcomes);
     let interrupted = stop.load(Ordering::Relaxed);
+    if interrupted && starting.candidates > 0 && best_of(&outcomes).is_none() {
+        // cut short before any start ran: the file's values or the lowest candidate so far are what there is
+        let never = AtomicBool::new(false);
+        let bounds = (&lower[..], &upper[..]);
+        let mut problem = FitProblem::new(study, &solving, &variables, bounds, &never)?;
+        let lowest = starting.lowest_candidate();
+        for index in [0].into_iter().chain(lowest) {
+            outcomes[index] = stopped_at(&mut problem, &starting.points[index]);
+        }
+    }
+    let best_start = best_of(&outcomes);
     let Some(best_start) = best_start else {
         if interrupted {
             return Err(StudyError::Interrupted);
@@ -403,6 +413,20 @@ fn by_values(limits: &Settings) -> Settings {
     }
 }
 
+/// The outcome of a start that was cut short where it begins.
+fn stopped_at(problem: &mut FitProblem<'_>, start: &[f64]) -> Outcome {
+    let mut outcome = not_run(start, EvaluationError::Interrupted);
+    let mut gradient = vec![0.0; start.len()];
+    if let Ok(value) = problem.value_gradient(start, &mut gradient) {
+        let (lower, upper) = problem.bounds();
+        outcome.projected_gradient_norm =
+            optimize::projected_gradient_norm(start, &gradient, lower, upper);
+        (outcome.value, outcome.gradient) = (value, gradient);
+        (outcome.evaluations, outcome.gradient_evaluations) = (1, 1);
+    }
+    outcome
+}
+
 fn not_run(start: &[f64], error: EvaluationError) -> Outcome {
     Outcome {
         theta: start.to_vec(),
@@ -511,6 +535,12 @@ impl<'a> FitProblem<'a> {
     /// Holds all parameters at these values (natural scale), but for the variables.
     pub(super) fn hold(&mut self, parameters: &[f64]) {
         self.p.copy_from_slice(parameters);
+    }
+
+    /// Steps of all solves of values so far, those refused included.
+    pub(super) fn steps(&self) -> usize {
+        let counted = &self.objective.statistics;
+        counted.steps + counted.rejected
     }
 
     fn set(&mut self, theta: &[f64]) {

@@ -17,6 +17,14 @@ pub struct StartingPoints {
     pub candidate_evaluations: usize,
 }
 
+impl StartingPoints {
+    /// The index of the start that came of the lowest candidate.
+    pub(super) fn lowest_candidate(&self) -> Option<usize> {
+        // what no candidate led to begins where it was drawn
+        (0..self.points.len()).find(|&i| self.points[i] != self.drawn[i])
+    }
+}
+
 /// A fit's memory: what an earlier run of the same fit has found, and what this one finds, start by start.
 ///
 /// Errors are words for the user; the first ends the fit, since what is found after it could be lost.

@@ -6,8 +6,9 @@
 //! Talwalkar, AISTATS 2016, arXiv 1502.07943). Values at the drawn points themselves say nothing about where they lead; after some
 //! tens of iterations they do.
 //!
-//! A one-step method of order five takes (1e-4 / rtol)^(1/5) fewer steps at the coarse tolerance, and a candidate has about half a
-//! start's iterations, so there are as many candidates as cost about as much as the starts. They run alone and are compared when all
+//! A one-step method of order five takes (1e-3 / rtol)^(1/5) times fewer steps at the coarse tolerance, a candidate has about half the
+//! iterations of a start, and what it has found a start need not find again; so there are as many candidates as make up for what they
+//! spare the starts. Both tolerances grow together: what is too small to matter stays what it was. Candidates run alone and are compared when all
 //! are done: the choice depends neither on the order of work nor on the number of threads.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,9 +24,16 @@ use crate::optimize::{Problem, Progress, Sampling, Settings, spread};
 use crate::scenario::{FitAlgorithm, Parameter, StartSampling};
 
 /// Relative tolerance of the solves of candidates, where the one asked for is finer.
-const COARSE: f64 = 1e-4;
+const COARSE: f64 = 1e-3;
 /// Iterations of a candidate.
 const ITERATIONS: usize = 30;
+/// A solve of a candidate is given up beyond so many times the steps of all solves at the file's values: a point where the model is
+/// that much harder (stiff for an explicit method, mostly) costs more than it promises.
+const STEPS: usize = 10;
+/// Steps that a solve may have in any case.
+const LEAST_STEPS: usize = 1000;
+/// Most candidates of a start, where none are asked for.
+const MOST: usize = 10;
 /// Rounds in which points without an objective are drawn again.
 const ROUNDS: u64 = 20;
 
@@ -118,7 +126,8 @@ impl Draw<'_> {
             return 1;
         }
         let cheaper = (COARSE / rtol).max(1.0).powf(0.2);
-        1 + (1.5 * cheaper) as usize
+        // a little more, so that rounding takes none away
+        (1 + (0.6 * cheaper + 1e-6) as usize).min(MOST)
     }
 
     /// The file's values, and points spread inside the bounds, `count` together.
@@ -137,9 +146,20 @@ impl Draw<'_> {
         FitProblem::new(self.study, solving, self.variables, self.bounds, self.stop).ok()
     }
 
+    /// Steps of all solves of one objective at the file's values, where it has one.
+    fn steps(&self, solving: &Solving) -> Option<usize> {
+        let mut problem = self.problem(solving)?;
+        problem.value(self.first).ok()?;
+        Some(problem.steps())
+    }
+
     /// A short search from each point at a coarse tolerance.
     fn search(&self, pool: &[Vec<f64>], told: &(dyn Fn(usize) + Sync)) -> Vec<Searched> {
-        let coarse = coarse(self.solving);
+        let mut coarse = coarse(self.solving);
+        if let Some(steps) = self.steps(&coarse) {
+            let most = steps.saturating_mul(STEPS).max(LEAST_STEPS);
+            coarse.options.max_steps = coarse.options.max_steps.min(most);
+        }
         let short = Settings {
             max_iterations: ITERATIONS.min(self.limits.max_iterations),
             ..self.limits.clone()

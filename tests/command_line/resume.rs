@@ -160,7 +160,9 @@ fn a_full_disk_ends_a_fit_with_its_journal_whole() {
     let new = Command::new(PROGRAM).current_dir(at).args(new).output();
     assert!(new.expect("a run").status.success());
     // 80 blocks of 512 bytes: a few dozen starts
-    let fit = format!("{PROGRAM} fit sir/scenario.toml --quiet --no-plots --starts 200");
+    let fit = format!(
+        "{PROGRAM} fit sir/scenario.toml --quiet --no-plots --starts 200 --set fit.candidates=1"
+    );
     let script = format!("trap '' XFSZ; ulimit -f 80; exec {fit} --out full");
     let output = Command::new("sh")
         .current_dir(at)

@@ -80,7 +80,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "starts = 2",
         "sampling = \"sobel\"",
         &[
-            "scenario::unknown-word 24:12 \"sobel\" | `sobel` is no `sampling` | did you mean `sobol`?",
+            "scenario::unknown-word 24:12 \"sobel\" | `sobel` is no `sampling` of `[fit]` | did you mean `sobol`?",
         ],
     ),
     (
@@ -336,7 +336,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "starts = 2",
         "algorithm = \"lm\"",
         &[
-            "scenario::unknown-word 24:13 \"lm\" | `lm` is no `algorithm` of `[fit]` | one of `auto`, `levenberg-marquardt`, `l-bfgs`, `newton-cg`, `adam`, `gradient-descent`",
+            "scenario::unknown-word 24:13 \"lm\" | `lm` is no `algorithm` of `[fit]` | one of `auto`, `levenberg-marquardt`, `l-bfgs`, `newton-cg`, `adam`, `gradient-descent`, `nelder-mead`, `cma-es`",
         ],
     ),
     (

@@ -11,7 +11,7 @@ use costate::scenario::Override;
 use costate::study::{Fit, Study, fit};
 use serde_json::Value;
 
-/// Random starts, after the middle of the bounds.
+/// Random starts, after the middle of the bounds; drawn points as they are, without candidates.
 const STARTS: usize = 20;
 
 fn data() -> PathBuf {
@@ -190,7 +190,7 @@ columns = {{ h1 = "x1_m", h2 = "x2_m" }}
 
 fn fitted(folder: &Path, text: &str, algorithm: &str) -> Fit {
     let text = format!(
-        "{text}\n[solver]\nrtol = 1e-10\natol = 1e-10\n[fit]\nstarts = {}\nseed = 11\n{algorithm}",
+        "{text}\n[solver]\nrtol = 1e-10\natol = 1e-10\n[fit]\nstarts = {}\ncandidates = 1\nseed = 11\n{algorithm}",
         STARTS + 1
     );
     let (study, findings) = Study::from_text(&text, folder, Backend::Auto);
