@@ -471,6 +471,23 @@ fn document(scenario: &Scenario, model: &Model) -> Value {
                 "constraints": energies.constraints.iter().map(source).collect::<Vec<_>>(),
             })
         });
+    let controllers: Vec<Value> = scenario
+        .controllers
+        .iter()
+        .map(|controller| {
+            json!({
+                "name": controller.name.text,
+                "kind": controller.kind,
+                "output": controller.output.text,
+                "sampled": controller.command.is_none(),
+                "states": controller.states,
+                "definitions": controller.definitions,
+                "gains": controller.regulator.iter().flat_map(|r| &r.states).map(|state| {
+                    (state.name.text.clone(), json!(gain(scenario, model, &state.gain)))
+                }).collect::<Map<String, Value>>(),
+            })
+        })
+        .collect();
     json!({
         "title": scenario.title,
         "time": { "start": scenario.start, "end": scenario.end, "unit": scenario.time_unit },
@@ -481,6 +498,7 @@ fn document(scenario: &Scenario, model: &Model) -> Value {
         "events": events,
         "mass": mass,
         "mechanics": mechanics,
+        "controllers": controllers,
         "invariants": invariants,
         "experiments": scenario.experiments.iter().map(|e| e.name.as_str()).collect::<Vec<_>>(),
     })

@@ -66,7 +66,7 @@ pub fn lyapunov(a: &DMatrix<f64>, q: &DMatrix<f64>) -> Option<DMatrix<f64>> {
     Some((&u * y * u.adjoint()).map(|v| v.re))
 }
 
-/// The largest |G(i w)| and where; `None` where a pole is not stable, or there is a dead time that does not leave |G| alone.
+/// The largest |G(i w)| and where; `None` where a pole is not stable. A dead time does not change it.
 pub fn h_infinity_norm(system: &StateSpace) -> Option<Peak> {
     if !system.is_stable() {
         return None;

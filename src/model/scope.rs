@@ -487,8 +487,9 @@ fn cycle(names: &[&Name], back: &Span, scenario: &Scenario) -> Diagnostic {
         })
         .collect();
     let through = scenario.controllers.iter().find(|controller| {
-        let own = |name: &&&Name| controller.definitions.contains(&name.text);
-        names.iter().find(own).is_some()
+        names
+            .iter()
+            .any(|name| controller.definitions.contains(&name.text))
     });
     if let Some(controller) = through {
         return Diagnostic::error(

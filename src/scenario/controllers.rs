@@ -309,19 +309,27 @@ impl Block<'_, '_, '_, '_> {
     /// The expression of a key that this kind needs.
     fn required(&mut self, key: &str) -> Option<Expression> {
         let found = self.optional(key);
-        if found.is_none() && !self.section.mistyped(key) {
-            let kind = self.controller.kind;
-            let words = self.section.schema.key(key);
-            let words = words.map_or_else(String::new, |key| key.kind.words());
-            let diagnostic = self.reader.error(
-                "scenario::missing",
-                format!("a controller of kind `{kind}` needs `{key}`"),
-                self.section.range(),
-            );
-            diagnostic.label = format!("`{key}` is missing");
-            diagnostic.help = Some(format!("add `{key} = ...`: {words}"));
+        if found.is_none() {
+            self.missing(key);
         }
         found
+    }
+
+    /// Reports a key that this kind needs.
+    fn missing(&mut self, key: &str) {
+        if self.section.mistyped(key) {
+            return;
+        }
+        let kind = self.controller.kind;
+        let words = self.section.schema.key(key);
+        let words = words.map_or_else(String::new, |key| key.kind.words());
+        let diagnostic = self.reader.error(
+            "scenario::missing",
+            format!("a controller of kind `{kind}` needs `{key}`"),
+            self.section.range(),
+        );
+        diagnostic.label = format!("`{key}` is missing");
+        diagnostic.help = Some(format!("add `{key} = ...`: {words}"));
     }
 
     /// The expression of a key, or a number.

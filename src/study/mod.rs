@@ -70,7 +70,9 @@ pub use hybrid::{EventLog, Happening};
 pub use identifiability::{Criteria, Direction, Identifiability, Open, identifiability};
 pub use information::row_count;
 pub use kinks::{Meeting, Met, meetings};
-pub use linearize::{Channel, LinearStudy, Linearization, Margin, OperatingPoint, Requirement};
+pub use linearize::{
+    Channel, LinearChange, LinearStudy, Linearization, Margin, OperatingPoint, Requirement,
+};
 pub use misfit::{Misfit, Rows};
 pub use objective::{Objective, Prediction};
 pub use plan::{ExperimentPlan, Measurement};

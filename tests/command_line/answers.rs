@@ -581,3 +581,43 @@ level = "u - rate*level"
         );
     }
 }
+
+/// The loop of a linear-quadratic regulator: its phase margin is 60 degrees at least, no gain above 1 is too much, and |1 + L| is nowhere
+/// below 1 (Kalman 1964). The folder holds the figures and the tables.
+#[test]
+fn linearize_a_regulator() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let arguments = [
+        "linearize",
+        "inverted-pendulum-lqr",
+        "--set",
+        "tilt=0",
+        "--over",
+        "weight_angle=1:100:5:log",
+        "--out",
+        "run",
+        "--json",
+        "--quiet",
+    ];
+    let document = json(folder.path(), &arguments);
+    let margins = &document["margins"];
+    let value = |name: &str| margins[name]["value"].as_f64().expect("a number");
+    assert!(document["stable"].as_bool().expect("a boolean"));
+    assert!(value("phase_degrees") >= 60.0, "{margins}");
+    assert!(value("sensitivity_peak") <= 1.0 + 1e-9, "{margins}");
+    assert!(margins["gain"].is_null(), "{margins}");
+    assert_eq!(document["a"].as_array().expect("rows").len(), 4);
+    let run = folder.path().join("run");
+    for file in [
+        "result.json",
+        "poles.csv",
+        "frequency_response.csv",
+        "root_locus.csv",
+        "bode.svg",
+        "nyquist.svg",
+        "poles.svg",
+        "root_locus.svg",
+    ] {
+        assert!(run.join(file).exists(), "{file}");
+    }
+}

@@ -420,7 +420,7 @@ gains = { kp = 1.0, ki = 0.5 }"#;
         ),
         (
             "kind = \"pid\"\nmeasurement = \"speed\"\ngains = { kp = 1.0 }",
-            "there is no `speed` | known are `b`, `c_error`, `high`, `kd`, `ki`, `kp`, `load`, `pi`, ...",
+            "there is no `speed` | known are `b`, `high`, `kd`, `ki`, `kp`, `load`, `pi`, `t`, ...",
         ),
         (
             "kind = \"pid\"\nmeasurement = \"y\"\ngains = { kq = 1.0 }",

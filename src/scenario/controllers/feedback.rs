@@ -19,7 +19,7 @@ impl Block<'_, '_, '_, '_> {
         let gains = self.table("gains", &states)?;
         let reference = self.table("reference", &states)?;
         if gains.is_empty() {
-            self.required("gains");
+            self.missing("gains");
             return None;
         }
         let mut wanted = self.or("feedforward", 0.0);
@@ -64,7 +64,7 @@ impl Block<'_, '_, '_, '_> {
             return None;
         }
         if weights.is_empty() {
-            self.required("state_weights");
+            self.missing("state_weights");
             return None;
         }
         if all.len() > MOST_STATES {

@@ -55,10 +55,12 @@ impl Block<'_, '_, '_, '_> {
     }
 
     pub(super) fn transfer_function(&mut self) -> Option<()> {
-        let numerator = self.required("numerator").map(|_| ());
-        let denominator = self.required("denominator").map(|_| ());
-        numerator?;
-        denominator?;
+        for key in ["numerator", "denominator"] {
+            if self.section.get(key).is_none() {
+                self.missing(key);
+                return None;
+            }
+        }
         let before = self.reader.diagnostics.len();
         let numerator = self.reader.expressions(&self.section, "numerator");
         let denominator = self.reader.expressions(&self.section, "denominator");
