@@ -8,10 +8,13 @@ mod arguments;
 mod best_fit;
 mod builtin;
 mod check;
+mod compare;
 mod completions;
+mod design;
 mod diagnostics;
 mod figures;
 mod fit;
+mod fit_figures;
 mod fit_journal;
 mod gradient;
 mod import;
@@ -98,6 +101,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Gradient(arguments) => gradient::run(&arguments),
         Command::Fit(arguments) => fit::run(&arguments),
         Command::Profile(arguments) => profile::run(&arguments),
+        Command::Design(arguments) => design::run(&arguments),
         Command::Sample(arguments) => sample::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Import(format) => import::run(&format),

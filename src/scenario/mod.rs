@@ -3,6 +3,7 @@
 mod data;
 pub mod names;
 mod overrides;
+mod read_design;
 mod read_events;
 mod read_expectations;
 mod read_experiments;

@@ -5,6 +5,7 @@
 //! and `signals.*:sine` for the keys of one kind of signal. Keys that later versions deliver are listed too
 //! ([`Kind::Later`], `later` of [`Kind::Choice`]), so that a scenario which uses one is told so by name.
 
+mod design;
 mod events;
 mod mechanics;
 mod solver;

@@ -3,6 +3,7 @@
 //! Expressions are syntax trees with their places; names inside them are resolved by [`crate::model`].
 
 mod arrays;
+mod design;
 mod hybrid;
 mod mechanics;
 mod solver;
@@ -14,6 +15,7 @@ use crate::diagnostic::{SourceFile, Span};
 use crate::model::{Expression, Names};
 
 pub use arrays::{Boundary, EdgeSet, Index, ParameterArray};
+pub use design::{Design, DesignCriterion, Sampling};
 pub use hybrid::{Direction, Event, EventTrigger, Invariant, MassRow};
 pub use mechanics::{Coordinate, MOST_COORDINATES, Mechanics};
 pub use solver::{AbsoluteTolerance, LinearSolver, Preconditioner, SolverMethod, SolverSettings};
@@ -85,6 +87,8 @@ pub struct Scenario {
     pub smoothing: Vec<Smoothing>,
     /// `[[expect]]`
     pub expectations: Vec<Expectation>,
+    /// `[design]`, where the file has it
+    pub design: Option<Design>,
 }
 
 impl Scenario {
@@ -115,6 +119,8 @@ pub struct Parameter {
     pub scale: Scale,
     /// `fit = true`
     pub fit: bool,
+    /// `profile_out = true`: a fit solves for it inside
+    pub profile_out: bool,
     /// unit text
     pub unit: Option<String>,
     /// prior distribution

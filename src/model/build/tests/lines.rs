@@ -93,6 +93,7 @@ pub(super) fn scenario(text: &str) -> Scenario {
                 bounds: [f64::NEG_INFINITY, f64::INFINITY],
                 scale: Scale::Linear,
                 fit: false,
+                profile_out: false,
                 unit: None,
                 prior: None,
             }),
