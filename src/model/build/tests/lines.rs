@@ -75,6 +75,7 @@ pub(super) fn scenario(text: &str) -> Scenario {
         fit: crate::scenario::FitSettings::default(),
         smoothing: Vec::new(),
         expectations: Vec::new(),
+        design: None,
     };
     let mut equations = HashMap::new();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
