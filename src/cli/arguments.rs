@@ -73,13 +73,20 @@ pub enum Command {
     #[command(after_help = "Example:\n  costate gradient lynx-hare --method all")]
     Gradient(GradientArguments),
     /// Estimate parameters from data
-    #[command(after_help = "Example:\n  costate fit lynx-hare --starts 20")]
+    #[command(
+        after_help = "Examples:\n  costate fit lynx-hare --starts 20\n  costate fit one-rate.toml two-rates.toml"
+    )]
     Fit(FitArguments),
     /// What the data know of the parameters: profiles, confidence intervals, Fisher information
     #[command(
         after_help = "Examples:\n  costate profile lynx-hare\n  costate profile lynx-hare --only alpha,beta --level 0.99 --from runs/lynx-hare/2026-11-23T11-22-33Z"
     )]
     Profile(ProfileArguments),
+    /// When to measure, and with which doses, to learn most of the parameters
+    #[command(
+        after_help = "Example:\n  costate design scenario.toml --from runs/my-model/2026-11-23T11-22-33Z"
+    )]
+    Design(DesignArguments),
     /// Draw from the posterior of the parameters (NUTS)
     #[command(after_help = "Example:\n  costate sample lynx-hare --draws 2000 --chains 4 --seed 3")]
     Sample(SampleArguments),
@@ -323,6 +330,9 @@ pub struct GradientArguments {
 pub struct FitArguments {
     #[command(flatten)]
     pub common: Common,
+    /// Further scenarios of the same data: each is fitted, and the models are compared
+    #[arg(value_name = "OTHER", conflicts_with = "resume", value_hint = ValueHint::FilePath)]
+    pub others: Vec<PathBuf>,
     #[command(flatten)]
     pub solver: SolverArguments,
     #[arg(long = "solver", value_name = "NAME", help = solvers(false))]
@@ -382,6 +392,29 @@ pub struct ProfileArguments {
     /// Profile these parameters alone, comma separated
     #[arg(long, value_name = "NAMES")]
     pub only: Vec<String>,
+    /// Folder for the results [default: runs/<scenario>/<time>]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+    /// Write no plots
+    #[arg(long)]
+    pub no_plots: bool,
+}
+
+/// Arguments of `design`.
+#[derive(Debug, Args)]
+pub struct DesignArguments {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub solver: SolverArguments,
+    #[arg(long = "solver", value_name = "NAME", help = solvers(false))]
+    pub solver_method: Option<String>,
+    /// Plan for the best fit in the folder of an earlier run instead of the file's values
+    #[arg(long, value_name = "RUN", value_hint = ValueHint::DirPath)]
+    pub from: Option<PathBuf>,
+    /// Starts of the search
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub starts: Option<u32>,
     /// Folder for the results [default: runs/<scenario>/<time>]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,

@@ -83,7 +83,7 @@ pub fn failure(error: StudyError) -> Failure {
 }
 
 /// The `best` values of a run's result.json in the place of the file's.
-fn read(study: &Study, run: &Path) -> Result<Vec<f64>, Failure> {
+pub fn read(study: &Study, run: &Path) -> Result<Vec<f64>, Failure> {
     let path = if run.is_dir() {
         run.join("result.json")
     } else {

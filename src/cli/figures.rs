@@ -248,12 +248,17 @@ pub fn fits(
     }
 }
 
+/// The standard deviation of regression, sqrt(2 objective / (measurements - parameters)).
+pub fn regression_deviation(result: &Fit, data: &[Vec<Prediction>]) -> f64 {
+    let measurements: usize = data.iter().map(Vec::len).sum();
+    let free = measurements.saturating_sub(result.best.len()).max(1) as f64;
+    (2.0 * result.objective / free).sqrt()
+}
+
 /// Standardized residuals (data minus model) of every experiment. Where an observable has no noise model, the
 /// standard deviation of regression, sqrt(2 objective / (measurements - parameters)), takes sigma's place.
 pub fn residuals(scenario: &Scenario, result: &Fit, data: &[Vec<Prediction>]) -> Residuals {
-    let measurements: usize = data.iter().map(Vec::len).sum();
-    let free = measurements.saturating_sub(result.best.len()).max(1) as f64;
-    let deviation = (2.0 * result.objective / free).sqrt();
+    let deviation = regression_deviation(result, data);
     let sigma = |p: &Prediction| {
         if p.sigma.is_nan() && deviation > 0.0 {
             deviation

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use costate::report::RunFolder;
@@ -17,8 +18,8 @@ use super::arguments::{AlgorithmChoice, FitArguments};
 use super::fit_effort::Comparison;
 use super::fit_journal::FitJournal;
 use super::{
-    Failure, best_fit, figures, interrupt, load, look, print_json, print_text,
-    simulate as simulate_command,
+    Failure, best_fit, compare, figures, fit_figures, interrupt, load, look, print_json,
+    print_text, simulate as simulate_command,
 };
 
 /// Output times of the fitted trajectories.
@@ -26,6 +27,70 @@ const POINTS: u32 = 401;
 
 /// Runs the command.
 pub fn run(arguments: &FitArguments) -> Result<(), Failure> {
+    let stop = interrupt::flag();
+    if !arguments.others.is_empty() {
+        return compare::run(arguments, &stop);
+    }
+    let common = &arguments.common;
+    let done = fit_one(arguments, &common.scenario, arguments.out.as_deref(), &stop)?;
+    if common.json {
+        print_json(&done.document())
+    } else {
+        print_text(&done.summary())
+    }?;
+    if done.result.interrupted {
+        Err(Failure::Interrupted)
+    } else {
+        Ok(())
+    }
+}
+
+/// A fit with its run folder written.
+pub struct Done {
+    /// the scenario
+    pub study: Study,
+    /// its fit
+    pub result: Fit,
+    seconds: f64,
+    /// the run's folder
+    pub folder: String,
+    known: usize,
+    comparison: Option<Comparison>,
+}
+
+impl Done {
+    /// For machines.
+    pub fn document(&self) -> Value {
+        let mut document = document(&self.study, &self.result, self.seconds, &self.folder);
+        if let Some(comparison) = &self.comparison {
+            document["derivative_free"] = comparison.document();
+        }
+        document
+    }
+
+    /// For readers.
+    pub fn summary(&self) -> String {
+        let mut text = summary(
+            &self.study,
+            &self.result,
+            self.seconds,
+            &self.folder,
+            self.known,
+        );
+        if let Some(comparison) = &self.comparison {
+            text += &comparison.table(&self.result);
+        }
+        text
+    }
+}
+
+/// Fits one scenario and writes its run.
+pub fn fit_one(
+    arguments: &FitArguments,
+    scenario: &Path,
+    out: Option<&Path>,
+    stop: &AtomicBool,
+) -> Result<Done, Failure> {
     let mut overrides = load::overrides(
         &arguments.common,
         Some(&arguments.solver),
@@ -42,8 +107,7 @@ pub fn run(arguments: &FitArguments) -> Result<(), Failure> {
             .algorithm
             .map(|a| load::set("fit.algorithm", FitAlgorithm::from(a).name())),
     );
-    let (study, _) = load::study(&arguments.common, &overrides)?;
-    let stop = interrupt::flag();
+    let (study, _) = load::study_of(scenario, &arguments.common, &overrides)?;
     let begun = Instant::now();
     let bar = Mutex::new(best_fit::progress_bar(&arguments.common, "starts"));
     let watch = |progress: FitProgress| {
@@ -57,9 +121,9 @@ pub fn run(arguments: &FitArguments) -> Result<(), Failure> {
     let text = resolved(&study, &overrides)?;
     let journal = match &arguments.resume {
         Some(folder) => FitJournal::resume(&study, text, Path::new(folder)),
-        None => FitJournal::new(&study, text, arguments.out.as_deref()),
+        None => FitJournal::new(&study, text, out),
     }?;
-    let result = fit_with_memory(&study, &stop, &watch, &journal);
+    let result = fit_with_memory(&study, stop, &watch, &journal);
     if let Ok(bar) = bar.lock() {
         bar.finish_and_clear();
     }
@@ -76,7 +140,7 @@ pub fn run(arguments: &FitArguments) -> Result<(), Failure> {
         other => Failure::Work(other.to_string()),
     })?;
     let seconds = begun.elapsed().as_secs_f64();
-    let comparison = Comparison::run(&study, &result, arguments, &stop)?;
+    let comparison = Comparison::run(&study, &result, arguments, stop)?;
     let write = |folder: &mut RunFolder| {
         let shown = write_run(&study, &result, seconds, arguments, folder)?;
         if let Some(comparison) = &comparison {
@@ -90,25 +154,15 @@ pub fn run(arguments: &FitArguments) -> Result<(), Failure> {
         Ok(shown)
     };
     let folder = journal.with_folder(write, !result.interrupted)?;
-    let shown = if arguments.common.json {
-        let mut document = document(&study, &result, seconds, &folder);
-        if let Some(comparison) = &comparison {
-            document["derivative_free"] = comparison.document();
-        }
-        print_json(&document)
-    } else {
-        let mut text = summary(&study, &result, seconds, &folder, journal.known());
-        if let Some(comparison) = &comparison {
-            text += &comparison.table(&result);
-        }
-        print_text(&text)
-    };
-    shown?;
-    if result.interrupted {
-        Err(Failure::Interrupted)
-    } else {
-        Ok(())
-    }
+    let known = journal.known();
+    Ok(Done {
+        study,
+        result,
+        seconds,
+        folder,
+        known,
+        comparison,
+    })
 }
 
 impl From<AlgorithmChoice> for FitAlgorithm {
@@ -218,10 +272,16 @@ fn write_plots(
             "residuals",
             figures::residuals(&study.scenario, result, predictions).draw(),
         ),
+        (
+            "qq",
+            fit_figures::quantiles(study, result, predictions).draw(),
+        ),
         ("convergence", figures::convergence(title, result).draw()),
     ];
     if result.starts.len() > 1 {
         drawn.push(("waterfall", figures::waterfall(title, result).draw()));
+        let parameters = fit_figures::parameters(study, result, predictions);
+        drawn.push(("parameters", parameters.draw()));
     }
     for (name, figure) in drawn {
         let figure = figure.map_err(|e| fail(&e))?;
@@ -231,14 +291,15 @@ fn write_plots(
 }
 
 fn residuals_csv(study: &Study, predictions: &[Vec<Prediction>]) -> String {
-    let mut text = String::from("experiment,observable,t,measured,model,sigma,residual\n");
+    let mut text =
+        String::from("experiment,observable,t,measured,model,sigma,residual,quantile_residual\n");
     for (experiment, all) in study.scenario.experiments.iter().zip(predictions) {
         for p in all {
             let observable = &study.scenario.observables[p.observable].name.text;
             let name = experiment.name.replace('"', "\"\"");
             text += &format!(
-                "\"{name}\",{observable},{:?},{:?},{:?},{:?},{:?}\n",
-                p.t, p.measured, p.model, p.sigma, p.residual
+                "\"{name}\",{observable},{:?},{:?},{:?},{:?},{:?},{:?}\n",
+                p.t, p.measured, p.model, p.sigma, p.residual, p.quantile
             );
         }
     }

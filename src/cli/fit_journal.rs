@@ -281,7 +281,8 @@ impl Earlier {
 }
 
 fn fitted(study: &Study) -> Vec<String> {
-    let parameters = study.scenario.parameters.iter().filter(|p| p.fit);
+    let parameters = study.scenario.parameters.iter();
+    let parameters = parameters.filter(|p| p.fit && !p.profile_out);
     parameters.map(|p| p.name.text.clone()).collect()
 }
 

@@ -72,10 +72,19 @@ fn prepare_threads(count: usize) {
 
 /// Reads, resolves and compiles; prints all findings; fails where one is an error.
 pub fn study(common: &Common, overrides: &[Override]) -> Result<(Study, Vec<Diagnostic>), Failure> {
+    study_of(&common.scenario, common, overrides)
+}
+
+/// The same of another scenario than the one that the common arguments name.
+pub fn study_of(
+    scenario: &Path,
+    common: &Common,
+    overrides: &[Override],
+) -> Result<(Study, Vec<Diagnostic>), Failure> {
     if let Some(threads) = common.threads {
         prepare_threads(usize::from(threads));
     }
-    let (path, _folder) = scenario_path(&common.scenario)?;
+    let (path, _folder) = scenario_path(scenario)?;
     let backend = if common.interpret {
         Backend::Interpreter
     } else {

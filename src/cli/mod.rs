@@ -8,11 +8,14 @@ mod arguments;
 mod best_fit;
 mod builtin;
 mod check;
+mod compare;
 mod completions;
+mod design;
 mod diagnostics;
 mod figures;
 mod fit;
 mod fit_effort;
+mod fit_figures;
 mod fit_journal;
 mod gradient;
 mod import;
@@ -100,6 +103,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Gradient(arguments) => gradient::run(&arguments),
         Command::Fit(arguments) => fit::run(&arguments),
         Command::Profile(arguments) => profile::run(&arguments),
+        Command::Design(arguments) => design::run(&arguments),
         Command::Sample(arguments) => sample::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Linearize(arguments) => linearize::run(&arguments),

@@ -15,6 +15,7 @@ pub mod functional;
 pub mod functions;
 pub mod graph;
 mod lexer;
+pub mod linearity;
 pub mod lists;
 mod lower;
 mod lower_arrays;

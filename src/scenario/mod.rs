@@ -4,6 +4,7 @@ mod controllers;
 mod data;
 pub mod names;
 mod overrides;
+mod read_design;
 mod read_events;
 mod read_expectations;
 mod read_experiments;

@@ -180,6 +180,7 @@ fn parameter(reader: &mut Reader<'_>, name: Name, value: &Value<'_>) -> Paramete
         bounds: [f64::NEG_INFINITY, f64::INFINITY],
         scale: Scale::Linear,
         fit: false,
+        profile_out: false,
         unit: None,
         prior: None,
     };
@@ -232,6 +233,7 @@ fn settings(reader: &mut Reader<'_>, name: Name, section: &Section<'_, '_>) -> P
         bounds: [f64::NEG_INFINITY, f64::INFINITY],
         scale: Scale::Linear,
         fit: false,
+        profile_out: false,
         unit: None,
         prior: None,
     };
@@ -242,6 +244,22 @@ fn settings(reader: &mut Reader<'_>, name: Name, section: &Section<'_, '_>) -> P
         _ => Scale::Linear,
     };
     parameter.fit = reader.boolean(section, "fit").unwrap_or(false);
+    parameter.profile_out = reader.boolean(section, "profile_out").unwrap_or(false);
+    if parameter.profile_out
+        && !parameter.fit
+        && let Some(value) = section.get("profile_out")
+    {
+        let diagnostic = reader.error(
+            "scenario::contradiction",
+            format!(
+                "`{}` is to be profiled out of a fit, which does not estimate it",
+                shorten(&parameter.name.text)
+            ),
+            value.span(),
+        );
+        diagnostic.label = "without `fit = true`".to_owned();
+        diagnostic.help = Some("add `fit = true`, or leave this out".to_owned());
+    }
     parameter.unit = reader.text(section, "unit");
     if let Some(bounds) = section.get("bounds") {
         bounds_of(reader, &mut parameter, bounds);

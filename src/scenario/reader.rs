@@ -16,9 +16,9 @@ use super::source::{Role, Sources, open};
 use super::types::{Name, Scenario};
 use super::values::{Reader, Section, Value, shorten};
 use super::{
-    controllers, read_events, read_expectations, read_experiments, read_fit, read_graphs,
-    read_indices, read_mass, read_mechanics, read_model, read_networks, read_observables,
-    read_parameters, read_settings, read_signals, read_smoothing, schema,
+    controllers, read_design, read_events, read_expectations, read_experiments, read_fit,
+    read_graphs, read_indices, read_mass, read_mechanics, read_model, read_networks,
+    read_observables, read_parameters, read_settings, read_signals, read_smoothing, schema,
 };
 use crate::diagnostic::{Diagnostic, Severity, SourceFile};
 
@@ -352,6 +352,13 @@ impl Reader<'_> {
         let experiments =
             read_experiments::read(self, &top, time, &parameters, &states, &observables, &names);
         let expectations = read_expectations::read(self, &top, &experiments);
+        let known = read_design::Known {
+            time,
+            parameters: &parameters,
+            observables: &observables,
+            experiments: &experiments,
+        };
+        let design = read_design::read(self, &top, &known);
         let name = short_name(&self.sources.scenario().path);
         Some(Scenario {
             source: Arc::clone(self.sources.scenario()),
@@ -382,6 +389,7 @@ impl Reader<'_> {
             fit,
             smoothing,
             expectations,
+            design,
         })
     }
 

@@ -6,6 +6,7 @@
 //! ([`Kind::Later`], `later` of [`Kind::Choice`]), so that a scenario which uses one is told so by name.
 
 pub(super) mod controllers;
+mod design;
 mod events;
 mod mechanics;
 mod solver;

@@ -4,6 +4,7 @@
 
 mod arrays;
 mod controllers;
+mod design;
 mod hybrid;
 mod mechanics;
 mod solver;
@@ -16,6 +17,7 @@ use crate::model::{Expression, Names};
 
 pub use arrays::{Boundary, EdgeSet, Index, ParameterArray};
 pub use controllers::{Controller, RegulatedState, Regulator};
+pub use design::{Design, DesignCriterion, Sampling};
 pub use hybrid::{Direction, Event, EventTrigger, Invariant, MassRow};
 pub use mechanics::{Coordinate, MOST_COORDINATES, Mechanics};
 pub use solver::{AbsoluteTolerance, LinearSolver, Preconditioner, SolverMethod, SolverSettings};
@@ -89,6 +91,8 @@ pub struct Scenario {
     pub smoothing: Vec<Smoothing>,
     /// `[[expect]]`
     pub expectations: Vec<Expectation>,
+    /// `[design]`, where the file has it
+    pub design: Option<Design>,
 }
 
 impl Scenario {
@@ -119,6 +123,8 @@ pub struct Parameter {
     pub scale: Scale,
     /// `fit = true`
     pub fit: bool,
+    /// `profile_out = true`: a fit solves for it inside
+    pub profile_out: bool,
     /// unit text
     pub unit: Option<String>,
     /// prior distribution

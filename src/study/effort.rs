@@ -9,7 +9,8 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-use super::fit::{Fit, FitProblem, minimize};
+use super::fit::{Fit, minimize};
+use super::fit_problem::FitProblem;
 use super::variable::Variable;
 use super::{Study, StudyError, scaling};
 use crate::optimize::{EvaluationError, LeastSquares, Problem, SecondOrder, Settings};

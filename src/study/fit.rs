@@ -8,12 +8,10 @@ use nalgebra::DMatrix;
 use super::error::StudyError;
 use super::fit_global::searches;
 use super::fit_memory::{FitMemory, NoMemory};
+use super::fit_problem::{FitProblem, evaluation_error, parameters_of};
 use super::fit_starts::Draw;
-use super::gradient::choose;
-use super::information::{Local, local_statistics, row_count};
-use super::objective::Objective;
+use super::information::{Local, local_statistics};
 use super::scaling;
-use super::shooting::Shooting;
 use super::variable::Variable;
 use super::{Solving, Study};
 use crate::optimize::{
@@ -108,29 +106,31 @@ pub fn fit_with_memory(
     watch: &(dyn Fn(FitProgress) + Sync),
     memory: &dyn FitMemory,
 ) -> Result<Fit, StudyError> {
-    let variables = Variable::fitted(&study.scenario);
-    if variables.is_empty() {
+    let fitted = Variable::fitted(&study.scenario);
+    if fitted.is_empty() {
         return Err(StudyError::NothingToFit);
     }
+    let variables = searched(study);
     if study.measurements() == 0 {
         return Err(StudyError::NoData);
     }
     let settings = &study.scenario.fit;
     let solving = Solving::choose(study)?;
-    let fitted: Vec<&Parameter> = study.scenario.parameters.iter().filter(|p| p.fit).collect();
-    let (lower, upper): (Vec<f64>, Vec<f64>) = fitted
+    let parameters: Vec<&Parameter> = parameters_of(study, &variables).map(|(_, p)| p).collect();
+    let (lower, upper): (Vec<f64>, Vec<f64>) = parameters
         .iter()
         .map(|p| {
             let [low, high] = scaling::scaled_bounds(p);
             (low, high)
         })
         .unzip();
-    let first: Vec<f64> = fitted
+    let first: Vec<f64> = parameters
         .iter()
         .map(|p| scaling::to_scaled(p, p.value))
         .collect();
     let memory_fails = |reason| StudyError::Memory { reason };
-    let mut problem = FitProblem::new(study, &solving, &variables, (&lower, &upper), stop)?;
+    let mut problem =
+        FitProblem::new(study, &solving, &variables, (&lower, &upper), stop)?.solving_inside();
     if let Some(pieces) = settings.multiple_shooting {
         problem.shooting(pieces, stop)?; // what it cannot do is said before anything is begun
     }
@@ -209,6 +209,7 @@ pub fn fit_with_memory(
         let bounds = (&lower[..], &upper[..]);
         let problem =
             FitProblem::new(study, &solving, &variables, bounds, stop).map_err(evaluation_error)?;
+        let problem = problem.solving_inside();
         let outcome = run_start(problem, (algorithm, &limits), start, stop, &tell)?;
         // the end of a start that was cut short is none, and is looked for again
         if !stop.load(Ordering::Relaxed)
@@ -251,19 +252,13 @@ pub fn fit_with_memory(
     if let Some(reason) = lost {
         return Err(memory_fails(reason));
     }
-    let natural = |q: &[f64]| -> Vec<f64> {
-        fitted
-            .iter()
-            .zip(q)
-            .map(|(p, &q)| scaling::to_natural(p, q))
-            .collect()
-    };
     let interrupted = stop.load(Ordering::Relaxed);
     if interrupted && starting.candidates > 0 && best_of(&outcomes).is_none() {
         // cut short before any start ran: the file's values or the lowest candidate so far are what there is
         let never = AtomicBool::new(false);
         let bounds = (&lower[..], &upper[..]);
-        let mut problem = FitProblem::new(study, &solving, &variables, bounds, &never)?;
+        let mut problem =
+            FitProblem::new(study, &solving, &variables, bounds, &never)?.solving_inside();
         let lowest = starting.lowest_candidate();
         for index in [0].into_iter().chain(lowest) {
             outcomes[index] = stopped_at(&mut problem, &starting.points[index]);
@@ -284,31 +279,40 @@ pub fn fit_with_memory(
         });
     };
     let winner = &outcomes[best_start];
-    let mut parameters = study.values();
-    let best = natural(&winner.theta);
-    for (variable, &value) in variables.iter().zip(&best) {
-        if let Variable::Parameter(i) = *variable {
-            parameters[i] = value;
-        }
-    }
+    let go_on = AtomicBool::new(false); // what was found is told, whether or not the search was ended
+    let mut problem =
+        FitProblem::new(study, &solving, &variables, (&lower, &upper), &go_on)?.solving_inside();
+    let mut natural = |q: &[f64]| problem.natural(q);
+    let parameters = natural(&winner.theta);
+    let of_fitted =
+        |p: &[f64]| -> Vec<f64> { parameters_of(study, &fitted).map(|(i, _)| p[i]).collect() };
+    let best = of_fitted(&parameters);
     let local = if interrupted {
         Local::unknown(best.len())
     } else {
-        let at_bound: Vec<bool> = (0..best.len())
-            .map(|i| winner.theta[i] == lower[i] || winner.theta[i] == upper[i])
+        let at_bound: Vec<bool> = fitted
+            .iter()
+            .zip(parameters_of(study, &fitted))
+            .map(
+                |(fitted, (i, parameter))| match variables.iter().position(|v| v == fitted) {
+                    Some(k) => winner.theta[k] == lower[k] || winner.theta[k] == upper[k],
+                    None => parameter.bounds.contains(&parameters[i]),
+                },
+            )
             .collect();
-        local_statistics(study, &solving, &variables, &at_bound, &parameters)?
+        local_statistics(study, &solving, &fitted, &at_bound, &parameters)?
     };
     let small_gradient = winner.projected_gradient_norm <= limits.gradient_tolerance;
     let small_decrease = local.decrease <= DECREASE * winner.value.abs().max(1.0);
     Ok(Fit {
-        names: fitted.iter().map(|p| p.name.text.clone()).collect(),
+        names: parameters_of(study, &fitted)
+            .map(|(_, p)| p.name.text.clone())
+            .collect(),
         objective: winner.value,
         gradient_norm: winner.projected_gradient_norm,
         predicted_decrease: local.decrease,
         converged: small_gradient || small_decrease,
         best,
-        parameters,
         standard_errors: local.standard_errors,
         correlation: local.correlation,
         best_start,
@@ -322,13 +326,25 @@ pub fn fit_with_memory(
             .iter()
             .zip(&outcomes)
             .map(|(start, outcome)| StartReport {
-                start: natural(start),
-                end: natural(&outcome.theta),
+                start: of_fitted(&natural(start)),
+                end: of_fitted(&natural(&outcome.theta)),
                 outcome: outcome.clone(),
             })
             .collect(),
+        parameters,
         solving,
     })
+}
+
+/// The parameters that are searched for: those marked fit, but for what is solved for inside.
+fn searched(study: &Study) -> Vec<Variable> {
+    let inside = |v: &Variable| {
+        let mut solved = study.inner.iter().flat_map(|inner| &inner.parameters);
+        solved.any(|&i| *v == Variable::Parameter(i))
+    };
+    let mut fitted = Variable::fitted(&study.scenario);
+    fitted.retain(|v| !inside(v));
+    fitted
 }
 
 /// Changes what watchers see, and shows it to them.
@@ -460,201 +476,4 @@ fn best_of(outcomes: &[Outcome]) -> Option<usize> {
             let norm = |i: usize| outcomes[i].projected_gradient_norm;
             norm(a).total_cmp(&norm(b))
         })
-}
-
-/// The data objective on scaled fitted parameters.
-pub(super) struct FitProblem<'a> {
-    study: &'a Study,
-    objective: Objective<'a>,
-    variables: &'a [Variable],
-    lower: &'a [f64],
-    upper: &'a [f64],
-    gradient_method: GradientMethod,
-    solving: Solving,
-    p: Vec<f64>,
-    rows: usize,
-}
-
-impl<'a> FitProblem<'a> {
-    pub(super) fn new(
-        study: &'a Study,
-        solving: &Solving,
-        variables: &'a [Variable],
-        (lower, upper): (&'a [f64], &'a [f64]),
-        stop: &'a AtomicBool,
-    ) -> Result<Self, StudyError> {
-        let method = study.scenario.gradient.method;
-        Ok(Self {
-            objective: Objective::new(study, solving.of_adjoint(study, method)?, Some(stop))?,
-            gradient_method: choose(
-                method,
-                solving.adjoint().ok(),
-                variables.len(),
-                solving.hot(study),
-            ),
-            solving: solving.clone(),
-            p: study.values(),
-            rows: row_count(study, variables),
-            study,
-            variables,
-            lower,
-            upper,
-        })
-    }
-
-    /// Multiple shooting on the same problem.
-    fn shooting(&self, pieces: usize, stop: &'a AtomicBool) -> Result<Shooting<'a>, StudyError> {
-        let bounds = (self.lower, self.upper);
-        Shooting::new(
-            self.study,
-            self.solving.clone(),
-            self.variables,
-            bounds,
-            pieces,
-            stop,
-        )
-    }
-
-    fn parameters(&self) -> impl Iterator<Item = (usize, &'a Parameter)> + use<'a> {
-        let parameters = &self.study.scenario.parameters;
-        self.variables.iter().filter_map(move |v| match *v {
-            Variable::Parameter(i) => Some((i, &parameters[i])),
-            Variable::Initial(_) | Variable::Start | Variable::End => None,
-        })
-    }
-
-    /// Gives the parameters of `[smoothing]` the values of a stage, or their own.
-    fn smooth(&mut self, stage: Option<usize>) {
-        for smoothing in &self.study.scenario.smoothing {
-            let i = smoothing.parameter;
-            let own = self.study.scenario.parameters[i].value;
-            self.p[i] = stage.map_or(own, |stage| smoothing.values[stage]);
-        }
-    }
-
-    /// Holds all parameters at these values (natural scale), but for the variables.
-    pub(super) fn hold(&mut self, parameters: &[f64]) {
-        self.p.copy_from_slice(parameters);
-    }
-
-    /// Steps of all solves of values so far, those refused included.
-    pub(super) fn steps(&self) -> usize {
-        let counted = &self.objective.statistics;
-        counted.steps + counted.rejected
-    }
-
-    fn set(&mut self, theta: &[f64]) {
-        for ((i, parameter), &q) in self.parameters().zip(theta) {
-            self.p[i] = scaling::to_natural(parameter, q);
-        }
-    }
-}
-
-impl Problem for FitProblem<'_> {
-    fn dim(&self) -> usize {
-        self.variables.len()
-    }
-
-    fn bounds(&self) -> (&[f64], &[f64]) {
-        (self.lower, self.upper)
-    }
-
-    fn value(&mut self, theta: &[f64]) -> Result<f64, EvaluationError> {
-        self.set(theta);
-        self.objective.value(&self.p).map_err(evaluation_error)
-    }
-
-    fn value_gradient(
-        &mut self,
-        theta: &[f64],
-        gradient: &mut [f64],
-    ) -> Result<f64, EvaluationError> {
-        self.set(theta);
-        let value = match self.gradient_method {
-            GradientMethod::Auto | GradientMethod::Dual => {
-                self.objective
-                    .gradient_dual(&self.p, self.variables, gradient)
-            }
-            GradientMethod::Adjoint | GradientMethod::ContinuousAdjoint => self
-                .objective
-                .gradient_adjoint(&self.p, self.variables, gradient),
-            GradientMethod::FiniteDifference => {
-                self.objective
-                    .gradient_differences(&self.p, self.variables, gradient)
-            }
-        }
-        .map_err(evaluation_error)?;
-        for ((i, parameter), g) in self.parameters().zip(gradient) {
-            *g *= scaling::slope(parameter, self.p[i]);
-        }
-        Ok(value)
-    }
-}
-
-/// With natural values p(q), d2F/dq2 v = p' (F_pp (p' v)) + F_p p'' v.
-impl SecondOrder for FitProblem<'_> {
-    fn hessian_product(
-        &mut self,
-        theta: &[f64],
-        v: &[f64],
-        product: &mut [f64],
-    ) -> Result<(), EvaluationError> {
-        self.set(theta);
-        let parameters: Vec<_> = self.parameters().collect();
-        let mut natural = v.to_vec();
-        for (&(i, parameter), v) in parameters.iter().zip(&mut natural) {
-            *v *= scaling::slope(parameter, self.p[i]);
-        }
-        let mut gradient = vec![0.0; v.len()];
-        let both = [&mut gradient[..], &mut *product];
-        self.objective
-            .gradient_and_product(&self.p, self.variables, &natural, both)
-            .map_err(evaluation_error)?;
-        for (((&(i, parameter), h), g), v) in parameters.iter().zip(product).zip(gradient).zip(v) {
-            let (slope, curvature) = (
-                scaling::slope(parameter, self.p[i]),
-                scaling::curvature(parameter, self.p[i]),
-            );
-            *h = slope * *h + g * curvature * v;
-        }
-        Ok(())
-    }
-}
-
-impl LeastSquares for FitProblem<'_> {
-    fn residuals(&self) -> usize {
-        self.rows
-    }
-
-    fn value_residuals(
-        &mut self,
-        theta: &[f64],
-        r: &mut [f64],
-        jacobian: &mut [f64],
-    ) -> Result<f64, EvaluationError> {
-        self.set(theta);
-        let value = self
-            .objective
-            .step_rows(&self.p, self.variables, r, jacobian)
-            .map_err(evaluation_error)?;
-        for ((i, parameter), column) in self
-            .parameters()
-            .zip(jacobian.chunks_exact_mut(self.rows.max(1)))
-        {
-            let slope = scaling::slope(parameter, self.p[i]);
-            for entry in column {
-                *entry *= slope;
-            }
-        }
-        Ok(value)
-    }
-}
-
-pub(super) fn evaluation_error(error: StudyError) -> EvaluationError {
-    match error {
-        StudyError::Interrupted => EvaluationError::Interrupted,
-        other => EvaluationError::Failed {
-            reason: other.to_string(),
-        },
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::fit::FitProblem;
+use super::fit_problem::FitProblem;
 use super::variable::Variable;
 use super::{Solving, Study, StudyError};
 use crate::optimize::{Budget, EvaluationError, Found, Outcome, scatter_search};
@@ -38,6 +38,9 @@ pub(super) fn searches(
             .unwrap_or(EVALUATIONS.saturating_mul(variables.len())),
         seed: settings.seed,
     };
-    let problem = || FitProblem::new(study, solving, variables, bounds, stop).ok();
+    let problem = || {
+        let made = FitProblem::new(study, solving, variables, bounds, stop).ok();
+        made.map(FitProblem::solving_inside)
+    };
     Ok(scatter_search(problem, local, bounds, first, budget, stop))
 }

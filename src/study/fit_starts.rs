@@ -16,8 +16,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use costate_solvers::Tolerance;
 use rayon::prelude::*;
 
-use super::fit::{FitProblem, minimize};
+use super::fit::minimize;
 use super::fit_memory::StartingPoints;
+use super::fit_problem::{FitProblem, parameters_of};
 use super::variable::Variable;
 use super::{Solving, Study, scaling};
 use crate::optimize::{Problem, Progress, Sampling, Settings, spread};
@@ -54,17 +55,22 @@ impl Draw<'_> {
     /// The starting points; `told` hears of each candidate that is done, and of how many there are.
     pub fn points(&self, told: &(dyn Fn(usize) + Sync)) -> StartingPoints {
         let settings = &self.study.scenario.fit;
-        let fitted: Vec<&Parameter> = self
-            .study
-            .scenario
-            .parameters
-            .iter()
-            .filter(|p| p.fit)
-            .collect();
         let mut points = vec![self.spread(1, 0).swap_remove(0)];
         points.extend(settings.start_points.iter().map(|point| {
-            let scaled = fitted.iter().zip(point);
-            scaled.map(|(p, &v)| scaling::to_scaled(p, v)).collect()
+            let given = self
+                .study
+                .scenario
+                .parameters
+                .iter()
+                .filter(|p| p.fit)
+                .zip(point);
+            let searched = parameters_of(self.study, self.variables);
+            searched
+                .filter_map(|(_, p)| {
+                    let (_, &v) = given.clone().find(|(given, _)| given.name == p.name)?;
+                    Some(scaling::to_scaled(p, v))
+                })
+                .collect()
         }));
         let wanted = match settings.global {
             // the population is where others come from
@@ -143,7 +149,9 @@ impl Draw<'_> {
     }
 
     fn problem<'b>(&'b self, solving: &'b Solving) -> Option<FitProblem<'b>> {
-        FitProblem::new(self.study, solving, self.variables, self.bounds, self.stop).ok()
+        FitProblem::new(self.study, solving, self.variables, self.bounds, self.stop)
+            .ok()
+            .map(FitProblem::solving_inside)
     }
 
     /// Steps of all solves of one objective at the file's values, where it has one.

@@ -20,6 +20,7 @@ pub(super) fn on_grid(study: &Study, points: usize) -> Study {
         plans,
         misfits: study.misfits.clone(),
         moving_stops: study.moving_stops,
+        inner: None,
     }
 }
 

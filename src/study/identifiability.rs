@@ -86,7 +86,13 @@ pub struct Criteria {
 }
 
 impl Criteria {
-    fn new(study: &Study, objective: f64, p: &[f64], fitted: usize, plain: bool) -> Self {
+    pub(super) fn new(
+        study: &Study,
+        objective: f64,
+        p: &[f64],
+        fitted: usize,
+        plain: bool,
+    ) -> Self {
         let count = study.measurements() as f64;
         let priors: f64 = study
             .scenario

@@ -9,6 +9,8 @@ mod bands;
 mod certificate;
 mod check;
 mod combinations;
+mod compare;
+mod design;
 mod drift;
 mod effort;
 mod equations;
@@ -16,6 +18,7 @@ mod error;
 mod fit;
 mod fit_global;
 mod fit_memory;
+mod fit_problem;
 mod fit_starts;
 mod functional;
 mod gradient;
@@ -24,6 +27,7 @@ mod hessian;
 mod hybrid;
 mod identifiability;
 mod information;
+mod inner;
 mod kinks;
 mod lane;
 mod linearize;
@@ -57,6 +61,8 @@ use costate_solvers::{LinearSolver, Preconditioner, SolveError};
 pub use bands::{Band, bands};
 pub use certificate::{Certificate, certify};
 pub use check::{ExpectationResult, check_expectations};
+pub use compare::{Comparison, Contender, Doubt, NoTest, RatioTest, compare};
+pub use design::{DesignResult, Outlook, Sensitivities, design};
 pub use drift::Drift;
 pub use effort::{Effort, EffortRun, compare_derivative_free};
 pub use equations::Equations;
@@ -91,6 +97,8 @@ pub use sweep::{SweepAxis, SweepOf, SweepProgress, grid_points, random_points, s
 pub use variable::Variable;
 pub use verify::{Agreement, EventAgreement, Verification, verify};
 
+use inner::Inner;
+
 use crate::compile::Backend;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model;
@@ -111,6 +119,8 @@ pub struct Study {
     pub misfits: Vec<Misfit>,
     /// whether a stop time depends on a parameter
     pub moving_stops: bool,
+    /// parameters that a fit solves for inside
+    inner: Option<Inner>,
 }
 
 impl Study {
@@ -150,8 +160,22 @@ impl Study {
         let Some(model) = model.filter(|_| !wrong) else {
             return (None, findings);
         };
+        let plans: Vec<ExperimentPlan> = scenario
+            .experiments
+            .iter()
+            .map(|e| ExperimentPlan::new(e.data.as_ref()))
+            .collect();
+        let misfits = Misfit::of(&scenario);
+        let (inner, more) = Inner::find(&scenario, &model, &misfits, &plans);
+        if !more.is_empty() {
+            findings.extend(more);
+            return (None, findings);
+        }
         match Equations::new(model, backend) {
-            Ok(equations) => (Some(Self::new(scenario, equations, backend)), findings),
+            Ok(equations) => {
+                let study = Self::new(scenario, equations, backend, (plans, misfits, inner));
+                (Some(study), findings)
+            }
             Err(error) => {
                 findings.push(Diagnostic::error(
                     "compile::failed",
@@ -163,7 +187,12 @@ impl Study {
         }
     }
 
-    fn new(scenario: Scenario, mut equations: Equations, backend: Backend) -> Self {
+    fn new(
+        scenario: Scenario,
+        mut equations: Equations,
+        backend: Backend,
+        (plans, misfits, inner): (Vec<ExperimentPlan>, Vec<Misfit>, Option<Inner>),
+    ) -> Self {
         equations.linear_solver = match scenario.solver.linear_solver {
             scenario::LinearSolver::Dense => LinearSolver::Dense,
             scenario::LinearSolver::Banded => LinearSolver::Banded,
@@ -181,12 +210,9 @@ impl Study {
         };
         equations.rest.options = Solving::tolerances(&scenario, &equations.model().states);
         Self {
-            plans: scenario
-                .experiments
-                .iter()
-                .map(|e| ExperimentPlan::new(e.data.as_ref()))
-                .collect(),
-            misfits: Misfit::of(&scenario),
+            plans,
+            misfits,
+            inner,
             moving_stops: equations.stops_move(),
             equations: Arc::new(equations),
             backend,

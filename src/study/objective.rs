@@ -10,6 +10,8 @@ use std::sync::atomic::AtomicBool;
 use costate_adjoint::Dual;
 use costate_solvers::record::Mesh;
 use costate_solvers::{NoRecord, Statistics};
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
 
 use super::any_solver::Second;
 use super::backward::{Backward, On, backward};
@@ -31,7 +33,7 @@ pub struct Objective<'a> {
     pub(super) solving: Solving,
     /// the same with the discrete adjoint
     discrete: Solving,
-    plain: Backward<f64>,
+    pub(super) plain: Backward<f64>,
     backward1: Option<Backward<Dual<1>>>,
     backward8: Option<Backward<Dual<8>>>,
     second: Option<Lane<Second>>,
@@ -521,6 +523,7 @@ impl<'a> Objective<'a> {
     pub fn predictions(&mut self, p: &[f64]) -> Result<Vec<Vec<Prediction>>, StudyError> {
         let study = self.study;
         self.plain.lane.parameters.copy_from_slice(p);
+        let mut random = ChaCha8Rng::seed_from_u64(study.scenario.fit.seed);
         let mut all = Vec::with_capacity(study.plans.len());
         for experiment in 0..study.plans.len() {
             let plan = &study.plans[experiment];
@@ -539,6 +542,7 @@ impl<'a> Objective<'a> {
                     .observe(study, experiment, |index, y, sigma| {
                         let m = plan.measurements[index];
                         let misfit = &study.misfits[m.observable];
+                        let place = random.random::<f64>();
                         predictions.push(Prediction {
                             t: plan.times[m.sample],
                             observable: m.observable,
@@ -546,6 +550,7 @@ impl<'a> Objective<'a> {
                             model: y,
                             sigma: misfit.deviation(y, sigma),
                             residual: misfit.standardized(y, sigma, m.value),
+                            quantile: misfit.quantile_residual(y, sigma, m.value, place),
                         });
                         Ok(())
                     })?;
@@ -571,4 +576,8 @@ pub struct Prediction {
     pub sigma: f64,
     /// standardized residual (model minus measured), in units of the noise's scale
     pub residual: f64,
+    /// quantile residual (measured minus model), standard normal where the model and its noise are right; measured minus
+    /// model without a noise model. Counts and what lies beyond a limit of detection are put at random inside their
+    /// probabilities, by the seed of `[fit]` ([`Misfit::quantile_residual`])
+    pub quantile: f64,
 }

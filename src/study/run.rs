@@ -126,9 +126,7 @@ impl<S: StudyScalar> Run<S> {
         end: f64,
     ) -> Result<(), RunError> {
         let time = [S::from(start); 2];
-        let own = &self.equations.own[experiment];
-        let workspace = &mut self.workspace;
-        own_parameters(own, &time, parameters, &mut self.parameters, workspace)?;
+        self.set_parameters(experiment, parameters, start)?;
         self.equations.initial[experiment].evaluate(
             &time,
             &[],
@@ -152,6 +150,20 @@ impl<S: StudyScalar> Run<S> {
             self.schedule(start, end);
         }
         self.times.push(S::from(end));
+        Ok(())
+    }
+
+    /// Sets the experiment's parameters alone: those that observables are read with after a solve.
+    pub fn set_parameters(
+        &mut self,
+        experiment: usize,
+        parameters: &[S],
+        start: f64,
+    ) -> Result<(), RunError> {
+        let time = [S::from(start); 2];
+        let own = &self.equations.own[experiment];
+        let workspace = &mut self.workspace;
+        own_parameters(own, &time, parameters, &mut self.parameters, workspace)?;
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::any_solver::{ANY_WIDTH, StudyScalar};
 use super::error::StudyError;
-use super::fit::evaluation_error;
+use super::fit_problem::evaluation_error;
 use super::lane::checked_share;
 use super::run::Run;
 use super::variable::Variable;

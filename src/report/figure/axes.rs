@@ -32,6 +32,15 @@ pub(super) fn widest_label<'a>(marks: impl Iterator<Item = &'a (f64, String)>) -
 }
 
 fn make_axis(axis: &Axis, values: &[f64], count: usize, padding: f64, zero: bool) -> Ticks {
+    let mut ticks = numbered(axis, values, count, padding, zero);
+    if !axis.names.is_empty() {
+        ticks.marks.clone_from(&axis.names);
+        ticks.factor.clear();
+    }
+    ticks
+}
+
+fn numbered(axis: &Axis, values: &[f64], count: usize, padding: f64, zero: bool) -> Ticks {
     match (axis.limits, axis.scale) {
         (Some((low, high)), Scale::Linear)
             if low < high && (high - low).is_finite() && high - low > 1e-290 =>

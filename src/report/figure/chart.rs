@@ -48,6 +48,8 @@ pub struct Axis {
     pub limits: Option<(f64, f64)>,
     /// Ticks at integers only, for counts.
     pub whole: bool,
+    /// Ticks at these places with these words, in place of numbers; none for numbers.
+    pub names: Vec<(f64, String)>,
 }
 
 impl Axis {

@@ -19,6 +19,9 @@ const RIGHT: f64 = 14.0;
 /// Heights of a frame whose units are equal on both axes.
 const EQUAL_HEIGHT: (f64, f64) = (240.0, 520.0);
 
+/// Height of a name on the vertical axis.
+const NAME_ROW: f64 = 18.0;
+
 /// A panel with its axes.
 struct Prepared<'a> {
     panel: &'a Panel,
@@ -64,6 +67,9 @@ impl<'a> PlotLayout<'a> {
                 3 => 185.0,
                 _ => 150.0,
             });
+        // Names on the vertical axis are all shown, a row each.
+        let names = plot.panels.iter().map(|panel| panel.y.names.len());
+        let frame_height = frame_height.max(NAME_ROW * names.max().unwrap_or(0) as f64);
 
         let heights: Vec<Ticks> = plot
             .panels

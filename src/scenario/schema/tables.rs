@@ -1,6 +1,7 @@
 //! The tables and keys themselves.
 
 use super::controllers::CONTROLLER_KEYS;
+use super::design::{DESIGN_KEYS, SAMPLING_KEYS};
 use super::events::EVENT_KEYS;
 use super::mechanics::{COORDINATE_KEYS, MECHANICS_KEYS};
 use super::solver::SOLVER_KEYS;
@@ -181,6 +182,12 @@ pub const TABLES: &[Table] = &[
                 Kind::List("expect"),
                 "",
                 "values the scenario must reproduce",
+            ),
+            key(
+                "design",
+                Kind::Table("design"),
+                "",
+                "measurements to plan, so that they tell most of the parameters",
             ),
             later("history", "values before the start"),
             later("tune", "control tuning"),
@@ -375,6 +382,12 @@ pub const TABLES: &[Table] = &[
                 "the scale it is searched on",
             ),
             key("fit", Kind::Boolean, "false", "whether a fit estimates it"),
+            key(
+                "profile_out",
+                Kind::Boolean,
+                "false",
+                "whether a fit solves for it in closed form at every step: a scale or an offset of observables, or the size of their noise",
+            ),
             UNIT,
             key(
                 "prior",
@@ -597,6 +610,16 @@ pub const TABLES: &[Table] = &[
                 "how it is read between its points",
             ),
         ],
+    },
+    Table {
+        path: "design",
+        words: "`[design]`",
+        keys: DESIGN_KEYS,
+    },
+    Table {
+        path: "design.sampling_times",
+        words: "`sampling_times`",
+        keys: SAMPLING_KEYS,
     },
     Table {
         path: "events",

@@ -102,7 +102,7 @@ impl Base {
 
     /// Expected information of the location and of the logarithm of the scale, at scale 1.
     #[inline]
-    fn information(self) -> (f64, f64) {
+    pub fn information(self) -> (f64, f64) {
         match self {
             Self::Normal => (1.0, 2.0),
             Self::Laplace => (1.0, 1.0),
@@ -121,7 +121,7 @@ impl Base {
     }
 
     /// ln F(u), F the distribution function.
-    fn ln_cdf<S: Scalar>(self, u: S) -> S {
+    pub fn ln_cdf<S: Scalar>(self, u: S) -> S {
         match self {
             Self::Normal => ln_normal_cdf(u),
             Self::Laplace if u.value() <= 0.0 => u - LN_2,

@@ -14,6 +14,7 @@
 mod counts;
 mod location_scale;
 mod loss;
+mod quantile;
 mod special;
 
 use costate_adjoint::DualOver;
@@ -187,6 +188,31 @@ impl Misfit {
             slopes.y_information /= z.abs().max(CORNER);
         }
         Rows::new(slopes)
+    }
+
+    /// Of a measurement to come: the square roots of the expected information of y and of sigma, the slopes of its rows.
+    ///
+    /// That of the dispersion of counts, which has no closed form, is 0, as is all of a robust loss.
+    pub fn expected_slopes<S: Scalar>(&self, y: S, sigma: S) -> [S; 2] {
+        let one = S::from(1.0);
+        let zero = S::from(0.0);
+        let Some(model) = self.model else {
+            return [if self.loss.is_none() { one } else { zero }, zero];
+        };
+        let Some((transform, base)) = parts(model) else {
+            let variance = match model {
+                NoiseModel::NegativeBinomial => y + y * y / sigma,
+                _ => y,
+            };
+            return [one / variance.sqrt(), zero];
+        };
+        let (of_y, of_sigma) = base.information();
+        let unit = match transform {
+            Transform::Identity => one,
+            Transform::Ln => one / y,
+            Transform::Log10 => one / (y * std::f64::consts::LN_10),
+        };
+        [unit * of_y.sqrt() / sigma, one / sigma * of_sigma.sqrt()]
     }
 
     /// The standard deviation of the noise of one measurement around y, on the scale on which it is symmetric; NaN without a

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::super::fit::FitProblem;
+use super::super::fit_problem::FitProblem;
 use crate::optimize::{
     EvaluationError, LeastSquares, Problem, Settings, Status, levenberg_marquardt,
 };

@@ -27,7 +27,7 @@ use self::judge::Found;
 use self::optimum::optimum;
 use self::walk::{Course, Walk, WalkEnd};
 use super::error::StudyError;
-use super::fit::FitProblem;
+use super::fit_problem::FitProblem;
 use super::identifiability::{identifiability, is_plain, residual_variance};
 use super::scaling;
 use super::variable::Variable;

@@ -7,7 +7,7 @@ use nalgebra::{DMatrix, DVector};
 use super::held::{Held, NoNode, Node};
 use crate::optimize::{LeastSquares, Problem, Settings};
 use crate::study::error::StudyError;
-use crate::study::fit::FitProblem;
+use crate::study::fit_problem::FitProblem;
 
 /// A better optimum is met when the objective is lower by more than this part of the threshold, or of itself.
 const BETTER: (f64, f64) = (1e-5, 1e-9);

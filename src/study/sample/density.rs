@@ -10,7 +10,7 @@ use nalgebra::{DMatrix, DVector};
 use nuts_rs::{CpuLogpFunc, CpuMathError, HasDims, LogpError};
 use thiserror::Error;
 
-use super::super::fit::FitProblem;
+use super::super::fit_problem::FitProblem;
 use super::unconstrained::Coordinate;
 use crate::optimize::{EvaluationError, LeastSquares, Problem};
 

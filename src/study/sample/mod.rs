@@ -22,7 +22,7 @@ use self::chain::Chain;
 use self::density::{Density, Whitening};
 use self::unconstrained::Coordinate;
 use super::error::StudyError;
-use super::fit::FitProblem;
+use super::fit_problem::FitProblem;
 use super::scaling;
 use super::variable::Variable;
 use super::{Solving, Study};

@@ -76,6 +76,7 @@ pub(super) fn scenario(text: &str) -> Scenario {
         fit: crate::scenario::FitSettings::default(),
         smoothing: Vec::new(),
         expectations: Vec::new(),
+        design: None,
     };
     let mut equations = HashMap::new();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
@@ -94,6 +95,7 @@ pub(super) fn scenario(text: &str) -> Scenario {
                 bounds: [f64::NEG_INFINITY, f64::INFINITY],
                 scale: Scale::Linear,
                 fit: false,
+                profile_out: false,
                 unit: None,
                 prior: None,
             }),
