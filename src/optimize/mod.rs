@@ -1,4 +1,4 @@
-//! Local optimizers inside bounds, and many starts of them.
+//! Local optimizers inside bounds and under constraints, and many starts of them.
 //!
 //! All minimize a smooth `f(theta)`, `theta` in R^m, subject to `lower <= theta <= upper`, and all end in the same
 //! [`Outcome`]: the best point seen, its gradient, and why the run ended.
@@ -10,6 +10,7 @@
 //! | [`newton_cg()`] | products of the Hessian with vectors | many variables, large residuals, narrow valleys |
 //! | [`gradient_descent()`] | a gradient | a robust, slow baseline |
 //! | [`adam()`] | a gradient, possibly noisy | neural right-hand sides, rough objectives |
+//! | [`sqp()`] | a gradient and constraints with their Jacobian; a Hessian where there is one | equations and inequalities between the variables |
 //!
 //! [`latin_hypercube`] spreads starting points, [`multi_start()`] runs a method from each, and [`Statistics`] turns the
 //! Fisher information at the end into standard errors, or says which directions the data do not determine.
@@ -27,6 +28,7 @@ pub mod outcome;
 pub mod problem;
 mod record;
 mod reflection;
+pub mod sqp;
 pub mod starts;
 pub mod statistics;
 pub mod trust_region;
@@ -39,5 +41,6 @@ pub use multi_start::{StartResult, best, multi_start, ranked};
 pub use newton_cg::newton_cg;
 pub use outcome::{Callback, Outcome, Progress, Settings, Status, projected_gradient_norm};
 pub use problem::{EvaluationError, LeastSquares, Problem, SecondOrder};
+pub use sqp::{Constrained, Kkt, SqpOutcome, SqpProgress, SqpSettings, SqpStatus, sqp};
 pub use starts::latin_hypercube;
 pub use statistics::{Statistics, StatisticsError};

@@ -1,4 +1,5 @@
 //! Optimizers on the classics and on the NIST problems.
 
 mod classics;
+mod constrained;
 mod nist;
