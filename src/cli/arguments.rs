@@ -88,6 +88,11 @@ pub enum Command {
         after_help = "Examples:\n  costate sweep lynx-hare --over alpha=0.4:0.7:50 --over gamma=0.6:1.1:50\n  costate sweep dc-motor --over supply=1:24:50:log --of \"final(speed)\""
     )]
     Sweep(SweepArguments),
+    /// Find gains, controls and designs that minimize [tune] under its constraints
+    #[command(
+        after_help = "Examples:\n  costate tune van-der-pol-control\n  costate tune cart-pole-swing-up --set mass=0.4 --out runs/swing-up"
+    )]
+    Tune(TuneArguments),
     /// Make a scenario folder of another tool's problem
     #[command(subcommand)]
     Import(ImportFormat),
@@ -328,6 +333,23 @@ pub struct FitArguments {
     /// must be those it began with
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "", conflicts_with = "out", value_hint = ValueHint::DirPath)]
     pub resume: Option<String>,
+    /// Write no plots
+    #[arg(long)]
+    pub no_plots: bool,
+}
+
+/// Arguments of `tune`.
+#[derive(Debug, Args)]
+pub struct TuneArguments {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub solver: SolverArguments,
+    #[arg(long = "solver", value_name = "NAME", help = solvers(false))]
+    pub solver_method: Option<String>,
+    /// Folder for the results [default: runs/<scenario>/<time>]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
     /// Write no plots
     #[arg(long)]
     pub no_plots: bool,

@@ -26,6 +26,7 @@ mod sample;
 mod show;
 mod simulate;
 mod sweep;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -100,6 +101,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Profile(arguments) => profile::run(&arguments),
         Command::Sample(arguments) => sample::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),
+        Command::Tune(arguments) => tune::run(&arguments),
         Command::Import(format) => import::run(&format),
         Command::List { json } => list::run(json),
         Command::Show { common } => show::run(&common),

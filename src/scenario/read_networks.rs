@@ -238,6 +238,7 @@ fn arrays(
                     bounds: [f64::NEG_INFINITY, f64::INFINITY],
                     scale: Scale::Linear,
                     fit,
+                    tune: false,
                     unit: None,
                     prior,
                 });

@@ -46,7 +46,7 @@ pub(super) fn read(
         for k in 0..slot.len() {
             pattern.name.text = slot.element(k);
             pattern.value = values.get(k).copied().unwrap_or(f64::NAN);
-            if k == 0 || pattern.fit {
+            if k == 0 || pattern.fit || pattern.tune {
                 let before = reader.diagnostics.len();
                 check_value(reader, &pattern, &section);
                 if reader.diagnostics.len() > before {
@@ -180,6 +180,7 @@ fn parameter(reader: &mut Reader<'_>, name: Name, value: &Value<'_>) -> Paramete
         bounds: [f64::NEG_INFINITY, f64::INFINITY],
         scale: Scale::Linear,
         fit: false,
+        tune: false,
         unit: None,
         prior: None,
     };
@@ -232,6 +233,7 @@ fn settings(reader: &mut Reader<'_>, name: Name, section: &Section<'_, '_>) -> P
         bounds: [f64::NEG_INFINITY, f64::INFINITY],
         scale: Scale::Linear,
         fit: false,
+        tune: false,
         unit: None,
         prior: None,
     };
@@ -242,6 +244,7 @@ fn settings(reader: &mut Reader<'_>, name: Name, section: &Section<'_, '_>) -> P
         _ => Scale::Linear,
     };
     parameter.fit = reader.boolean(section, "fit").unwrap_or(false);
+    parameter.tune = reader.boolean(section, "tune").unwrap_or(false);
     parameter.unit = reader.text(section, "unit");
     if let Some(bounds) = section.get("bounds") {
         bounds_of(reader, &mut parameter, bounds);
@@ -261,7 +264,7 @@ pub(super) fn prior_of(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Op
 }
 
 /// Two numbers in order; `-inf` and `inf` are no bound.
-fn bounds_of(reader: &mut Reader<'_>, parameter: &mut Parameter, value: &Value<'_>) {
+pub(super) fn bounds_of(reader: &mut Reader<'_>, parameter: &mut Parameter, value: &Value<'_>) {
     let pair = match value.get_ref() {
         DeValue::Array(items) if items.len() == 2 => {
             let lower = reader.any_number("bounds", &items[0]);

@@ -175,6 +175,7 @@ mod tests {
             bounds: [0.1, 9.0],
             scale,
             fit: true,
+            tune: false,
             unit: None,
             prior: Some(Prior { density, scaled }),
         }

@@ -26,3 +26,4 @@ mod shooting;
 mod smoothing;
 mod spread;
 mod sweep;
+mod tuning;

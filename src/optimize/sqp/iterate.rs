@@ -332,12 +332,12 @@ impl Search<'_> {
             .chain(&bounds)
             .fold(0.0_f64, |s, l| s.max(l.abs()));
         let mut rows = Vec::new();
-        for i in 0..lambda.len() {
+        for (i, &l) in lambda.iter().enumerate() {
             let equation = self.c_lower[i] == self.c_upper[i];
-            if !equation && lambda[i].abs() <= 1e-9 * most {
+            if !equation && l.abs() <= 1e-9 * most {
                 continue;
             }
-            let bound = match lambda[i] < 0.0 {
+            let bound = match l < 0.0 {
                 true => self.c_lower[i],
                 false => self.c_upper[i],
             };
