@@ -295,7 +295,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "end = 10.0",
         "end = { value = \"late\", tune = true }",
         &[
-            "scenario::wrong-type 3:39 \"late\" | `value` must be a number, not a string | write a number",
+            "scenario::wrong-type 3:39 \"late\" | `value` must be a number, not a string | expected a number",
         ],
     ),
     (
