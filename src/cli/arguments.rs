@@ -100,6 +100,11 @@ pub enum Command {
         after_help = "Examples:\n  costate linearize inverted-pendulum-lqr --loop balance\n  costate linearize dc-motor --input supply --output speed --over inertia=3e-5:3e-4:40:log"
     )]
     Linearize(LinearizeArguments),
+    /// Find gains, controls and designs that minimize [tune] under its constraints
+    #[command(
+        after_help = "Examples:\n  costate tune van-der-pol-control\n  costate tune cart-pole-swing-up --set mass=0.4 --out runs/swing-up"
+    )]
+    Tune(TuneArguments),
     /// Make a scenario folder of another tool's problem
     #[command(subcommand)]
     Import(ImportFormat),
@@ -359,6 +364,23 @@ pub struct FitArguments {
     /// must be those it began with
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "", conflicts_with = "out", value_hint = ValueHint::DirPath)]
     pub resume: Option<String>,
+    /// Write no plots
+    #[arg(long)]
+    pub no_plots: bool,
+}
+
+/// Arguments of `tune`.
+#[derive(Debug, Args)]
+pub struct TuneArguments {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub solver: SolverArguments,
+    #[arg(long = "solver", value_name = "NAME", help = solvers(false))]
+    pub solver_method: Option<String>,
+    /// Folder for the results [default: runs/<scenario>/<time>]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
     /// Write no plots
     #[arg(long)]
     pub no_plots: bool,

@@ -42,7 +42,17 @@ pub fn run(arguments: &GradientArguments) -> Result<(), Failure> {
             super::diagnostics::print(&findings);
             Failure::Usage(None)
         })?),
-        None => None,
+        // what is tuned, where there are no data
+        None => match &study.scenario.tune {
+            Some(tune) if study.measurements() == 0 => {
+                let of = FunctionalStudy::new(&study, &tune.minimize, None);
+                Some(of.map_err(|findings| {
+                    super::diagnostics::print(&findings);
+                    Failure::Usage(None)
+                })?)
+            }
+            _ => None,
+        },
     };
     let of = functional
         .as_ref()

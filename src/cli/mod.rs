@@ -31,6 +31,7 @@ mod sample;
 mod show;
 mod simulate;
 mod sweep;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -107,6 +108,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Sample(arguments) => sample::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Linearize(arguments) => linearize::run(&arguments),
+        Command::Tune(arguments) => tune::run(&arguments),
         Command::Import(format) => import::run(&format),
         Command::List { json } => list::run(json),
         Command::Show { common } => show::run(&common),

@@ -67,6 +67,8 @@ pub struct Model {
     pub(super) scope: Scope,
     /// start and end of the run
     pub(super) span: [f64; 2],
+    /// the same as nodes
+    pub(super) ends: [NodeId; 2],
 }
 
 /// An observable's nodes.
@@ -162,7 +164,9 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
         scope.networks.insert(name, Arc::new(binding));
     }
 
+    let span = span_nodes(&mut graph, scenario);
     let mut lowering = Lowering::new(&mut graph, scope);
+    lowering.span = span;
     lowering.dependence.discrete = scenario
         .states
         .iter()
@@ -377,6 +381,7 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
             singular,
             scope,
             span: [scenario.start, scenario.end],
+            ends: span,
         })
     })();
     let model = lowered.map(|mut model| {
@@ -419,6 +424,16 @@ fn bind_gains(
         bound.extend(node.map(|node| (name.clone(), node)));
     }
     bound
+}
+
+/// Start and end of the run as nodes: the end is a parameter where it is to be found.
+fn span_nodes(graph: &mut Graph, scenario: &Scenario) -> [NodeId; 2] {
+    let start = graph.constant(scenario.start);
+    let end = match scenario.free_end {
+        Some(parameter) => graph.input(PARAMETERS, parameter as u32),
+        None => graph.constant(scenario.end),
+    };
+    [start, end]
 }
 
 fn index_set(index: &Index) -> IndexSet {

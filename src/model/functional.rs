@@ -6,6 +6,7 @@
 //! objective's value: its gradient follows by the chain rule from those of what it reads.
 
 use super::Model;
+use super::functional_searches::{self, Search};
 use super::functions::Arity;
 use super::graph::{FIRST_EXTRA, FOURTH_EXTRA, Graph, NodeId, SECOND_EXTRA, THIRD_EXTRA};
 use super::lower::{Context, Lowering};
@@ -18,7 +19,7 @@ pub(super) fn is_functional(name: &str) -> bool {
     matches!(
         name,
         "final" | "initial" | "at" | "objective" | "integral" | "event_time" | "equilibrium"
-    )
+    ) || functional_searches::is_search(name)
 }
 
 /// When a sample is taken.
@@ -34,6 +35,8 @@ pub enum When {
     Read(usize),
     /// where the system comes to rest from its initial values, time held at the start
     Rest,
+    /// where the so manieth of the searches ended
+    Found(usize),
 }
 
 /// A functional of a run.
@@ -47,25 +50,49 @@ pub struct Functional {
     pub integrals: Vec<NodeId>,
     /// times of events: the event's index in the model, and how many of its occurrences come before (0 is the first)
     pub event_times: Vec<(usize, usize)>,
-    /// its value: a node over `PARAMETERS`, `FIRST_EXTRA` (the samples, in order), index 0 of `SECOND_EXTRA` (the
-    /// objective), `THIRD_EXTRA` (the integrals, in order) and `FOURTH_EXTRA` (the times of events, in order)
+    /// what is looked for along the run
+    pub searches: Vec<Search>,
+    /// the values of all expressions that were lowered together, then those of path constraints: nodes as `root`
+    pub roots: Vec<NodeId>,
+    /// the value of the first: a node over `PARAMETERS`, `FIRST_EXTRA` (the samples, in order), index 0 of `SECOND_EXTRA` (the
+    /// objective), `THIRD_EXTRA` (the integrals, in order), `FOURTH_EXTRA` (the times of events, in order) and `FIFTH_EXTRA` (of
+    /// each search the time where it ended, and 1 if that is inside a smooth stretch)
     pub root: NodeId,
 }
 
 /// What the functional reads, as met so far.
 pub(super) struct Samples {
-    taken: Vec<(When, NodeId)>,
+    pub(super) taken: Vec<(When, NodeId)>,
     uses_objective: bool,
-    integrals: Vec<NodeId>,
+    pub(super) integrals: Vec<NodeId>,
     event_times: Vec<(usize, usize)>,
+    pub(super) searches: Vec<Search>,
+    /// time and states with their rates of change; `None` where the model does not give them
+    pub(super) rates: Option<Vec<(NodeId, NodeId)>>,
     /// times of parameters at which something is read
     reads: Vec<NodeId>,
     /// start and end of the run
     span: [f64; 2],
 }
 
+impl Samples {
+    /// The place among the times that parameters give.
+    fn read(&mut self, at: NodeId) -> usize {
+        let known = self.reads.iter().position(|&read| read == at);
+        known.unwrap_or_else(|| {
+            self.reads.push(at);
+            self.reads.len() - 1
+        })
+    }
+}
+
 /// The input of a group that stands for an item; equal items share one.
-fn input<T: PartialEq>(graph: &mut Graph, group: u16, items: &mut Vec<T>, item: T) -> NodeId {
+pub(super) fn input<T: PartialEq>(
+    graph: &mut Graph,
+    group: u16,
+    items: &mut Vec<T>,
+    item: T,
+) -> NodeId {
     let known = items.iter().position(|known| *known == item);
     let k = known.unwrap_or_else(|| {
         items.push(item);
@@ -74,36 +101,74 @@ fn input<T: PartialEq>(graph: &mut Graph, group: u16, items: &mut Vec<T>, item: 
     graph.input(group, u32::try_from(k).expect("fewer than 2^32 readings"))
 }
 
+/// Bounds that hold at all times: an expression, and on how many windows of the run its extremes are looked for.
+#[derive(Debug, Clone, Copy)]
+pub struct PathBounds<'a> {
+    /// what is bounded
+    pub expression: &'a Expression,
+    /// lower and upper bound, infinite where there is none
+    pub bounds: [f64; 2],
+    /// number of windows
+    pub windows: usize,
+}
+
 /// Lowers a functional into the model's graph. Its stop times were met when the model was built; new ones, from
 /// comparisons of `t` inside the expression, are added to the model's.
 pub fn functional(
     model: &mut Model,
     expression: &Expression,
 ) -> Result<Functional, Vec<Diagnostic>> {
+    functionals(model, &[expression], &[])
+}
+
+/// Lowers several, to be read from one run: a root each, and of each path constraint a root for each end of a window, then
+/// for the highest and the lowest value inside each window, as far as these are bounded.
+pub fn functionals(
+    model: &mut Model,
+    expressions: &[&Expression],
+    paths: &[PathBounds<'_>],
+) -> Result<Functional, Vec<Diagnostic>> {
+    let rates = functional_searches::rates(model);
     let scope = model.scope.clone();
     let stops = std::mem::take(&mut model.stops);
+    let ends = model.ends;
     let mut lowering = Lowering::new(&mut model.graph, scope);
+    lowering.span = ends;
     lowering.resume_stops(stops);
     lowering.functional = Some(Samples {
         taken: Vec::new(),
         uses_objective: false,
         integrals: Vec::new(),
         event_times: Vec::new(),
+        searches: Vec::new(),
+        rates,
         reads: Vec::new(),
         span: model.span,
     });
-    let root = lowering.lower(expression, Context::ANY);
+    let mut roots: Vec<Option<NodeId>> = expressions
+        .iter()
+        .map(|expression| lowering.lower(expression, Context::ANY))
+        .collect();
+    for path in paths {
+        match lowering.path(path) {
+            Some(own) => roots.extend(own.into_iter().map(Some)),
+            None => roots.push(None),
+        }
+    }
     let (samples, diagnostics) = (lowering.functional.take(), lowering.diagnostics);
     model.stops = lowering.stops;
-    match (root, samples) {
-        (Some(root), Some(samples)) if diagnostics.is_empty() => {
+    let roots: Option<Vec<NodeId>> = roots.into_iter().collect();
+    match (roots, samples) {
+        (Some(roots), Some(samples)) if diagnostics.is_empty() && !roots.is_empty() => {
             model.reads = samples.reads;
             Ok(Functional {
                 samples: samples.taken,
                 uses_objective: samples.uses_objective,
                 integrals: samples.integrals,
                 event_times: samples.event_times,
-                root,
+                searches: samples.searches,
+                root: roots[0],
+                roots,
             })
         }
         _ => Err(diagnostics),
@@ -134,7 +199,7 @@ impl Lowering<'_> {
             "objective" => Arity::Exactly(0),
             "at" => Arity::Exactly(2),
             "event_time" => Arity::Between(1, 2),
-            _ => Arity::Exactly(1),
+            _ => functional_searches::arity(name),
         };
         let counted = self.check_count(name, arity, inner.len(), whole);
         let node = match name {
@@ -146,6 +211,9 @@ impl Lowering<'_> {
             "integral" => self
                 .along_the_run(&inner[0])
                 .map(|node| input(self.graph, THIRD_EXTRA, &mut samples.integrals, node)),
+            _ if functional_searches::is_search(name) => {
+                self.searched(name, inner, whole, &mut samples)
+            }
             "event_time" => self
                 .occurrence(inner)
                 .map(|which| input(self.graph, FOURTH_EXTRA, &mut samples.event_times, which)),
@@ -174,7 +242,7 @@ impl Lowering<'_> {
     }
 
     /// An expression of the model, in which observables are names, too.
-    fn along_the_run(&mut self, expression: &Expression) -> Option<NodeId> {
+    pub(super) fn along_the_run(&mut self, expression: &Expression) -> Option<NodeId> {
         let hidden = self.bind_observables();
         let value = self.lower(expression, Context::ANY);
         for name in hidden {
@@ -262,6 +330,26 @@ impl Lowering<'_> {
         added
     }
 
+    /// The time that is a share of the span after the start.
+    pub(super) fn share_of_span(&mut self, share: f64, samples: &mut Samples) -> When {
+        let [start, end] = self.span;
+        match (
+            self.graph.constant_value(start),
+            self.graph.constant_value(end),
+        ) {
+            _ if share <= 0.0 => When::Initial,
+            _ if share >= 1.0 => When::Final,
+            (Some(start), Some(end)) => When::At(start + share * (end - start)),
+            _ => {
+                let length = self.graph.sub(end, start);
+                let share = self.graph.constant(share);
+                let passed = self.graph.mul(share, length);
+                let at = self.graph.add(start, passed);
+                When::Read(samples.read(at))
+            }
+        }
+    }
+
     fn sample_time(&mut self, expression: &Expression, samples: &mut Samples) -> Option<When> {
         let number = Context {
             what: "a time of `at`",
@@ -283,13 +371,7 @@ impl Lowering<'_> {
                 );
                 None
             }
-            None => {
-                let known = samples.reads.iter().position(|&read| read == node);
-                Some(When::Read(known.unwrap_or_else(|| {
-                    samples.reads.push(node);
-                    samples.reads.len() - 1
-                })))
-            }
+            None => Some(When::Read(samples.read(node))),
         }
     }
 }

@@ -36,6 +36,10 @@ pub const SECOND_EXTRA: u16 = 4;
 pub const THIRD_EXTRA: u16 = 5;
 /// A fourth extra vector: times of events, for a functional.
 pub const FOURTH_EXTRA: u16 = 6;
+/// A fifth extra vector: what a functional looked for along a run, a time and whether it is inside, each.
+pub const FIFTH_EXTRA: u16 = 7;
+/// A sixth extra vector: weights of several functionals.
+pub const SIXTH_EXTRA: u16 = 8;
 
 /// Functions of one argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

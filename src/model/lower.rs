@@ -57,6 +57,8 @@ pub(super) struct Lowering<'a> {
     noted: HashSet<(usize, usize)>,
     reported: HashSet<(usize, usize, &'static str)>,
     expansions: HashMap<(String, Vec<NodeId>, Context), Option<NodeId>>,
+    /// start and end of the run as nodes
+    pub(super) span: [NodeId; 2],
     steps: usize,
     depth: usize,
     /// what stands beyond ends of indices: (index, end)
@@ -72,7 +74,9 @@ pub(super) type Arguments<'a> = [(&'a str, NodeId)];
 
 impl<'a> Lowering<'a> {
     pub(super) fn new(graph: &'a mut Graph, scope: Scope) -> Self {
+        let nothing = graph.constant(f64::NAN);
         Self {
+            span: [nothing; 2],
             graph,
             scope,
             dependence: Dependence::default(),

@@ -300,7 +300,7 @@ pub(super) fn signal_expressions(kind: &SignalKind) -> Vec<&Expression> {
             all
         }
         SignalKind::Expression(expression) => vec![expression],
-        SignalKind::Table { .. } => Vec::new(),
+        SignalKind::Table { .. } | SignalKind::Knots { .. } => Vec::new(),
     }
 }
 

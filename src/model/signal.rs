@@ -144,6 +144,11 @@ impl Lowering<'_> {
                 let place = if kinked { middle } else { t };
                 Some(self.graph.table(table, 0, t, place))
             }
+            &SignalKind::Knots {
+                shape,
+                first,
+                count,
+            } => Some(self.knots(shape, first, count)),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Local optimizers inside bounds, and many starts of them.
+//! Local optimizers inside bounds and under constraints, and many starts of them.
 //!
 //! All minimize a smooth `f(theta)`, `theta` in R^m, subject to `lower <= theta <= upper`, and all end in the same
 //! [`Outcome`]: the best point seen, its gradient, and why the run ended.
@@ -12,6 +12,7 @@
 //! | [`nelder_mead()`] | values | a handful of variables, no derivative to be had |
 //! | [`cma_es()`] | values | rough or many-humped objectives of up to some tens of variables |
 //! | [`adam()`] | a gradient, possibly noisy | neural right-hand sides, rough objectives |
+//! | [`sqp()`] | a gradient and constraints with their Jacobian; a Hessian where there is one | equations and inequalities between the variables |
 //!
 //! [`spread()`] places starting points, [`multi_start()`] runs a method from each, and [`Statistics`] turns the
 //! Fisher information at the end into standard errors, or says which directions the data do not determine.
@@ -33,6 +34,7 @@ mod record;
 mod reflection;
 pub mod scatter_search;
 pub mod sobol;
+pub mod sqp;
 pub mod starts;
 pub mod statistics;
 pub mod trust_region;
@@ -48,5 +50,6 @@ pub use newton_cg::newton_cg;
 pub use outcome::{Callback, Outcome, Progress, Settings, Status, projected_gradient_norm};
 pub use problem::{EvaluationError, LeastSquares, Problem, SecondOrder};
 pub use scatter_search::{Budget, Found, scatter_search};
+pub use sqp::{Constrained, Kkt, SqpOutcome, SqpProgress, SqpSettings, SqpStatus, sqp};
 pub use starts::{Sampling, latin_hypercube, spread};
 pub use statistics::{Statistics, StatisticsError};

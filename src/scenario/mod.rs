@@ -21,6 +21,7 @@ mod read_parameters;
 mod read_settings;
 mod read_signals;
 mod read_smoothing;
+mod read_tune;
 mod reader;
 mod resolved;
 pub mod schema;

@@ -304,7 +304,8 @@ fn settable(root: &DeTable<'_>) -> Vec<String> {
     for table in TABLES.iter().filter(|table| !table.path.is_empty()) {
         if table.path.contains([':'])
             || table.path.starts_with("experiments")
-            || matches!(table.path, "expect" | "events")
+            || table.path.starts_with("tune.")
+            || matches!(table.path, "expect" | "events" | "path" | "terminal")
         {
             continue;
         }

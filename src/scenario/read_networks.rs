@@ -239,6 +239,7 @@ fn arrays(
                     scale: Scale::Linear,
                     fit,
                     profile_out: false,
+                    tune: false,
                     unit: None,
                     prior,
                 });

@@ -46,7 +46,7 @@ pub(super) fn read(
         for k in 0..slot.len() {
             pattern.name.text = slot.element(k);
             pattern.value = values.get(k).copied().unwrap_or(f64::NAN);
-            if k == 0 || pattern.fit {
+            if k == 0 || pattern.fit || pattern.tune {
                 let before = reader.diagnostics.len();
                 check_value(reader, &pattern, &section);
                 if reader.diagnostics.len() > before {
@@ -181,6 +181,7 @@ fn parameter(reader: &mut Reader<'_>, name: Name, value: &Value<'_>) -> Paramete
         scale: Scale::Linear,
         fit: false,
         profile_out: false,
+        tune: false,
         unit: None,
         prior: None,
     };
@@ -234,6 +235,7 @@ fn settings(reader: &mut Reader<'_>, name: Name, section: &Section<'_, '_>) -> P
         scale: Scale::Linear,
         fit: false,
         profile_out: false,
+        tune: false,
         unit: None,
         prior: None,
     };
@@ -260,6 +262,7 @@ fn settings(reader: &mut Reader<'_>, name: Name, section: &Section<'_, '_>) -> P
         diagnostic.label = "without `fit = true`".to_owned();
         diagnostic.help = Some("add `fit = true`, or leave this out".to_owned());
     }
+    parameter.tune = reader.boolean(section, "tune").unwrap_or(false);
     parameter.unit = reader.text(section, "unit");
     if let Some(bounds) = section.get("bounds") {
         bounds_of(reader, &mut parameter, bounds);
@@ -279,7 +282,7 @@ pub(super) fn prior_of(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Op
 }
 
 /// Two numbers in order; `-inf` and `inf` are no bound.
-fn bounds_of(reader: &mut Reader<'_>, parameter: &mut Parameter, value: &Value<'_>) {
+pub(super) fn bounds_of(reader: &mut Reader<'_>, parameter: &mut Parameter, value: &Value<'_>) {
     let pair = match value.get_ref() {
         DeValue::Array(items) if items.len() == 2 => {
             let lower = reader.any_number("bounds", &items[0]);

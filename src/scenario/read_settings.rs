@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use toml::de::DeValue;
 
+use super::read_tune;
 use super::types::{
-    AbsoluteTolerance, GradientMethod, GradientSettings, LinearSolver, Preconditioner,
+    AbsoluteTolerance, GradientMethod, GradientSettings, LinearSolver, Parameter, Preconditioner,
     SolverMethod, SolverSettings, State,
 };
 use super::values::{Reader, Section, did_you_mean, in_order, list, shorten};
@@ -15,6 +16,8 @@ pub(super) struct Header {
     pub title: Option<String>,
     pub start: f64,
     pub end: f64,
+    /// the end as a parameter, where it is to be found
+    pub free_end: Option<Parameter>,
     pub unit: Option<String>,
 }
 
@@ -23,6 +26,7 @@ pub(super) fn header(reader: &mut Reader<'_>, top: &Section<'_, '_>) -> Header {
         title: None,
         start: f64::NAN,
         end: f64::NAN,
+        free_end: None,
         unit: None,
     };
     let Some(section) = top
@@ -40,12 +44,10 @@ pub(super) fn header(reader: &mut Reader<'_>, top: &Section<'_, '_>) -> Header {
     };
     for (key, place) in [("start", &mut header.start), ("end", &mut header.end)] {
         let Some(value) = time.get(key) else { continue };
-        if value.get_ref().is_table() {
-            reader.not_offered(
-                &format!("`{key} = {{ ... }}`"),
-                "a time to be found",
-                value.span(),
-            );
+        if value.get_ref().is_table() && key == "end" {
+            let end = read_tune::free_end(reader, value);
+            *place = end.value;
+            header.free_end = end.tune.then_some(end);
         } else if let Some(number) = reader.finite(key, value) {
             *place = number;
         }

@@ -1,26 +1,34 @@
-//! `[signals]`: functions of time of the kinds step, ramp, sine, pulse, expression and table.
+//! `[signals]`: functions of time of the kinds step, ramp, sine, pulse, expression and table, and controls, whose values at
+//! knots are parameters.
 
 use super::data::Csv;
+use super::read_parameters::bounds_of;
 use super::reader::Names;
 use super::schema;
 use super::source::Role;
-use super::types::{Interpolation, Name, Signal, SignalKind};
-use super::values::{Reader, Section, Value};
+use super::types::{Interpolation, KnotShape, Name, Parameter, Scale, Signal, SignalKind};
+use super::values::{Reader, Section, Value, shorten};
 use crate::model::{Expression, ExpressionKind};
 
 pub(super) fn read(
     reader: &mut Reader<'_>,
     top: &Section<'_, '_>,
     names: &mut Names,
+    parameters: &mut Vec<Parameter>,
 ) -> Vec<Signal> {
     reader
         .named(top, "signals", "a signal", names)
         .into_iter()
-        .map(|(name, value)| signal(reader, name, value))
+        .map(|(name, value)| signal(reader, name, value, parameters))
         .collect()
 }
 
-fn signal(reader: &mut Reader<'_>, name: Name, value: &Value<'_>) -> Signal {
+fn signal(
+    reader: &mut Reader<'_>,
+    name: Name,
+    value: &Value<'_>,
+    parameters: &mut Vec<Parameter>,
+) -> Signal {
     let mut signal = Signal {
         kind: SignalKind::Expression(Expression {
             kind: ExpressionKind::Number(f64::NAN),
@@ -58,6 +66,9 @@ fn signal(reader: &mut Reader<'_>, name: Name, value: &Value<'_>) -> Signal {
         "sine" => sine(reader, &section),
         "pulse" => pulse(reader, &section),
         "table" => table(reader, &section, &signal.name.text),
+        "piecewise-constant" => knots(reader, &section, &signal, KnotShape::Constant, parameters),
+        "piecewise-linear" => knots(reader, &section, &signal, KnotShape::Linear, parameters),
+        "cubic-spline" => knots(reader, &section, &signal, KnotShape::Cubic, parameters),
         _ => reader
             .expression_of(&section, "expression")
             .map(SignalKind::Expression),
@@ -228,6 +239,105 @@ fn table(reader: &mut Reader<'_>, section: &Section<'_, '_>, name: &str) -> Opti
         times,
         values,
         interpolation,
+    })
+}
+
+/// Most knots of a signal.
+const MOST_KNOTS: u64 = 10_000;
+
+/// A control: its values at knots become parameters, such as `torque[1]`.
+fn knots(
+    reader: &mut Reader<'_>,
+    section: &Section<'_, '_>,
+    signal: &Signal,
+    shape: KnotShape,
+    parameters: &mut Vec<Parameter>,
+) -> Option<SignalKind> {
+    let least = match shape {
+        KnotShape::Constant => 1,
+        KnotShape::Linear => 2,
+        KnotShape::Cubic => 4,
+    };
+    let tune = reader.boolean(section, "optimize").unwrap_or(false);
+    let given = section.get("initial").map(|value| value.span());
+    let initial = reader.expressions(section, "initial");
+    let mut pattern = Parameter {
+        name: signal.name.clone(),
+        value: 0.0,
+        bounds: [f64::NEG_INFINITY, f64::INFINITY],
+        scale: Scale::Linear,
+        fit: false,
+        tune,
+        unit: signal.unit.clone(),
+        prior: None,
+    };
+    if let Some(bounds) = section.get("bounds") {
+        bounds_of(reader, &mut pattern, bounds);
+    }
+    let count = reader.whole(section, "knots", least)?;
+    if count > MOST_KNOTS {
+        let diagnostic = reader.error(
+            "scenario::out-of-range",
+            format!("{count} knots are more than the {MOST_KNOTS} there may be"),
+            section.get("knots")?.span(),
+        );
+        diagnostic.help = Some("use fewer knots".to_owned());
+        return None;
+    }
+    let count = count as usize;
+    let mut values = Vec::new();
+    for expression in &initial {
+        let number = match &expression.kind {
+            ExpressionKind::Number(number) => Some(*number),
+            ExpressionKind::Negate(inner) => match inner.kind {
+                ExpressionKind::Number(number) => Some(-number),
+                _ => None,
+            },
+            _ => None,
+        };
+        values.push(number);
+    }
+    let place = given.unwrap_or_else(|| section.range());
+    if values.contains(&None) || !matches!(values.len(), 0 | 1) && values.len() != count {
+        let message = match values.contains(&None) {
+            true => "the first guess of a control is a number, or an array of numbers".to_owned(),
+            false => format!(
+                "there are {count} knots and {} values of `initial`",
+                values.len()
+            ),
+        };
+        let diagnostic = reader.error("scenario::wrong-type", message, place);
+        diagnostic.label = "no guess".to_owned();
+        diagnostic.help = Some(format!("write a number, or an array of {count} numbers"));
+        return None;
+    }
+    let [lower, upper] = pattern.bounds;
+    let outside = |v: &f64| !(lower..=upper).contains(v);
+    if let Some(v) = values.iter().flatten().copied().find(outside)
+        && v.is_finite()
+    {
+        let name = shorten(&signal.name.text);
+        let diagnostic = reader.error(
+            "scenario::bounds",
+            format!("the value {v} of `{name}` is outside its bounds, {lower} to {upper}"),
+            place,
+        );
+        diagnostic.label = "outside the bounds".to_owned();
+        diagnostic.help = Some("change the value or widen the bounds".to_owned());
+        return None;
+    }
+    let first = parameters.len();
+    for k in 0..count {
+        let guess = values.get(k).or_else(|| values.first()).copied().flatten();
+        let mut own = pattern.clone();
+        own.name.text = format!("{}[{}]", signal.name.text, k + 1);
+        own.value = guess.unwrap_or_else(|| 0.0_f64.max(lower).min(upper));
+        parameters.push(own);
+    }
+    Some(SignalKind::Knots {
+        shape,
+        first,
+        count,
     })
 }
 

@@ -18,7 +18,8 @@ use super::values::{Reader, Section, Value, shorten};
 use super::{
     controllers, read_design, read_events, read_expectations, read_experiments, read_fit,
     read_graphs, read_indices, read_mass, read_mechanics, read_model, read_networks,
-    read_observables, read_parameters, read_settings, read_signals, read_smoothing, schema,
+    read_observables, read_parameters, read_settings, read_signals, read_smoothing, read_tune,
+    schema,
 };
 use crate::diagnostic::{Diagnostic, Severity, SourceFile};
 
@@ -288,7 +289,7 @@ impl Reader<'_> {
             }
         }
         let mut names = Names::default();
-        let header = read_settings::header(self, &top);
+        let mut header = read_settings::header(self, &top);
         let mut indices = read_indices::read(self, &top, &mut names);
         let graphs = read_graphs::read(self, &top, &mut indices, &mut names);
         let (mut parameters, mut parameter_arrays) =
@@ -296,7 +297,7 @@ impl Reader<'_> {
         let mut states = read_model::states(self, &top, &indices, &mut names);
         let mechanics = read_mechanics::read(self, &top, &mut names);
         let mut definitions = read_model::definitions(self, &top, &indices, &mut names);
-        let signals = read_signals::read(self, &top, &mut names);
+        let signals = read_signals::read(self, &top, &mut names, &mut parameters);
         let functions = read_model::functions(self, &top, &mut names);
         let brought = read_networks::Brought {
             indices: &mut indices,
@@ -323,6 +324,10 @@ impl Reader<'_> {
         events.extend(made.events);
         let mass = read_mass::mass(self, &top, &states);
         let invariants = read_mass::invariants(self, &top);
+        let free_end = header.free_end.take().map(|end| {
+            parameters.push(end);
+            parameters.len() - 1
+        });
         let observables = read_observables::read(self, &top, &states, &names);
         let count = states
             .iter()
@@ -351,6 +356,7 @@ impl Reader<'_> {
         let time = [header.start, header.end];
         let experiments =
             read_experiments::read(self, &top, time, &parameters, &states, &observables, &names);
+        let tune = read_tune::read(self, &top, &parameters);
         let expectations = read_expectations::read(self, &top, &experiments);
         let known = read_design::Known {
             time,
@@ -366,6 +372,7 @@ impl Reader<'_> {
             name,
             start: header.start,
             end: header.end,
+            free_end,
             time_unit: header.unit,
             indices,
             graphs,
@@ -388,6 +395,7 @@ impl Reader<'_> {
             gradient,
             fit,
             smoothing,
+            tune,
             expectations,
             design,
         })

@@ -11,6 +11,7 @@ mod events;
 mod mechanics;
 mod solver;
 mod tables;
+mod tune;
 
 pub use tables::TABLES;
 

@@ -8,6 +8,7 @@ mod design;
 mod hybrid;
 mod mechanics;
 mod solver;
+mod tune;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ pub use design::{Design, DesignCriterion, Sampling};
 pub use hybrid::{Direction, Event, EventTrigger, Invariant, MassRow};
 pub use mechanics::{Coordinate, MOST_COORDINATES, Mechanics};
 pub use solver::{AbsoluteTolerance, LinearSolver, Preconditioner, SolverMethod, SolverSettings};
+pub use tune::{Aggregate, Ensemble, Requirement, Spread, TuneSettings};
 
 /// A name and where it was given.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +46,8 @@ pub struct Scenario {
     pub start: f64,
     /// `[scenario] time.end`; before the start where the run goes against time
     pub end: f64,
+    /// the parameter that is the end, where `tune` finds it: `time.end = { value, bounds, tune = true }`
+    pub free_end: Option<usize>,
     /// unit of time, for axes
     pub time_unit: Option<String>,
     /// `[indices]` in file order, then the edges of each graph, then what networks bring
@@ -89,6 +93,8 @@ pub struct Scenario {
     pub fit: FitSettings,
     /// `[smoothing]`: all with as many values
     pub smoothing: Vec<Smoothing>,
+    /// `[tune]`, `[[path]]` and `[[terminal]]`
+    pub tune: Option<TuneSettings>,
     /// `[[expect]]`
     pub expectations: Vec<Expectation>,
     /// `[design]`, where the file has it
@@ -125,6 +131,8 @@ pub struct Parameter {
     pub fit: bool,
     /// `profile_out = true`: a fit solves for it inside
     pub profile_out: bool,
+    /// `tune = true`
+    pub tune: bool,
     /// unit text
     pub unit: Option<String>,
     /// prior distribution
@@ -301,6 +309,27 @@ pub enum SignalKind {
         /// how to read between them
         interpolation: Interpolation,
     },
+    /// values at knots at equal distances from start to end, each a parameter: `torque[1]`, `torque[2]`, ...
+    Knots {
+        /// how they make a function
+        shape: KnotShape,
+        /// place of the first among the parameters
+        first: usize,
+        /// number of values
+        count: usize,
+    },
+}
+
+/// How values at knots make a function of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KnotShape {
+    /// a value holds on each of as many equal intervals
+    Constant,
+    /// straight lines between knots at equal distances
+    Linear,
+    /// the cubic spline through knots at equal distances, its third derivative continuous at the second and the last but one
+    /// (not-a-knot)
+    Cubic,
 }
 
 /// How a table is read between its points.

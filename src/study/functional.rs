@@ -4,8 +4,7 @@
 //! A functional F = root(p, v_1, ..., v_k, objective) reads v_j = g_j(t_j, x(t_j), p). Its gradient runs through
 //! dual numbers, or backward: root's, then each g_j's vector-Jacobian product, then the solve's.
 
-use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use costate_adjoint::Dual;
 use costate_solvers::record::{Mesh, Samples};
@@ -24,14 +23,18 @@ use super::{Solving, Study};
 use crate::compile::{Function, Output};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::model::graph::{
-    FIRST_EXTRA, FOURTH_EXTRA, InputId, PARAMETERS, SECOND_EXTRA, STATES, THIRD_EXTRA, TIME,
+    FIRST_EXTRA, FOURTH_EXTRA, InputId, PARAMETERS, SECOND_EXTRA, SIXTH_EXTRA, STATES, THIRD_EXTRA,
+    TIME,
 };
-use crate::model::{self, Expression, MassEntry, Model, NodeId, Op, When};
+use crate::model::{self, Expression, MassEntry, Model, NodeId, Op, PathBounds, When};
 use crate::scenario::{AbsoluteTolerance, GradientMethod};
 
 mod adjoint;
+mod many;
+mod search;
 
 pub(super) use adjoint::Kept;
+use search::{CompiledSearch, Found};
 
 /// Directions of a chunk of dual numbers.
 const WIDTH: usize = ANY_WIDTH;
@@ -58,11 +61,15 @@ pub struct FunctionalStudy {
     values: Vec<Function>,
     /// gradient of w g_j with respect to x, p and t, accumulated
     values_vjp: Vec<Function>,
-    /// root(p, v, objective)
+    /// what is looked for along the run
+    searches: Vec<CompiledSearch>,
+    /// how many functionals are read together
+    roots: usize,
+    /// root(p, v, objective), one after the other
     root: Function,
-    /// its gradient with respect to p, v and objective
+    /// the gradient of their weighted sum with respect to p, v and objective
     root_gradient: Function,
-    kept: RefCell<Option<Kept<f64>>>,
+    kept: Mutex<Option<Kept<f64>>>,
 }
 
 /// Where a value is read.
@@ -76,6 +83,8 @@ enum ReadAt {
     Rest,
     /// at the so manieth of the times that parameters give
     Moving(usize),
+    /// where the so manieth of the searches ended
+    Found(usize),
 }
 
 /// The plain solve and readings that the backward sweep and the root need.
@@ -88,11 +97,15 @@ struct Reading<S> {
     marks: Vec<usize>,
     /// what is read at times that parameters give, and at the end behind them if the run came there
     moving: Vec<MovingRead<S>>,
+    /// where each value was read, searches done
+    places: Vec<ReadAt>,
+    /// of each search the time, and 1 if that is inside
+    found: Vec<S>,
 }
 
 impl<S> Reading<S> {
     /// What the root reads, group by group.
-    fn of_root<'a>(&'a self, objective: &'a [S]) -> [&'a [S]; 7] {
+    fn of_root<'a>(&'a self, objective: &'a [S], weights: &'a [S]) -> [&'a [S]; 9] {
         [
             &[],
             &[],
@@ -101,6 +114,8 @@ impl<S> Reading<S> {
             objective,
             &self.integrals,
             &self.event_times,
+            &self.found,
+            weights,
         ]
     }
 }
@@ -125,7 +140,20 @@ impl FunctionalStudy {
         expression: &Expression,
         experiment: Option<&str>,
     ) -> Result<Self, Vec<Diagnostic>> {
-        let span = expression.span.clone();
+        Self::several(study, &[expression], &[], experiment)
+    }
+
+    /// Several functionals, and path constraints behind them, read from one run: see [`model::functionals`].
+    pub(super) fn several(
+        study: &Study,
+        expressions: &[&Expression],
+        paths: &[PathBounds<'_>],
+        experiment: Option<&str>,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let span = match expressions.first() {
+            Some(expression) => expression.span.clone(),
+            None => return Err(Vec::new()),
+        };
         let broken = |message: String| {
             vec![Diagnostic::error(
                 "functional::failed",
@@ -137,7 +165,7 @@ impl FunctionalStudy {
             .experiment(experiment)
             .map_err(|e| broken(e.to_string()))?;
         let mut model = study.equations.model().clone();
-        let functional = model::functional(&mut model, expression)?;
+        let functional = model::functionals(&mut model, expressions, paths)?;
         let integrals = functional.integrals.len();
         let equations = if integrals == 0 && model.reads.is_empty() {
             Arc::clone(&study.equations)
@@ -155,7 +183,7 @@ impl FunctionalStudy {
             let t = match *when {
                 When::Initial => start,
                 When::At(t) => t,
-                When::Final | When::Rest | When::Read(_) => continue,
+                When::Final | When::Rest | When::Read(_) | When::Found(_) => continue,
             };
             if !(start.min(end)..=start.max(end)).contains(&t) {
                 return Err(broken(format!(
@@ -178,6 +206,7 @@ impl FunctionalStudy {
                 When::At(t) => ReadAt::Sample(sample(t)),
                 When::Rest => ReadAt::Rest,
                 When::Read(read) => ReadAt::Moving(read),
+                When::Found(search) => ReadAt::Found(search),
             }
         };
         let places: Vec<ReadAt> = functional.samples.iter().map(place).collect();
@@ -214,15 +243,24 @@ impl FunctionalStudy {
         wrt.extend((0..integrals).map(|j| input(graph, THIRD_EXTRA, j)));
         let events = functional.event_times.len();
         wrt.extend((0..events).map(|j| input(graph, FOURTH_EXTRA, j)));
-        let one = graph.intern(Op::Constant(1f64.to_bits()));
-        let bars = model::vjp(graph, &[functional.root], &[one], &wrt);
-        let root = compile(graph, &[Output::store(vec![functional.root])])?;
+        let roots = functional.roots.len();
+        let weights: Vec<NodeId> = (0..roots).map(|j| input(graph, SIXTH_EXTRA, j)).collect();
+        let bars = model::vjp(graph, &functional.roots, &weights, &wrt);
+        let root = compile(graph, &[Output::store(functional.roots.clone())])?;
+        let searches = functional
+            .searches
+            .iter()
+            .map(|search| {
+                CompiledSearch::new(search, |node| compile(graph, &[Output::store(vec![node])]))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
         let root_gradient = compile(graph, &[Output::store(bars)])?;
         Ok(Self {
             experiment,
             times: distinct,
             to_end: integrals > 0
                 || reads > 0
+                || !functional.searches.is_empty()
                 || !functional.event_times.is_empty()
                 || places.contains(&ReadAt::End),
             places,
@@ -233,9 +271,11 @@ impl FunctionalStudy {
             uses_objective: functional.uses_objective,
             values,
             values_vjp,
+            searches,
+            roots,
             root,
             root_gradient,
-            kept: RefCell::new(None),
+            kept: Mutex::new(None),
         })
     }
 
@@ -298,7 +338,7 @@ impl FunctionalStudy {
                 }
                 _ => objective.gradient_dual(p, variables, &mut part)?,
             };
-            let bars = self.root_bars(&reading, value)?;
+            let bars = self.root_bars(&reading, value, &self.first_alone())?;
             let slope = bars[reading.parameters.len() + reading.values.len()];
             for (g, part) in gradient.iter_mut().zip(part) {
                 *g += slope * part;
@@ -347,18 +387,56 @@ impl FunctionalStudy {
         record: &mut R,
         mesh: Option<&Mesh>,
     ) -> Result<(Samples<S>, Reading<S>), StudyError> {
+        let found = match self.searches.is_empty() {
+            true => Vec::new(),
+            false => {
+                let p: Vec<f64> = p.iter().map(|p| p.value()).collect();
+                self.look(study, solving, &p, &nudge.values())?
+            }
+        };
+        self.read_at(run, study, solving, p, nudge, record, mesh, Some(&found))
+    }
+
+    /// The same with the places of searches known, or not yet.
+    #[expect(clippy::too_many_arguments, reason = "a solve's parts")]
+    fn read_at<S: StudyScalar, R: Recorder<S>>(
+        &self,
+        run: &mut Run<S>,
+        study: &Study,
+        solving: &Solving,
+        p: &[S],
+        nudge: &Nudge<S>,
+        record: &mut R,
+        mesh: Option<&Mesh>,
+        found: Option<&[Found]>,
+    ) -> Result<(Samples<S>, Reading<S>), StudyError> {
         let fail = |error: RunError| study.run_error(error, self.experiment);
         let start = study.scenario.start;
-        let (_, end) = self.reach(study);
+        let (_, mut end) = self.reach(study);
+        let free = study.scenario.free_end.filter(|_| self.to_end);
+        let free_end = free.and_then(|k| p.get(k).copied());
+        if let Some(free) = free_end {
+            end = free.value();
+            if end == start || !end.is_finite() || (end < start) != (study.scenario.end < start) {
+                return Err(StudyError::Unsupported(format!(
+                    "a run from {start} cannot end at {end}: bound `time.end`"
+                )));
+            }
+        }
         let options = &self.options(study, solving);
         run.prepare(self.experiment, p, start, end).map_err(fail)?;
         nudge.apply(run, self.to_end);
+        if let (Some(free), Some(last)) = (free_end, run.times.last_mut()) {
+            // the end has the tangents of the parameter
+            *last += free - S::from(free.value());
+        }
         if self.rests() {
             run.find_equilibrium(start, study.scenario.end)
                 .map_err(fail)?;
         }
+        let (all_times, places) = self.resolved(found, start, end);
         let at = |&t: &f64| if t == start { run.times[0] } else { S::from(t) };
-        let times = self.times.iter().map(at).collect();
+        let times = all_times.iter().map(at).collect();
         let mut samples = Samples::new(times).map_err(|e| fail(e.into()))?;
         let mut moving = MovingReads::of(run, self.reads, self.to_end);
         match mesh {
@@ -379,7 +457,8 @@ impl FunctionalStudy {
         let mut registers = Vec::new();
         for (j, (value, function)) in values.iter_mut().zip(&self.values).enumerate() {
             let ended = |sample: usize| run.log.ended.filter(|_| samples.len() <= sample);
-            let (t, state) = match self.places[j] {
+            let (t, state) = match places[j] {
+                ReadAt::Found(_) => continue,
                 ReadAt::Rest => (S::from(start), run.equilibrium()),
                 ReadAt::Moving(read) => (moving[read].t, moving[read].x.as_slice()),
                 ReadAt::Sample(sample) if ended(sample).is_none() => {
@@ -390,7 +469,7 @@ impl FunctionalStudy {
                     None => (run.end(), run.x.as_slice()),
                 },
                 ReadAt::Sample(sample) => {
-                    return Err(self.not_reached(study, run, self.times[sample]));
+                    return Err(self.not_reached(study, run, all_times[sample]));
                 }
             };
             let inputs = [&[t, t][..], state, &run.parameters];
@@ -405,8 +484,37 @@ impl FunctionalStudy {
             event_times: happened.iter().map(|h| h.t).collect(),
             marks: happened.iter().map(|h| h.mark).collect(),
             moving,
+            places,
+            found: found
+                .unwrap_or_default()
+                .iter()
+                .flat_map(|found| [S::from(found.t), S::from(f64::from(u8::from(found.inside)))])
+                .collect(),
         };
         Ok((samples, reading))
+    }
+
+    /// All times of samples, and where each value is read, the places of searches put in.
+    fn resolved(&self, found: Option<&[Found]>, start: f64, end: f64) -> (Vec<f64>, Vec<ReadAt>) {
+        let Some(found) = found.filter(|found| !found.is_empty()) else {
+            return (self.times.clone(), self.places.clone());
+        };
+        let mut all = self.times.clone();
+        all.extend(found.iter().map(|found| found.t).filter(|&t| t != end));
+        all.sort_by(f64::total_cmp);
+        all.dedup();
+        if end < start {
+            all.reverse();
+        }
+        let sample = |t: f64| all.iter().position(|&own| own == t).unwrap_or(0);
+        let place = |place: &ReadAt| match *place {
+            ReadAt::Sample(own) => ReadAt::Sample(sample(self.times[own])),
+            ReadAt::Found(k) if found[k].t == end => ReadAt::End,
+            ReadAt::Found(k) => ReadAt::Sample(sample(found[k].t)),
+            other => other,
+        };
+        let places = self.places.iter().map(place).collect();
+        (all, places)
     }
 
     /// What was recorded, the end behind the others; that something else was not is an error.
@@ -490,13 +598,28 @@ impl FunctionalStudy {
         reading: &Reading<S>,
         objective: S,
     ) -> Result<S, StudyError> {
-        let mut value = S::from(0.0);
+        Ok(self.evaluate_roots(reading, objective)?[0])
+    }
+
+    fn evaluate_roots<S: Scalar>(
+        &self,
+        reading: &Reading<S>,
+        objective: S,
+    ) -> Result<Vec<S>, StudyError> {
+        let mut values = vec![S::from(0.0); self.roots];
         self.root.evaluate(
-            &reading.of_root(&[objective]),
-            &mut [std::slice::from_mut(&mut value)],
+            &reading.of_root(&[objective], &[]),
+            &mut [&mut values],
             &mut Vec::new(),
         )?;
-        Ok(value)
+        Ok(values)
+    }
+
+    /// Weights of one functional alone.
+    fn first_alone<S: Scalar>(&self) -> Vec<S> {
+        let mut weights = vec![S::from(0.0); self.roots];
+        weights[0] = S::from(1.0);
+        weights
     }
 
     fn by_dual(

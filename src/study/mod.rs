@@ -49,6 +49,7 @@ mod simulate;
 mod solving;
 mod spread;
 mod sweep;
+mod tune;
 mod variable;
 mod verify;
 
@@ -94,6 +95,7 @@ pub use sample::{
 pub use simulate::{SimulatedEvent, Simulation, simulate, simulate_by};
 pub use solving::{Choice, Solving};
 pub use sweep::{SweepAxis, SweepOf, SweepProgress, grid_points, random_points, sweep};
+pub use tune::{ConstraintReport, Control, Tune, controls, tune};
 pub use variable::Variable;
 pub use verify::{Agreement, EventAgreement, Verification, verify};
 

@@ -58,6 +58,17 @@ pub(super) fn moved<S: Scalar>(
     (parameters, Nudge::of(variables, by))
 }
 
+impl<S: Scalar> Nudge<S> {
+    /// The same in plain numbers.
+    pub fn values(&self) -> Nudge<f64> {
+        let initial = self.initial.iter().map(|&(i, by)| (i, by.value()));
+        Nudge {
+            initial: initial.collect(),
+            ends: self.ends.map(|ends| ends.map(|end| end.value())),
+        }
+    }
+}
+
 impl<S: StudyScalar> Nudge<S> {
     /// Moves a prepared run, its end only if that is the scenario's.
     pub fn apply(&self, run: &mut Run<S>, to_end: bool) {

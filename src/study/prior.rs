@@ -176,6 +176,7 @@ mod tests {
             scale,
             fit: true,
             profile_out: false,
+            tune: false,
             unit: None,
             prior: Some(Prior { density, scaled }),
         }

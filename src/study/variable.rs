@@ -46,6 +46,10 @@ impl Variable {
                 .map(Self::Initial)
                 .ok_or_else(|| unknown("state", state, near()));
         }
+        if let Some(k) = scenario.free_end.filter(|_| name == "time.end") {
+            // its parameter, with which the knots of controls move
+            return Ok(Self::Parameter(k));
+        }
         if let Some(end) = name.strip_prefix("time.") {
             return match end {
                 "start" => Ok(Self::Start),
@@ -94,9 +98,14 @@ impl Variable {
         Self::parse(name, scenario).map(|one| vec![one])
     }
 
-    /// The parameters marked fit; all of them where none is.
+    /// The parameters marked fit; those marked tune where none is; else all of them.
     pub fn default_set(scenario: &Scenario) -> Vec<Self> {
-        let fitted = Self::fitted(scenario);
+        let mut fitted = Self::fitted(scenario);
+        if fitted.is_empty() {
+            let tuned = |&i: &usize| scenario.parameters[i].tune;
+            let all = (0..scenario.parameters.len()).filter(tuned);
+            fitted = all.map(Self::Parameter).collect();
+        }
         if fitted.is_empty() {
             (0..scenario.parameters.len())
                 .map(Self::Parameter)

@@ -341,9 +341,9 @@ const CASES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "end = 10.0",
-        "end = { value = 2.0, tune = true }",
+        "end = { value = \"late\", tune = true }",
         &[
-            "scenario::not-offered 3:29 { value = 2.0, tune = true } | the scenario uses `end = { ... }` (a time to be found), which this version of costate does not offer | leave it out, or use a later version",
+            "scenario::wrong-type 3:39 \"late\" | `value` must be a number, not a string | expected a number",
         ],
     ),
     (
@@ -943,9 +943,9 @@ const CASES: &[(&str, &str, &[&str])] = &[
     // hybrid systems, differential-algebraic equations, invariants, methods, runs against time
     (
         "[solver]",
-        "[[tune]]\n[solver]",
+        "[[history]]\n[solver]",
         &[
-            "scenario::not-offered 21:3 tune | the scenario uses `[tune]` (control tuning), which this version of costate does not offer | leave it out, or use a later version",
+            "scenario::not-offered 21:3 history | the scenario uses `[history]` (values before the start), which this version of costate does not offer | leave it out, or use a later version",
         ],
     ),
     (

@@ -29,3 +29,4 @@ mod shooting;
 mod smoothing;
 mod spread;
 mod sweep;
+mod tuning;

@@ -5,6 +5,10 @@ use super::design::{DESIGN_KEYS, SAMPLING_KEYS};
 use super::events::EVENT_KEYS;
 use super::mechanics::{COORDINATE_KEYS, MECHANICS_KEYS};
 use super::solver::SOLVER_KEYS;
+use super::tune::{
+    CONSTRAINT_KEYS, CONTROL_KEYS, END_KEYS, ENSEMBLE_KEYS, PATH_KEYS, TERMINAL_KEYS, TUNE_KEYS,
+    VARY_KEYS,
+};
 use super::{Key, Kind, REQUIRED, Table};
 
 pub(super) const fn key(
@@ -190,9 +194,19 @@ pub const TABLES: &[Table] = &[
                 "measurements to plan, so that they tell most of the parameters",
             ),
             later("history", "values before the start"),
-            later("tune", "control tuning"),
-            later("path", "bounds at all times"),
-            later("terminal", "conditions at the end"),
+            key(
+                "tune",
+                Kind::Table("tune"),
+                "",
+                "how controls, gains and designs are found",
+            ),
+            key("path", Kind::List("path"), "", "bounds at all times"),
+            key(
+                "terminal",
+                Kind::List("terminal"),
+                "",
+                "conditions at the end",
+            ),
         ],
     },
     Table {
@@ -231,6 +245,11 @@ pub const TABLES: &[Table] = &[
             ),
             UNIT,
         ],
+    },
+    Table {
+        path: "scenario.time.end",
+        words: "an end that is to be found",
+        keys: END_KEYS,
     },
     Table {
         path: "indices.*",
@@ -395,7 +414,7 @@ pub const TABLES: &[Table] = &[
                 "",
                 "prior distribution, of the natural value unless `scaled`",
             ),
-            later("tune", "control tuning"),
+            key("tune", Kind::Boolean, "false", "whether `tune` finds it"),
         ],
     },
     Table {
@@ -499,8 +518,18 @@ pub const TABLES: &[Table] = &[
             key(
                 "kind",
                 Kind::Choice {
-                    now: &["step", "ramp", "sine", "pulse", "expression", "table"],
-                    later: &["chirp", "piecewise-linear", "piecewise-constant"],
+                    now: &[
+                        "step",
+                        "ramp",
+                        "sine",
+                        "pulse",
+                        "expression",
+                        "table",
+                        "piecewise-constant",
+                        "piecewise-linear",
+                        "cubic-spline",
+                    ],
+                    later: &["chirp"],
                 },
                 REQUIRED,
                 "what it is; the other keys depend on it",
@@ -620,6 +649,21 @@ pub const TABLES: &[Table] = &[
         path: "design.sampling_times",
         words: "`sampling_times`",
         keys: SAMPLING_KEYS,
+    },
+    Table {
+        path: "signals.*:piecewise-constant",
+        words: "a signal of kind `piecewise-constant`",
+        keys: CONTROL_KEYS,
+    },
+    Table {
+        path: "signals.*:piecewise-linear",
+        words: "a signal of kind `piecewise-linear`",
+        keys: CONTROL_KEYS,
+    },
+    Table {
+        path: "signals.*:cubic-spline",
+        words: "a signal of kind `cubic-spline`",
+        keys: CONTROL_KEYS,
     },
     Table {
         path: "events",
@@ -901,6 +945,36 @@ pub const TABLES: &[Table] = &[
                 "pieces into which runs are cut before a start's fit: for data that oscillate, where a run from a wrong start loses them",
             ),
         ],
+    },
+    Table {
+        path: "tune",
+        words: "`[tune]`",
+        keys: TUNE_KEYS,
+    },
+    Table {
+        path: "tune.constraints",
+        words: "a constraint",
+        keys: CONSTRAINT_KEYS,
+    },
+    Table {
+        path: "tune.ensemble",
+        words: "`[tune.ensemble]`",
+        keys: ENSEMBLE_KEYS,
+    },
+    Table {
+        path: "tune.ensemble.vary.*",
+        words: "a parameter that varies",
+        keys: VARY_KEYS,
+    },
+    Table {
+        path: "path",
+        words: "a path constraint",
+        keys: PATH_KEYS,
+    },
+    Table {
+        path: "terminal",
+        words: "a terminal constraint",
+        keys: TERMINAL_KEYS,
     },
     Table {
         path: "expect",

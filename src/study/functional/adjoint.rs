@@ -39,11 +39,12 @@ impl FunctionalStudy {
     /// The workspace of the last gradient by the adjoint, or a new one.
     fn kept(&self, solving: &Solving) -> Kept<f64> {
         let fits = |kept: &Kept<f64>| kept.solver == Kept::<f64>::key(solving);
-        let kept = self.kept.take().filter(fits);
+        let kept = self.kept.lock().ok().and_then(|mut kept| kept.take());
+        let kept = kept.filter(fits);
         kept.unwrap_or_else(|| self.fresh(solving))
     }
 
-    fn fresh<S: StudyScalar>(&self, solving: &Solving) -> Kept<S> {
+    pub(super) fn fresh<S: StudyScalar>(&self, solving: &Solving) -> Kept<S> {
         Kept {
             solver: Kept::<S>::key(solving),
             run: self.run(),
@@ -58,11 +59,12 @@ impl FunctionalStudy {
         &self,
         reading: &Reading<S>,
         objective: S,
+        weights: &[S],
     ) -> Result<Vec<S>, StudyError> {
         let read = reading.values.len() + 1 + self.integrals + self.event_times.len();
         let count = reading.parameters.len() + read;
         let mut bars = vec![S::from(0.0); count];
-        let inputs = reading.of_root(std::slice::from_ref(&objective));
+        let inputs = reading.of_root(std::slice::from_ref(&objective), weights);
         let workspace = &mut Workspace::default();
         S::call(&self.root_gradient, &inputs, &mut [&mut bars], workspace)?;
         Ok(bars)
@@ -79,10 +81,13 @@ impl FunctionalStudy {
         let mut kept = self.kept(solving);
         let objective = self.objective(study, solving, p)?;
         let at = (p, &Nudge::none());
+        let weights = self.first_alone();
         let read = self.back(
-            study, solving, &mut kept, at, variables, objective, gradient,
+            study, solving, &mut kept, at, variables, objective, &weights, gradient,
         )?;
-        self.kept.replace(Some(kept));
+        if let Ok(mut slot) = self.kept.lock() {
+            *slot = Some(kept);
+        }
         Ok(read.0)
     }
 
@@ -105,12 +110,15 @@ impl FunctionalStudy {
         };
         let zero = S::from(0.0);
         if !self.uses_objective {
-            let back = self.back(study, solving, kept, at, variables, zero, gradient)?;
+            let one = self.first_alone();
+            let back = self.back(study, solving, kept, at, variables, zero, &one, gradient)?;
             return Ok(back.0);
         }
         let mut part = vec![zero; variables.len()];
         let value = objective(&mut part)?;
-        let (value, slope) = self.back(study, solving, kept, at, variables, value, gradient)?;
+        let one = self.first_alone();
+        let (value, slope) =
+            self.back(study, solving, kept, at, variables, value, &one, gradient)?;
         for (g, part) in gradient.iter_mut().zip(part) {
             *g += slope * part;
         }
@@ -119,7 +127,7 @@ impl FunctionalStudy {
 
     /// The functional with the objective held, its gradient, and its derivative with respect to the objective.
     #[expect(clippy::too_many_arguments, reason = "a sweep's inputs and outputs")]
-    fn back<S: StudyScalar>(
+    pub(super) fn back<S: StudyScalar>(
         &self,
         study: &Study,
         solving: &Solving,
@@ -127,6 +135,7 @@ impl FunctionalStudy {
         (p, nudge): (&[S], &Nudge<S>),
         variables: &[Variable],
         objective: S,
+        weights: &[S],
         gradient: &mut [S],
     ) -> Result<(S, S), StudyError> {
         solving.adjoint()?;
@@ -142,7 +151,7 @@ impl FunctionalStudy {
             ..
         } = kept;
         let (samples, reading) = self.read(run, study, solving, p, nudge, ledger, None)?;
-        let bars = self.root_bars(&reading, objective)?;
+        let bars = self.root_bars(&reading, objective, weights)?;
         let slope = bars[p.len() + self.values.len()];
         let mut own = bars[..p.len()].to_vec();
         let mut sample_bars = vec![zero; samples.len() * n];
@@ -154,14 +163,18 @@ impl FunctionalStudy {
         let ends_move = variables
             .iter()
             .any(|v| matches!(v, Variable::Start | Variable::End));
+        let free = study.scenario.free_end.filter(|_| self.to_end);
+        let ends_move = ends_move || free.is_some();
         // what is read at the start goes with it, and is no reading of the first step
         let start_moves = variables.contains(&Variable::Start);
         let (mut start_bar, mut start_time_bar) = (vec![zero; n], [zero]);
         let mut workspace = Workspace::default();
-        for (j, (function, &place)) in self.values_vjp.iter().zip(&self.places).enumerate() {
+        for (j, (function, &place)) in self.values_vjp.iter().zip(&reading.places).enumerate() {
             let weight = &bars[p.len() + j..=p.len() + j];
             let (mut still, end) = ([zero], run.end());
             let (t, x, x_bar, t_bar) = match place {
+                // (where searches ended is known by now)
+                ReadAt::Found(_) => continue,
                 ReadAt::Rest => {
                     let start = S::from(study.scenario.start);
                     (start, run.equilibrium(), &mut rest_bar[..], &mut still)
@@ -255,6 +268,9 @@ impl FunctionalStudy {
             &mut global,
         )
         .map_err(fail)?;
+        if let Some(k) = free {
+            global[k] += time_bars.last().copied().unwrap_or(zero);
+        }
         for (g, variable) in gradient.iter_mut().zip(variables) {
             *g = match *variable {
                 Variable::Parameter(i) => global[i],

@@ -1,0 +1,338 @@
+//! `[tune]`, `[[path]]`, `[[terminal]]`, and an end of the run that is to be found.
+
+use toml::de::DeValue;
+
+use super::read_parameters::bounds_of;
+use super::types::{
+    Aggregate, Ensemble, Name, Parameter, Requirement, Scale, Spread, TuneSettings,
+};
+use super::values::{Reader, Section, Value, did_you_mean, in_order, list, shorten};
+use crate::model::ExpressionKind;
+
+/// `end = { value = 2.0, bounds = [0.1, 10.0], tune = true }`.
+pub(super) fn free_end(reader: &mut Reader<'_>, value: &Value<'_>) -> Parameter {
+    let span = reader.sources.span(value.span());
+    let mut end = Parameter {
+        name: Name {
+            text: "time.end".to_owned(),
+            span,
+        },
+        value: f64::NAN,
+        bounds: [f64::NEG_INFINITY, f64::INFINITY],
+        scale: Scale::Linear,
+        fit: false,
+        tune: false,
+        unit: None,
+        prior: None,
+    };
+    let Some(section) = reader.section("scenario.time.end", "end", value) else {
+        return end;
+    };
+    match reader.number(&section, "value") {
+        Some(number) => end.value = number,
+        None if section.get("value").is_none() => reader.missing(&section, "value"),
+        None => {}
+    }
+    if let Some(bounds) = section.get("bounds") {
+        bounds_of(reader, &mut end, bounds);
+    }
+    end.tune = reader.boolean(&section, "tune").unwrap_or(false);
+    end
+}
+
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    top: &Section<'_, '_>,
+    parameters: &[Parameter],
+) -> Option<TuneSettings> {
+    let path = requirements(reader, top, "path");
+    let terminal = requirements(reader, top, "terminal");
+    let Some(value) = top.get("tune") else {
+        for key in ["path", "terminal"] {
+            if let Some(value) = top.get(key) {
+                let diagnostic = reader.error(
+                    "scenario::missing",
+                    format!(
+                        "`[[{key}]]` binds what `tune` finds, and the scenario has no `[tune]`"
+                    ),
+                    value.span(),
+                );
+                diagnostic.label = "nothing to be found".to_owned();
+                diagnostic.help =
+                    Some("add `[tune]` with `minimize = \"integral(x^2)\"`".to_owned());
+            }
+        }
+        return None;
+    };
+    let section = reader.section("tune", "tune", value)?;
+    let minimize = reader.expression_of(&section, "minimize");
+    let mut constraints = Vec::new();
+    if let Some(value) = section.get("constraints") {
+        match value.get_ref() {
+            DeValue::Array(items) => {
+                for item in items {
+                    if let Some(own) = reader.section("tune.constraints", "a constraint", item)
+                        && let Some(constraint) = requirement(reader, &own)
+                    {
+                        constraints.push(constraint);
+                    }
+                }
+            }
+            _ => reader.wrong_type("constraints", "an array of tables", value),
+        }
+    }
+    let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let max_iterations = reader
+        .whole(&section, "max_iterations", 1)
+        .map_or(300, whole);
+    let tolerance = reader.positive(&section, "tolerance").unwrap_or(1e-8);
+    let ensemble = section.get("ensemble").and_then(|value| {
+        let section = reader.section("tune.ensemble", "ensemble", value)?;
+        ensemble(reader, &section, parameters)
+    });
+    if !parameters.iter().any(|p| p.tune) {
+        let diagnostic = reader.error(
+            "scenario::missing",
+            "`[tune]` has nothing to find",
+            value.span(),
+        );
+        diagnostic.label = "no parameter has `tune = true`".to_owned();
+        diagnostic.help = Some(
+            "mark parameters with `tune = true`, controls with `optimize = true`, or let the end be free"
+                .to_owned(),
+        );
+    }
+    Some(TuneSettings {
+        minimize: minimize?,
+        constraints,
+        path,
+        terminal,
+        max_iterations,
+        tolerance,
+        ensemble,
+    })
+}
+
+fn requirements(reader: &mut Reader<'_>, top: &Section<'_, '_>, table: &str) -> Vec<Requirement> {
+    let sections = reader.list(top, table);
+    sections
+        .iter()
+        .filter_map(|section| requirement(reader, section))
+        .collect()
+}
+
+/// An expression with `equals`, `bounds`, or `min` and `max`.
+fn requirement(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<Requirement> {
+    let expression = reader.expression_of(section, "expression");
+    let mut bounds = [f64::NEG_INFINITY, f64::INFINITY];
+    let known = |key: &str| section.schema.key(key).is_some();
+    let number = |reader: &mut Reader<'_>, key: &str| match known(key) {
+        true => reader.number(section, key),
+        false => None,
+    };
+    let (min, max) = (number(reader, "min"), number(reader, "max"));
+    let equals = number(reader, "equals");
+    let interval = section.get("bounds").filter(|_| known("bounds"));
+    let given = [
+        section.get("equals").is_some(),
+        interval.is_some(),
+        section.get("min").is_some() || section.get("max").is_some(),
+    ];
+    let kinds = given.iter().filter(|given| **given).count();
+    let words = match (known("equals"), known("min")) {
+        (true, true) => "`min`, `max` or `equals`",
+        (true, false) => "`equals` or `bounds`",
+        _ => "`bounds`",
+    };
+    if kinds != 1 {
+        let message = match kinds {
+            0 => format!("{} has no bound", section.schema.words),
+            _ => format!("{} has bounds and `equals`", section.schema.words),
+        };
+        let diagnostic = reader.error("scenario::missing", message, section.range());
+        diagnostic.label = "what must it be?".to_owned();
+        diagnostic.help = Some(format!("give it {words}"));
+        return None;
+    }
+    if let Some(value) = interval {
+        let mut own = Parameter {
+            name: Name {
+                text: section.schema.words.to_owned(),
+                span: reader.sources.span(value.span()),
+            },
+            value: 0.0,
+            bounds,
+            scale: Scale::Linear,
+            fit: false,
+            tune: false,
+            unit: None,
+            prior: None,
+        };
+        bounds_of(reader, &mut own, value);
+        bounds = own.bounds;
+    }
+    if let Some(equals) = equals {
+        bounds = [equals; 2];
+    }
+    bounds[0] = min.unwrap_or(bounds[0]);
+    bounds[1] = max.unwrap_or(bounds[1]);
+    if bounds[0] > bounds[1] {
+        let [low, high] = bounds;
+        let diagnostic = reader.error(
+            "scenario::bounds",
+            format!("the lowest value, {low}, is above the highest, {high}"),
+            section.range(),
+        );
+        diagnostic.label = "min above max".to_owned();
+        diagnostic.help = Some("swap them".to_owned());
+        return None;
+    }
+    Some(Requirement {
+        expression: expression?,
+        bounds,
+    })
+}
+
+fn ensemble(
+    reader: &mut Reader<'_>,
+    section: &Section<'_, '_>,
+    parameters: &[Parameter],
+) -> Option<Ensemble> {
+    let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let samples = reader.whole(section, "samples", 1).map_or(16, whole);
+    let seed = reader.whole(section, "seed", 0).unwrap_or(1);
+    let aggregate = aggregate(reader, section);
+    let value = section.get("vary")?;
+    let Some(entries) = value.get_ref().as_table() else {
+        reader.wrong_type("vary", "a table of parameters", value);
+        return None;
+    };
+    let mut vary = Vec::new();
+    for (key, value) in in_order(entries) {
+        let name = key.get_ref().to_string();
+        let Some(index) = parameters.iter().position(|p| p.name.text == name) else {
+            let known = || parameters.iter().map(|p| p.name.text.as_str());
+            let help = did_you_mean(&name, known())
+                .unwrap_or_else(|| format!("parameters: {}", list(known())));
+            let diagnostic = reader.error(
+                "scenario::unknown-name",
+                format!("`vary` names `{}`, which is no parameter", shorten(&name)),
+                key.span(),
+            );
+            diagnostic.label = "no such parameter".to_owned();
+            diagnostic.help = Some(help);
+            continue;
+        };
+        if parameters[index].tune {
+            let diagnostic = reader.error(
+                "scenario::contradiction",
+                format!("`{}` is found by `tune` and cannot vary", shorten(&name)),
+                key.span(),
+            );
+            diagnostic.label = "has `tune = true`".to_owned();
+            diagnostic.help = Some("keep one of the two".to_owned());
+            continue;
+        }
+        if let Some(own) = reader.section("tune.ensemble.vary.*", &name, value)
+            && let Some(spread) = spread(reader, &own)
+        {
+            vary.push((index, spread));
+        }
+    }
+    Some(Ensemble {
+        samples,
+        seed,
+        vary,
+        aggregate: aggregate?,
+    })
+}
+
+fn aggregate(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<Aggregate> {
+    let Some(value) = section.get("aggregate") else {
+        return Some(Aggregate::Mean);
+    };
+    let text = reader.text(section, "aggregate")?;
+    let level = text
+        .trim()
+        .strip_prefix("cvar(")
+        .and_then(|rest| rest.strip_suffix(')'))
+        .and_then(|number| number.trim().parse::<f64>().ok())
+        .filter(|level| (0.0..1.0).contains(level));
+    match (text.trim(), level) {
+        ("mean", _) => Some(Aggregate::Mean),
+        ("worst", _) => Some(Aggregate::Worst),
+        (_, Some(level)) => Some(Aggregate::Cvar(level)),
+        _ => {
+            let diagnostic = reader.error(
+                "scenario::unknown-word",
+                format!("`{}` is no `aggregate`", shorten(&text)),
+                value.span(),
+            );
+            diagnostic.label = "unknown word".to_owned();
+            diagnostic.help =
+                Some("one of `mean`, `worst`, `cvar(0.9)`, the level between 0 and 1".to_owned());
+            None
+        }
+    }
+}
+
+fn spread(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<Spread> {
+    let needed: &[&str] = match reader.choice(section, "distribution")? {
+        "uniform" => &["low", "high"],
+        "list" => &["values"],
+        _ => &["location", "scale"],
+    };
+    let mut complete = true;
+    for key in needed {
+        if section.get(key).is_none() {
+            reader.missing(section, key);
+            complete = false;
+        }
+    }
+    if !complete {
+        return None;
+    }
+    Some(match reader.choice(section, "distribution")? {
+        "uniform" => {
+            let (low, high) = (
+                reader.number(section, "low")?,
+                reader.number(section, "high")?,
+            );
+            if low >= high {
+                let diagnostic = reader.error(
+                    "scenario::bounds",
+                    format!("the low end, {low}, is not below the high end, {high}"),
+                    section.range(),
+                );
+                diagnostic.label = "no room".to_owned();
+                diagnostic.help = Some("swap them".to_owned());
+                return None;
+            }
+            Spread::Uniform { low, high }
+        }
+        "list" => {
+            let all = reader.expressions(section, "values");
+            let number = |expression: &crate::model::Expression| match &expression.kind {
+                ExpressionKind::Number(number) => Some(*number),
+                _ => None,
+            };
+            let values: Option<Vec<f64>> = all.iter().map(number).collect();
+            match values {
+                Some(values) if !values.is_empty() => Spread::List(values),
+                _ => {
+                    let value = section.get("values")?;
+                    reader.wrong_type("values", "an array of numbers", value);
+                    return None;
+                }
+            }
+        }
+        word => {
+            let location = reader.number(section, "location")?;
+            let scale = reader.positive(section, "scale")?;
+            match word {
+                "normal" => Spread::Normal { location, scale },
+                _ => Spread::LogNormal { location, scale },
+            }
+        }
+    })
+}

@@ -1,0 +1,83 @@
+//! `[tune]`, `[[path]]` and `[[terminal]]`: what is to be found, and what must hold.
+
+use crate::model::Expression;
+
+/// `[tune]` with `[[path]]` and `[[terminal]]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TuneSettings {
+    /// what is made small: arithmetic of functionals
+    pub minimize: Expression,
+    /// bounds on functionals
+    pub constraints: Vec<Requirement>,
+    /// `[[path]]`: bounds on expressions of the model at all times
+    pub path: Vec<Requirement>,
+    /// `[[terminal]]`: bounds on expressions of the model at the end
+    pub terminal: Vec<Requirement>,
+    /// limit of iterations
+    pub max_iterations: usize,
+    /// scaled KKT residual at which the search has converged
+    pub tolerance: f64,
+    /// a family of plants
+    pub ensemble: Option<Ensemble>,
+}
+
+/// An expression and the interval in which it must stay; equal ends are an equation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Requirement {
+    /// what is bounded
+    pub expression: Expression,
+    /// lower and upper bound, infinite where there is none
+    pub bounds: [f64; 2],
+}
+
+/// `[tune.ensemble]`: plants that differ in some parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ensemble {
+    /// number of plants drawn where a distribution is varied
+    pub samples: usize,
+    /// seed of the draws
+    pub seed: u64,
+    /// parameters by index, and how they vary
+    pub vary: Vec<(usize, Spread)>,
+    /// what of the plants' objectives is made small
+    pub aggregate: Aggregate,
+}
+
+/// How a parameter varies among plants.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Spread {
+    /// uniform between `low` and `high`
+    Uniform {
+        /// low end
+        low: f64,
+        /// high end
+        high: f64,
+    },
+    /// normal
+    Normal {
+        /// mean
+        location: f64,
+        /// standard deviation
+        scale: f64,
+    },
+    /// the logarithm is normal
+    LogNormal {
+        /// mean of the logarithm
+        location: f64,
+        /// standard deviation of the logarithm
+        scale: f64,
+    },
+    /// each of these, with all of other lists: corners of a box
+    List(Vec<f64>),
+}
+
+/// What of the plants' objectives is made small.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Aggregate {
+    /// their mean
+    Mean,
+    /// the largest
+    Worst,
+    /// the mean of the worst fraction 1 - level (conditional value at risk)
+    Cvar(f64),
+}

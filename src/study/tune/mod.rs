@@ -1,0 +1,206 @@
+//! Tuning: gains, open-loop controls, design parameters and final times that minimize a functional under constraints.
+//!
+//! ```text
+//! minimize J(theta)   subject to   c_L <= c(theta) <= c_U,   path and terminal constraints,   l <= theta <= u
+//! ```
+//!
+//! theta are the parameters with `tune = true`, the knots of controls with `optimize = true` and a free end. Every value is a
+//! functional of one run (`study/functional.rs`), so that a solve gives all of them and dual numbers give all their derivatives;
+//! the Hessian of the Lagrangian comes by the adjoint over dual numbers, one chunk of directions at a time. SQP
+//! (`optimize/sqp`) does the rest. This is direct single shooting (Bock and Plitt 1984, doi
+//! 10.1016/S1474-6670(17)61205-9) with exact derivatives of first and second order.
+//!
+//! A path constraint is imposed at both ends of each window between knots, and at the highest (lowest) point inside it, which is
+//! located on dense output: the bound holds at all times, to the tolerance of the solve, and not at grid points alone.
+//!
+//! Over an ensemble of plants the objective is the mean, the worst or the mean of the worst; the last two in epigraph form (Rockafellar and
+//! Uryasev 2000, doi 10.21314/JOR.2000.038), so that the kinks of a maximum become active constraints:
+//!
+//! ```text
+//! worst   minimize s                             subject to  J_k <= s
+//! cvar    minimize s + sum y_k / ((1 - level) K)  subject to  J_k <= s + y_k,  y_k >= 0
+//! ```
+//!
+//! After the solve the Lagrangian's partial derivatives say how the optimum moves with everything that was held: dJ*/dp = dL/dp
+//! (envelope theorem; Fiacco 1983).
+
+mod controls;
+mod plants;
+mod problem;
+
+use std::sync::atomic::AtomicBool;
+
+use super::error::StudyError;
+use super::variable::Variable;
+use super::{Solving, Study};
+use crate::optimize::{Kkt, SqpProgress, SqpSettings, SqpStatus, sqp};
+pub use controls::{Control, controls};
+use problem::{Row, TuneProblem};
+
+/// The result of a tuning.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tune {
+    /// names of what was found
+    pub names: Vec<String>,
+    /// first guesses, natural scale
+    pub start: Vec<f64>,
+    /// best values, natural scale
+    pub best: Vec<f64>,
+    /// multipliers of the bounds of each, positive at upper bounds, in units of the objective per unit of the value
+    pub bound_multipliers: Vec<f64>,
+    /// all parameters at the best values
+    pub parameters: Vec<f64>,
+    /// the objective at the best values
+    pub objective: f64,
+    /// the objective at the first guess
+    pub objective_before: f64,
+    /// what was required
+    pub constraints: Vec<ConstraintReport>,
+    /// how far the optimality conditions hold
+    pub kkt: Kkt,
+    /// why the search ended
+    pub status: SqpStatus,
+    /// derivative of the optimal objective by what was held: name and derivative
+    pub sensitivities: Vec<(String, f64)>,
+    /// one entry an iteration
+    pub history: Vec<SqpProgress>,
+    /// evaluations of objective and constraints
+    pub evaluations: usize,
+    /// number of plants
+    pub plants: usize,
+    /// the objective of each plant
+    pub plant_objectives: Vec<f64>,
+    /// how the equations are solved
+    pub solving: Solving,
+}
+
+impl Tune {
+    /// Whether the optimality conditions hold within the tolerance.
+    pub fn converged(&self) -> bool {
+        self.status == SqpStatus::Converged
+    }
+}
+
+/// What came of a constraint: of a path constraint, its extremes over all windows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConstraintReport {
+    /// as it is written
+    pub text: String,
+    /// where it comes from: `constraint`, `path` or `terminal`
+    pub kind: &'static str,
+    /// lowest and highest value, of all plants and all times
+    pub values: [f64; 2],
+    /// bounds
+    pub bounds: [f64; 2],
+    /// the largest violation
+    pub violation: f64,
+    /// sum of its multipliers, positive at upper bounds
+    pub multiplier: f64,
+    /// whether a bound is reached
+    pub active: bool,
+}
+
+/// Finds what `[tune]` asks for.
+///
+/// # Errors
+/// [`StudyError::Unsupported`] where the scenario has no `[tune]`; what a solve at the first guess meets.
+pub fn tune(
+    study: &Study,
+    stop: &AtomicBool,
+    watch: &dyn Fn(&SqpProgress),
+) -> Result<Tune, StudyError> {
+    let mut problem = TuneProblem::new(study, stop)?;
+    let settings = SqpSettings {
+        max_iterations: problem.settings.max_iterations,
+        tolerance: problem.settings.tolerance,
+        feasibility: problem.settings.tolerance.max(1e-9),
+        // what the choice of steps leaves undetermined of a value
+        noise: (0.01 * problem.solving.options.rtol).max(1e-14),
+        longest_step: 10.0,
+    };
+    let start = problem.start()?;
+    let objective_before = problem.aggregate_of(&start)?;
+    let outcome = sqp(&mut problem, &start, &settings, &mut |progress, _| {
+        watch(progress);
+        !stop.load(std::sync::atomic::Ordering::Relaxed)
+    });
+    if let SqpStatus::Failed { .. } = &outcome.status
+        && let Some(error) = problem.error.take()
+        && !outcome.value.is_finite()
+    {
+        return Err(error);
+    }
+    let theta = problem.natural(&outcome.x);
+    let held: Vec<Variable> = held(study);
+    let sensitivities = problem.sensitivities(&outcome, &held)?;
+    let names = |variables: &[Variable]| -> Vec<String> {
+        variables.iter().map(|v| v.name(&study.scenario)).collect()
+    };
+    let slopes = problem.slopes(&theta);
+    let evaluated = problem.evaluate(&outcome.x)?;
+    Ok(Tune {
+        names: names(&problem.variables),
+        start: problem.natural(&start),
+        bound_multipliers: (outcome.bound_multipliers.iter().zip(&slopes))
+            .map(|(z, slope)| z / slope)
+            .collect(),
+        parameters: problem.parameters(&theta),
+        best: theta,
+        objective: outcome.value,
+        objective_before,
+        constraints: reports(&problem, &outcome.constraints, &outcome.multipliers),
+        kkt: outcome.kkt,
+        status: outcome.status,
+        sensitivities: names(&held).into_iter().zip(sensitivities).collect(),
+        history: outcome.history,
+        evaluations: outcome.evaluations,
+        plants: problem.plants.len(),
+        plant_objectives: evaluated.iter().map(|values| values[0]).collect(),
+        solving: problem.solving.clone(),
+    })
+}
+
+/// What the optimum may depend on beside what was found: the other parameters, and the end where it is given.
+fn held(study: &Study) -> Vec<Variable> {
+    let scenario = &study.scenario;
+    let mut held: Vec<Variable> = (0..scenario.parameters.len())
+        .filter(|&k| !scenario.parameters[k].tune)
+        .map(Variable::Parameter)
+        .collect();
+    if scenario.free_end.is_none() {
+        held.push(Variable::End);
+    }
+    held
+}
+
+fn reports(problem: &TuneProblem<'_>, c: &[f64], multipliers: &[f64]) -> Vec<ConstraintReport> {
+    let mut reports: Vec<ConstraintReport> = problem
+        .requirements
+        .iter()
+        .map(|(kind, requirement)| ConstraintReport {
+            text: requirement.expression.to_string(),
+            kind,
+            values: [f64::INFINITY, f64::NEG_INFINITY],
+            bounds: requirement.bounds,
+            violation: 0.0,
+            multiplier: 0.0,
+            active: false,
+        })
+        .collect();
+    for ((row, &c), &multiplier) in problem.rows.iter().zip(c).zip(multipliers) {
+        let &Row::Requirement { which, idle } = row else {
+            continue;
+        };
+        let report = &mut reports[which];
+        if idle != Some(c) {
+            report.values[0] = report.values[0].min(c);
+            report.values[1] = report.values[1].max(c);
+        }
+        let [lower, upper] = report.bounds;
+        report.violation = report.violation.max((c - upper).max(lower - c).max(0.0));
+        report.multiplier += multiplier;
+        let near = 1e-7 * (1.0 + c.abs());
+        report.active |= (c - upper).abs() <= near || (lower - c).abs() <= near;
+    }
+    reports
+}

@@ -1,0 +1,448 @@
+//! `tune` beside reference answers (`tests/data/control/README.md`): optimal control problems with known optima, each from a neutral
+//! start. Tolerances: what the knots of a control cost where the optimum is no function of their kind, else the tolerance of the solve.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use costate::compile::Backend;
+use costate::study::{Study, Tune, tune};
+
+fn tuned(text: &str) -> Tune {
+    let (study, findings) = Study::from_text(text, Path::new("."), Backend::Auto);
+    let study = study.unwrap_or_else(|| panic!("{findings:#?}"));
+    let begun = std::time::Instant::now();
+    let result = tune(&study, &AtomicBool::new(false), &|p| {
+        println!(
+            "{:4} f {:.12e} violation {:.1e} kkt {:.1e} step {:.1e} fraction {:.1e} {}",
+            p.iteration, p.value, p.violation, p.residual, p.step_norm, p.fraction, p.elastic
+        );
+    })
+    .unwrap_or_else(|error| panic!("{error}"));
+    println!(
+        "objective {:.12} kkt {:?} {:?} {:?} in {:?}\n{:?}\n{:?}",
+        result.objective,
+        result.kkt,
+        result.status,
+        result.sensitivities,
+        begun.elapsed(),
+        result.best,
+        result.constraints
+    );
+    assert!(result.converged(), "{:?} {:?}", result.status, result.kkt);
+    result
+}
+
+fn near(value: f64, reference: f64, tolerance: f64) {
+    assert!(
+        (value - reference).abs() <= tolerance,
+        "{value} is {:.1e} from {reference}",
+        (value - reference).abs()
+    );
+}
+
+fn sensitivity(result: &Tune, name: &str) -> f64 {
+    let found = result.sensitivities.iter().find(|(own, _)| own == name);
+    found.unwrap_or_else(|| panic!("no {name}")).1
+}
+
+fn value(result: &Tune, name: &str) -> f64 {
+    let place = result.names.iter().position(|own| own == name);
+    result.best[place.unwrap_or_else(|| panic!("no {name}"))]
+}
+
+/// T01: the gains of a linear-quadratic regulator are those of the Riccati equation. A horizon of 40 stands for the infinite one
+/// (what is left is of the order e^-69).
+#[test]
+fn gains_of_a_linear_quadratic_regulator() {
+    let result = tuned(
+        r#"
+        [scenario]
+        time = { start = 0.0, end = 40.0 }
+        [parameters]
+        k1 = { value = 0.4, tune = true }
+        k2 = { value = 0.6, tune = true }
+        [states]
+        x1 = 1.0
+        x2 = 0.5
+        [definitions]
+        u = "-(k1*x1 + k2*x2)"
+        [equations]
+        x1 = "x2"
+        x2 = "u"
+        [solver]
+        rtol = 1e-10
+        atol = 1e-11
+        [tune]
+        minimize = "integral(x1^2 + x2^2 + u^2)"
+        "#,
+    );
+    // x0' P x0 with P = [[sqrt 3, 1], [1, sqrt 3]]
+    let root = 3f64.sqrt();
+    near(result.objective, root * 1.25 + 1.0, 1e-8);
+    near(value(&result, "k1"), 1.0, 1e-6);
+    near(value(&result, "k2"), root, 1e-6);
+}
+
+/// T01, finite horizon: x0' P(0) x0 of the Riccati equation over two units of time. The optimum is smooth, a cubic spline costs O(h^8).
+#[test]
+fn open_loop_control_of_a_finite_horizon() {
+    let result = tuned(
+        r#"
+        [scenario]
+        time = { start = 0.0, end = 2.0 }
+        [signals]
+        u = { kind = "cubic-spline", knots = 17, optimize = true }
+        [states]
+        x1 = 1.0
+        x2 = 0.0
+        [equations]
+        x1 = "x2"
+        x2 = "u"
+        [solver]
+        rtol = 1e-10
+        atol = 1e-11
+        [tune]
+        minimize = "integral(x1^2 + x2^2 + u^2)"
+        "#,
+    );
+    near(result.objective, 1.536_474_934_152_553, 1e-8);
+}
+
+/// T03: minimum time of a double integrator, from rest to rest by a control constant on two intervals that follow the free end, and with
+/// a speed at the start by a switching time; how the time depends on the bound and the distance.
+#[test]
+fn minimum_time_of_a_double_integrator() {
+    let rest = tuned(
+        r#"
+        [scenario]
+        time = { start = 0.0, end = { value = 3.0, bounds = [0.5, 10.0], tune = true } }
+        [parameters]
+        d = 1.0
+        [signals]
+        u = { kind = "piecewise-constant", knots = 2, bounds = [-1, 1], optimize = true }
+        [states]
+        x = 0.0
+        v = 0.0
+        [equations]
+        x = "v"
+        v = "u"
+        [tune]
+        minimize = "final(t)"
+        [[terminal]]
+        expression = "x - d"
+        equals = 0.0
+        [[terminal]]
+        expression = "v"
+        equals = 0.0
+        "#,
+    );
+    near(rest.objective, 2.0, 1e-8);
+    near(value(&rest, "u[1]"), 1.0, 1e-8);
+    near(value(&rest, "u[2]"), -1.0, 1e-8);
+    near(sensitivity(&rest, "d"), 1.0, 1e-6);
+    let moving = tuned(
+        r#"
+        [scenario]
+        time = { start = 0.0, end = { value = 3.0, bounds = [0.5, 10.0], tune = true } }
+        [parameters]
+        most = 1.0
+        switch = { value = 1.0, bounds = [0.1, 5.0], tune = true }
+        [signals]
+        u = { kind = "step", at = "switch", before = "-most", after = "most" }
+        [states]
+        x = 1.0
+        v = 0.5
+        [equations]
+        x = "v"
+        v = "u"
+        [tune]
+        minimize = "final(t)"
+        [[terminal]]
+        expression = "x"
+        equals = 0.0
+        [[terminal]]
+        expression = "v"
+        equals = 0.0
+        "#,
+    );
+    near(moving.objective, 2.621_320_343_559_642_4, 1e-8);
+    near(value(&moving, "switch"), 0.5 + 1.125f64.sqrt(), 1e-7);
+}
+
+/// T04: the brachistochrone, whose angle is linear in time, and how its time depends on gravity and both distances.
+#[test]
+fn brachistochrone() {
+    let result = tuned(
+        r#"
+        [scenario]
+        time = { start = 0.0, end = { value = 2.0, bounds = [0.5, 10.0], tune = true } }
+        [parameters]
+        g = 9.80665
+        across = 10.0
+        down = 5.0
+        [signals]
+        theta = { kind = "piecewise-linear", knots = 5, initial = 1.0, bounds = [0, 3.14159], optimize = true }
+        [states]
+        x = 0.0
+        y = 10.0
+        v = 0.0
+        [equations]
+        x = "v*sin(theta)"
+        y = "-v*cos(theta)"
+        v = "g*cos(theta)"
+        [solver]
+        rtol = 1e-10
+        atol = 1e-10
+        [tune]
+        minimize = "final(t)"
+        [[terminal]]
+        expression = "x - across"
+        equals = 0.0
+        [[terminal]]
+        expression = "10 - y - down"
+        equals = 0.0
+        "#,
+    );
+    near(result.objective, 1.801_603_122_453_081_3, 1e-7);
+    near(sensitivity(&result, "g"), -0.091_856_195_665_853_35, 1e-6);
+    near(
+        sensitivity(&result, "across"),
+        0.099_287_697_434_121_9,
+        1e-6,
+    );
+    near(
+        sensitivity(&result, "down"),
+        -0.018_415_082_622_935_657,
+        1e-6,
+    );
+}
+
+/// T05: Bryson and Denham's problem, a bound on the position at all times, of second order. Its control is linear between thirds of the
+/// time where the bound holds on an arc, and between halves where it is touched.
+#[test]
+fn bryson_denham_path_constraint() {
+    for (l, knots, optimum, slope) in [
+        (1.0 / 9.0, 7, 4.0, -36.0),
+        (0.2, 7, 2.24, -9.6),
+        (0.3, 4, 2.0, 0.0),
+    ] {
+        let result = tuned(&format!(
+            r#"
+            [scenario]
+            time = {{ start = 0.0, end = 1.0 }}
+            [parameters]
+            l = {l}
+            [signals]
+            u = {{ kind = "piecewise-linear", knots = {knots}, optimize = true }}
+            [states]
+            x = 0.0
+            v = 1.0
+            [equations]
+            x = "v"
+            v = "u"
+            [tune]
+            minimize = "0.5*integral(u^2)"
+            [[path]]
+            expression = "x - l"
+            bounds = [-inf, 0.0]
+            [[terminal]]
+            expression = "x"
+            equals = 0.0
+            [[terminal]]
+            expression = "v"
+            equals = -1.0
+            "#
+        ));
+        near(result.objective, optimum, 1e-6 * optimum);
+        near(sensitivity(&result, "l"), slope, 1e-3);
+        assert!(result.constraints[2].violation <= 1e-8 || result.constraints[1].kind == "path");
+    }
+}
+
+/// T06: a turnpike with layers at both ends.
+#[test]
+fn hypersensitive_turnpike() {
+    let result = tuned(
+        r#"
+        [scenario]
+        time = { start = 0.0, end = 10.0 }
+        [signals]
+        u = { kind = "cubic-spline", knots = 51, optimize = true }
+        [states]
+        x = 1.5
+        [equations]
+        x = "-x + u"
+        [tune]
+        minimize = "0.5*integral(x^2 + u^2)"
+        [[terminal]]
+        expression = "x"
+        equals = 1.0
+        "#,
+    );
+    near(result.objective, 1.673_093_978_412_193, 1e-6);
+}
+
+fn van_der_pol(end: f64, signal: &str, more: &str) -> Tune {
+    tuned(&format!(
+        r#"
+        [scenario]
+        time = {{ start = 0.0, end = {end} }}
+        [signals]
+        u = {{ {signal}, optimize = true }}
+        [states]
+        x1 = 0.0
+        x2 = 1.0
+        [equations]
+        x1 = "(1 - x2^2)*x1 - x2 + u"
+        x2 = "x1"
+        [solver]
+        rtol = 1e-9
+        atol = 1e-10
+        [tune]
+        minimize = "integral(x1^2 + x2^2 + u^2)"
+        {more}
+        "#
+    ))
+}
+
+/// T08a, b, e: the van der Pol oscillator with a smooth control, free and bounded.
+#[test]
+fn van_der_pol_with_a_smooth_control() {
+    let free = van_der_pol(10.0, "kind = \"cubic-spline\", knots = 41", "");
+    near(free.objective, 2.873_143_851_18, 3e-6);
+    near(value(&free, "u[1]"), -0.414_212_45, 1e-2);
+}
+
+/// T08c, d: a control constant on 20 intervals, and a bound on a state at their ends: no discretization stands between, the optimum is
+/// the reference's.
+#[test]
+fn van_der_pol_with_a_stepwise_control() {
+    let steps = "kind = \"piecewise-constant\", knots = 20, bounds = [-1, 1]";
+    let free = van_der_pol(10.0, steps, "");
+    near(free.objective, 2.933_006_94, 1e-7);
+    let all: Vec<String> = (1..=20)
+        .map(|k| {
+            format!(
+                "{{ expression = \"at(x1, {})\", min = -0.25 }}",
+                0.5 * f64::from(k)
+            )
+        })
+        .collect();
+    let bound = van_der_pol(10.0, steps, &format!("constraints = [{}]", all.join(", ")));
+    near(bound.objective, 3.732_970_777, 1e-7);
+    near(value(&bound, "u[1]"), 0.486_639, 1e-5);
+}
+
+/// T09: a cart swings its pole up; the optimum and what it depends on.
+#[test]
+fn cart_pole_swing_up() {
+    let result = tuned(
+        r#"
+        [scenario]
+        time = { start = 0.0, end = 2.0 }
+        [parameters]
+        m1 = 1.0
+        m2 = 0.3
+        l = 0.5
+        g = 9.81
+        d = 1.0
+        [signals]
+        u = { kind = "cubic-spline", knots = 41, bounds = [-20, 20], optimize = true }
+        [states]
+        q1 = 0.0
+        q2 = 0.0
+        v1 = 0.0
+        v2 = 0.0
+        [equations]
+        q1 = "v1"
+        q2 = "v2"
+        v1 = "(l*m2*sin(q2)*v2^2 + u + m2*g*cos(q2)*sin(q2))/(m1 + m2*(1 - cos(q2)^2))"
+        v2 = "-(l*m2*cos(q2)*sin(q2)*v2^2 + u*cos(q2) + (m1 + m2)*g*sin(q2))/(l*m1 + l*m2*(1 - cos(q2)^2))"
+        [tune]
+        minimize = "integral(u^2)"
+        [[terminal]]
+        expression = "q1 - d"
+        equals = 0.0
+        [[terminal]]
+        expression = "q2"
+        equals = 3.141592653589793
+        [[terminal]]
+        expression = "v1"
+        equals = 0.0
+        [[terminal]]
+        expression = "v2"
+        equals = 0.0
+        "#,
+    );
+    near(result.objective, 58.807_667_458_3, 1e-4);
+    near(sensitivity(&result, "m1"), 97.147_907, 1e-2);
+    near(sensitivity(&result, "m2"), 68.224_752, 1e-2);
+    near(sensitivity(&result, "l"), 72.999_452, 1e-2);
+    near(sensitivity(&result, "g"), 8.637_566, 1e-3);
+    near(sensitivity(&result, "d"), -3.618_955, 1e-3);
+}
+
+/// Requirements on a step response: the functionals are located on the solution itself, their derivatives exact.
+#[test]
+fn step_response_requirements() {
+    let text = r#"
+        [scenario]
+        time = { start = 0.0, end = 12.0 }
+        [parameters]
+        zeta = { value = 0.9, bounds = [0.05, 2.0], tune = true }
+        w = 2.0
+        [states]
+        y = 0.0
+        v = 0.0
+        [equations]
+        y = "v"
+        v = "w^2*(1 - y) - 2*zeta*w*v"
+        [solver]
+        rtol = 1e-10
+        atol = 1e-11
+        [tune]
+        minimize = "rise_time(y, 1)"
+        constraints = [{ expression = "overshoot(y, 1)", max = 0.05 }]
+    "#;
+    let result = tuned(text);
+    // overshoot is exp(-pi zeta / sqrt(1 - zeta^2))
+    let log = 0.05f64.ln().abs();
+    let exact = log / log.hypot(std::f64::consts::PI);
+    near(value(&result, "zeta"), exact, 1e-6);
+    assert!(result.constraints[0].active);
+    assert!(result.constraints[0].multiplier > 0.0);
+}
+
+/// The worst of two plants: x' = -k x + a with a = -1, 1 leaves the mean free; the largest end value is least where both are equal.
+#[test]
+fn the_worst_plant_and_the_mean() {
+    let text = |aggregate: &str| {
+        format!(
+            r#"
+            [scenario]
+            time = {{ start = 0.0, end = 1.0 }}
+            [parameters]
+            k = {{ value = 0.3, bounds = [-5.0, 5.0], tune = true }}
+            a = 0.0
+            [states]
+            x = 0.0
+            [equations]
+            x = "k - a"
+            [tune]
+            minimize = "final(x)^2"
+            [tune.ensemble]
+            vary = {{ a = {{ distribution = "list", values = [0.0, 1.0, 4.0] }} }}
+            aggregate = "{aggregate}"
+            "#
+        )
+    };
+    // (k - a)^2: the mean of a, the middle of its ends
+    let mean = tuned(&text("mean"));
+    near(value(&mean, "k"), 5.0 / 3.0, 1e-7);
+    let worst = tuned(&text("worst"));
+    near(value(&worst, "k"), 2.0, 1e-7);
+    near(worst.objective, 4.0, 1e-7);
+    // the mean of the worst third is the worst of three
+    let tail = tuned(&text("cvar(0.6666666666666666)"));
+    near(tail.objective, 4.0, 1e-6);
+}
