@@ -6,7 +6,8 @@
 //!
 //! `-- work-precision` draws error against time instead (see `work_precision`), `-- time-events` prints what a time
 //! event costs (see `time_events`), `-- arrays` what models with arrays cost (see `arrays`), `-- fields` what whole solves
-//! of a field cost (see `fields`), `-- threads` what a second thread gains there, `-- gradients` what gradients cost beside solves (see `gradients`).
+//! of a field cost (see `fields`), `-- threads` what a second thread gains there, `-- gradients` what gradients cost beside solves (see `gradients`),
+//! `-- estimation` what objectives of scenarios with data cost (see `estimation`).
 //!
 //! The work is task T1 (see `task.rs`). The error beside each time is that of the gradient, or of the objective where the row solves
 //! only, relative to a reference at rtol = 3e-14: compare rows at matched error.
@@ -15,6 +16,7 @@ mod arrays;
 mod clock;
 mod costate_side;
 mod diffsol_side;
+mod estimation;
 mod fields;
 #[path = "../../tests/studies/golden/mod.rs"]
 mod golden;
@@ -33,6 +35,12 @@ fn main() -> std::process::ExitCode {
         None => compare(),
         Some((command, rest)) if command == "work-precision" => {
             if let Err(message) = work_precision::run(rest) {
+                eprintln!("{message}");
+                return std::process::ExitCode::FAILURE;
+            }
+        }
+        Some((command, rest)) if command == "estimation" => {
+            if let Err(message) = estimation::run(rest) {
                 eprintln!("{message}");
                 return std::process::ExitCode::FAILURE;
             }
@@ -69,7 +77,7 @@ fn main() -> std::process::ExitCode {
         }
         Some((other, _)) => {
             eprintln!(
-                "unknown command `{other}`: there are `work-precision`, `time-events`, `arrays`, `fields`, `threads` and `gradients`"
+                "unknown command `{other}`: there are `work-precision`, `time-events`, `arrays`, `fields`, `threads`, `gradients` and `estimation`"
             );
             return std::process::ExitCode::FAILURE;
         }

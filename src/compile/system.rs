@@ -12,6 +12,7 @@ use costate_solvers::{ExplicitStages, ImplicitSystem, LinearSolver, Mass, Patter
 use super::derived::{Derived, ModelScalar, Workspace};
 use super::error::{CallError, CompileError};
 use super::explicit_step::StepCode;
+use super::lags::{LagCode, SharedPast};
 use super::large_step;
 use super::rhs::{RightHandSide, Way};
 
@@ -39,6 +40,8 @@ pub struct ModelSystem<S: ModelScalar> {
     back: Vec<S>,
     /// sums over blocks of the state
     block_sums: Vec<f64>,
+    /// what delayed values read
+    past: Option<SharedPast<S>>,
 }
 
 impl<S: ModelScalar> ModelSystem<S> {
@@ -58,6 +61,7 @@ impl<S: ModelScalar> ModelSystem<S> {
             back_code: StepCode::default(),
             back: Vec::new(),
             block_sums: Vec::new(),
+            past: None,
             rhs,
         }
     }
@@ -97,6 +101,18 @@ impl<S: ModelScalar> ModelSystem<S> {
         let length = self.rhs.product()?.sizes().states;
         self.pair = Some(vec![S::from(0.0); length]);
         Ok(self)
+    }
+
+    /// The same with delayed values, whose states f leaves to the past.
+    #[must_use]
+    pub fn with_lags(mut self, code: &Arc<LagCode>) -> Self {
+        self.past = Some(SharedPast::new(code));
+        self
+    }
+
+    /// The past that delayed values read, where there are any.
+    pub fn past(&self) -> Option<&SharedPast<S>> {
+        self.past.as_ref()
     }
 
     /// Sets p; a length other than the model's is an error and changes nothing.
@@ -151,10 +167,16 @@ impl<S: ModelScalar> System<S> for ModelSystem<S> {
             .f()
             .evaluate(&time, x, &self.parameters, dx, &mut self.workspace);
         or_nan(done, dx);
+        if let Some(past) = &self.past {
+            past.force(t, dx);
+        }
     }
 
     fn enter_stretch(&mut self, middle: f64) {
         self.middle = middle;
+        if let Some(past) = &self.past {
+            past.enter(middle);
+        }
     }
 
     #[inline]
@@ -167,7 +189,7 @@ impl<S: ModelScalar> System<S> for ModelSystem<S> {
         stages: &mut [S],
         x_new: &mut [S],
     ) -> bool {
-        if !S::STEPS {
+        if !S::STEPS || self.past.is_some() {
             return false;
         }
         if x.len() >= large_step::SHARED_STATES {
@@ -264,6 +286,9 @@ impl<S: ModelScalar> ImplicitSystem<S> for ModelSystem<S> {
             Err(_) => Err(CallError::NotCompiled),
         };
         or_nan(done, ft);
+        if let Some(past) = &self.past {
+            past.force_slope(t, ft);
+        }
     }
 }
 

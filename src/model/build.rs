@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::arrays::Block;
+use super::delay::{self, LagModel};
 use super::event::EventModel;
 use super::functional::Functional;
 use super::graph::{Graph, NodeId, PARAMETERS, STATES};
@@ -51,6 +52,8 @@ pub struct Model {
     pub experiments: Vec<ExperimentModel>,
     /// times where the right-hand side is not smooth, and those that the solver's settings name
     pub stops: Vec<StopTime>,
+    /// delayed values; their states follow those of the scenario
+    pub lags: Vec<LagModel>,
     /// times of the experiment's parameters at which a functional reads the states
     pub reads: Vec<NodeId>,
     /// definitions by name
@@ -165,6 +168,8 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
     }
 
     let span = span_nodes(&mut graph, scenario);
+    scope.lags.first = states.len();
+    scope.lags.open = true;
     let mut lowering = Lowering::new(&mut graph, scope);
     lowering.span = span;
     lowering.dependence.discrete = scenario
@@ -317,6 +322,7 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
     if let (Some((_, start)), Some(mechanics)) = (&motion, &scenario.mechanics) {
         lowering.start_motion(start, mechanics, scenario, &mut experiments);
     }
+    let history = lowering.history(scenario);
     lowering.check_functions();
     check_expected_experiments(&mut lowering, scenario);
 
@@ -368,6 +374,7 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
             observables,
             experiments: experiments.into_iter().collect::<Option<_>>()?,
             stops,
+            lags: Vec::new(),
             reads: Vec::new(),
             definitions: {
                 let own = scenario.definitions.iter().map(|d| &d.name).collect();
@@ -384,14 +391,17 @@ pub fn build(scenario: &Scenario) -> (Option<Model>, Vec<Diagnostic>) {
             ends: span,
         })
     })();
-    let model = lowered.map(|mut model| {
+    let model = lowered.and_then(|mut model| {
+        delay::add_states(&mut model, &history?);
+        let spans: Vec<_> = (scenario.events.iter().map(|event| event.name.span.clone())).collect();
+        diagnostics.extend(delay::check_events(&model, &spans));
         for expectation in &scenario.expectations {
             match super::functional(&mut model, &expectation.expression) {
                 Ok(functional) => model.expectations.push(functional),
                 Err(found) => diagnostics.extend(found),
             }
         }
-        model
+        Some(model)
     });
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.as_ref().map_or(0, |span| span.start));
     let failed = diagnostics

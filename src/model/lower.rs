@@ -205,6 +205,9 @@ impl<'a> Lowering<'a> {
             ExpressionKind::Call(name, _, inner) if self.scope.networks.contains_key(name) => {
                 self.network(name, inner, None, expression, arguments, context)
             }
+            ExpressionKind::Call(name, _, inner) if name == "delay" => {
+                self.delay(inner, expression, arguments, context)
+            }
             ExpressionKind::Call(name, span, inner) => {
                 self.call(name, span, inner, expression, arguments, context)
             }
@@ -451,6 +454,7 @@ impl<'a> Lowering<'a> {
     fn unknown_function(&mut self, name: &str, span: &Span) {
         let mut candidates: Vec<&str> = functions::FUNCTIONS.iter().map(|f| f.name).collect();
         candidates.extend(self.scope.functions.keys().map(String::as_str));
+        candidates.push("delay");
         candidates.extend(self.scope.networks.keys().map(String::as_str));
         candidates.sort_unstable();
         let help = match (self.scope.names.get(name), alias(name)) {

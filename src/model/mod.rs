@@ -7,6 +7,7 @@ pub mod algebra;
 pub mod array_jacobian;
 pub mod arrays;
 pub mod build;
+pub mod delay;
 pub mod derivative;
 pub mod evaluate;
 pub mod event;
@@ -43,6 +44,7 @@ pub mod unroll;
 
 pub use array_jacobian::{ArrayJacobian, array_jacobian, array_jacobian_values};
 pub use build::{BeforeModel, ExperimentModel, Model, ObservableModel, StopTime, build};
+pub use delay::{LagModel, echoes};
 pub use derivative::{jacobian, jvp, second_order_vjp, vjp};
 pub use evaluate::evaluate;
 pub use event::{EventModel, TriggerModel};

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::arrays::Block;
+use super::delay::Lags;
 use super::expression::{Expression, ExpressionKind};
 use super::graph::{Graph, Op, PARAMETERS, STATES, TIME};
 use super::lower_networks::NetworkBinding;
@@ -96,6 +97,8 @@ pub(super) struct Scope {
     pub(super) networks: HashMap<String, Arc<NetworkBinding>>,
     /// functions that call themselves: reported, never expanded
     pub(super) recursive: HashSet<String>,
+    /// delayed values
+    pub(super) lags: Lags,
 }
 
 /// Words that cannot be names, and why.

@@ -1,4 +1,4 @@
-//! `[mass]`, rows of the mass matrix by state, and `[invariants]`.
+//! `[mass]`, rows of the mass matrix by state, `[invariants]` and `[history]`.
 
 use toml::de::DeValue;
 
@@ -6,6 +6,7 @@ use super::read_settings::unknown_state;
 use super::reader::Names;
 use super::types::{Invariant, MassRow, Name, State};
 use super::values::{KeyText, Reader, Section, in_order};
+use crate::model::Expression;
 
 /// The rows that the file gives, where it has the table.
 pub(super) fn mass(
@@ -90,6 +91,19 @@ pub(super) fn invariants(reader: &mut Reader<'_>, top: &Section<'_, '_>) -> Vec<
         .map(|(name, value)| Invariant {
             expression: reader.expression(&name.text, value),
             name,
+        })
+        .collect()
+}
+
+/// States before the start, by name.
+pub(super) fn history(reader: &mut Reader<'_>, top: &Section<'_, '_>) -> Vec<(Name, Expression)> {
+    let mut own = Names::default();
+    reader
+        .named(top, "history", "a state before the start", &mut own)
+        .into_iter()
+        .map(|(name, value)| {
+            let value = reader.expression(&name.text, value);
+            (name, value)
         })
         .collect()
 }

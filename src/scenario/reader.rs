@@ -328,6 +328,7 @@ impl Reader<'_> {
             parameters.push(end);
             parameters.len() - 1
         });
+        let history = read_mass::history(self, &top);
         let observables = read_observables::read(self, &top, &states, &names);
         let count = states
             .iter()
@@ -388,6 +389,7 @@ impl Reader<'_> {
             controllers: made.controllers,
             mass,
             mechanics,
+            history,
             invariants,
             observables,
             experiments,

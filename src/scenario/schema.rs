@@ -2,8 +2,8 @@
 //! and the reference is written.
 //!
 //! A table is known by its path: `solver`, `scenario.time`; `*` stands for a name the user chose (`parameters.*`),
-//! and `signals.*:sine` for the keys of one kind of signal. Keys that later versions deliver are listed too
-//! ([`Kind::Later`], `later` of [`Kind::Choice`]), so that a scenario which uses one is told so by name.
+//! and `signals.*:sine` for the keys of one kind of signal. Words that later versions deliver are listed too
+//! (`later` of [`Kind::Choice`]), so that a scenario which uses one is told so by name.
 
 pub(super) mod controllers;
 mod design;
@@ -62,8 +62,6 @@ pub enum Kind {
     NamedLists,
     /// `[[key]]`: several tables with the keys of the table of this path
     List(&'static str),
-    /// in the language, not in this version
-    Later,
 }
 
 impl Kind {
@@ -97,7 +95,6 @@ impl Kind {
             Self::NamedTexts => "a table of names and values".into(),
             Self::NamedLists => "a table of names and lists of numbers".into(),
             Self::List(_) => "an array of tables".into(),
-            Self::Later => "not offered by this version".into(),
         }
     }
     /// Whether one value that is no table can stand there, so that `--set` may give it.

@@ -79,6 +79,8 @@ pub struct Scenario {
     pub mass: Option<Vec<MassRow>>,
     /// `[mechanics]`, where the file has it
     pub mechanics: Option<Mechanics>,
+    /// `[history]`: states before the start
+    pub history: Vec<(Name, Expression)>,
     /// `[invariants]`
     pub invariants: Vec<Invariant>,
     /// `[observables]`; where the file has none, one a state with no noise

@@ -207,7 +207,7 @@ impl Reader<'_> {
         })
     }
 
-    /// Reports keys that neither the section's table nor `also` has, keys of later versions, and required ones absent.
+    /// Reports keys that neither the section's table nor `also` has, and required ones absent.
     pub fn check_keys(&mut self, section: &Section<'_, '_>, also: &[&'static Table]) {
         let tables: Vec<&Table> = std::iter::once(section.schema)
             .chain(also.iter().copied())
@@ -215,18 +215,8 @@ impl Reader<'_> {
         for (key, _) in in_order(section.entries) {
             let name: &str = key.get_ref();
             let known = tables.iter().find_map(|table| table.key(name));
-            match known {
-                Some(known) if known.kind == Kind::Later => self.not_offered(
-                    &if section.schema.path.is_empty() {
-                        format!("`[{name}]`")
-                    } else {
-                        format!("`{name}` of {}", section.schema.words)
-                    },
-                    known.doc,
-                    key.span(),
-                ),
-                Some(_) => {}
-                None => self.unknown_key(name, key.span(), &tables),
+            if known.is_none() {
+                self.unknown_key(name, key.span(), &tables);
             }
         }
         if section.schema.path.is_empty() {
@@ -250,7 +240,6 @@ impl Reader<'_> {
             tables
                 .iter()
                 .flat_map(|table| table.keys)
-                .filter(|key| key.kind != Kind::Later)
                 .map(|key| key.name)
         };
         let top = tables[0].path.is_empty();
@@ -259,7 +248,7 @@ impl Reader<'_> {
                 schema::TABLES
                     .iter()
                     .filter(|table| !table.path.contains(['*', '.']) && !table.path.is_empty())
-                    .find(|table| table.key(name).is_some_and(|key| key.kind != Kind::Later))
+                    .find(|table| table.key(name).is_some())
                     .map(|table| format!("`{name}` is a key of {}", table.words))
             })
             .unwrap_or_else(|| {

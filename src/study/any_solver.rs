@@ -12,7 +12,7 @@ use costate_solvers::{
 
 use super::equations::Equations;
 use super::reverse::{SomeAdjoint, any_adjoint, continuous_adjoint, hot_adjoint};
-use super::run::{RunError, implicit_system};
+use super::run::{RunError, implicit_system, with_lags};
 use crate::compile::{CallError, ModelScalar, ModelSystem};
 use crate::scenario::SolverMethod;
 
@@ -200,7 +200,10 @@ fn any_solver<S: ModelScalar>(
     p: &[S],
 ) -> Result<Box<dyn AnySolver<S>>, RunError> {
     let explicit = || match equations.mass {
-        None => Ok(ModelSystem::explicit(Arc::clone(&equations.rhs))),
+        None => {
+            let system = ModelSystem::explicit(Arc::clone(&equations.rhs));
+            Ok(with_lags(system, equations))
+        }
         Some(_) => Err(RunError::NoMass(method.name())),
     };
     let implicit = || implicit_system(equations, method);

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use costate_solvers::{Direction, LinearSolver, Options, Pattern};
 
 use super::rest::{Before, RestEquations};
-use crate::compile::{Backend, CompileError, Derived, RightHandSide, Sizes};
+use crate::compile::{Backend, CompileError, Derived, LagCode, RightHandSide, Sizes};
 use crate::model::graph::{InputId, PARAMETERS, STATES};
-use crate::model::{BeforeModel, Graph, Model, NodeId, Op, TriggerModel};
+use crate::model::{BeforeModel, Graph, Model, NodeId, Op, TriggerModel, echoes};
 use crate::scenario;
 
 /// Every function of a model that a study calls. Shared by threads.
@@ -36,6 +36,8 @@ pub struct Equations {
     pub linear_solver: LinearSolver,
     /// invariants in the order of the model
     pub invariants: Derived,
+    /// delayed values
+    pub lags: Option<Lags>,
     /// what comes to rest where an equilibrium is asked for: these equations, without states that are integrals
     pub rest: RestEquations,
     /// by experiment: the equilibrium that it starts in
@@ -70,6 +72,17 @@ pub struct Events {
     pub resets: Vec<Option<(Vec<usize>, Derived)>>,
     /// by event: whether it ends the run
     pub terminal: Vec<bool>,
+}
+
+/// The delayed values of a model, compiled, and where their past makes steps end.
+#[derive(Debug)]
+pub struct Lags {
+    /// their functions
+    pub code: Arc<LagCode>,
+    /// sums of delays at which breaks of signals, and that of the start, come back
+    pub echoes: Vec<Vec<usize>>,
+    /// the same of jumps, by event
+    pub of_events: Vec<Vec<Vec<usize>>>,
 }
 
 /// Observables that are states.
@@ -131,6 +144,18 @@ impl Equations {
             })
         };
         let rhs = Arc::new(RightHandSide::prepared(&graph, &model.rhs, sizes, backend)?);
+        let lags = lags(&model, &derived)?;
+        let at_rest = match lags {
+            None => Arc::clone(&rhs),
+            Some(_) => {
+                let own = model.rhs.len() - model.lags.len();
+                let mut nodes = model.rhs.clone();
+                for (node, lag) in nodes[own..].iter_mut().zip(&model.lags) {
+                    *node = lag.rest;
+                }
+                Arc::new(RightHandSide::prepared(&graph, &nodes, sizes, backend)?)
+            }
+        };
         let mass = match &model.mass {
             None => None,
             Some(entries) => {
@@ -144,7 +169,7 @@ impl Equations {
         };
         Ok(Self {
             rest: RestEquations {
-                rhs: Arc::clone(&rhs),
+                rhs: at_rest,
                 mass: mass.clone(),
                 mass_moves: model.mass.iter().flatten().any(|e| moves(&model, e.node)),
                 options: Options::default(),
@@ -171,6 +196,7 @@ impl Equations {
             moment_sources,
             events: Events::new(&model, &derived)?,
             mass,
+            lags,
             linear_solver: LinearSolver::Auto,
             invariants: derived(invariants)?,
             model,
@@ -199,7 +225,8 @@ impl Equations {
 
     /// Whether a stop time depends on a parameter.
     pub fn stops_move(&self) -> bool {
-        let nodes = moments(&self.model).0;
+        let mut nodes = moments(&self.model).0;
+        nodes.extend(self.model.lags.iter().map(|lag| lag.delay));
         nodes.iter().any(|&node| moves(&self.model, node))
     }
 
@@ -208,10 +235,32 @@ impl Equations {
         !self.model.events.is_empty()
     }
 
-    /// x' = f without events and without a mass matrix: what the hot path of the default methods takes.
+    /// x' = f without events, delays and a mass matrix: what the hot path of the default methods takes.
     pub fn plain(&self) -> bool {
-        !self.hybrid() && self.mass.is_none()
+        !self.hybrid() && self.mass.is_none() && self.lags.is_none()
     }
+}
+
+fn lags(
+    model: &Model,
+    derived: &dyn Fn(Vec<NodeId>) -> Result<Derived, CompileError>,
+) -> Result<Option<Lags>, CompileError> {
+    let Some(first) = model.lags.first() else {
+        return Ok(None);
+    };
+    let code = LagCode {
+        first: first.state,
+        values: derived(model.lags.iter().map(|lag| lag.value).collect())?,
+        before: derived(model.lags.iter().flat_map(|lag| lag.before).collect())?,
+        delays: derived(model.lags.iter().map(|lag| lag.delay).collect())?,
+    };
+    Ok(Some(Lags {
+        code: Arc::new(code),
+        echoes: echoes(model, None),
+        of_events: (0..model.events.len())
+            .map(|event| echoes(model, Some(event)))
+            .collect(),
+    }))
 }
 
 /// Whether a node is no number.

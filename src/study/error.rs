@@ -123,6 +123,16 @@ pub enum StudyError {
         /// the experiment; empty where there is one only
         experiment: String,
     },
+    /// A delay that is none.
+    #[error(
+        "`{name}` has a delay of {length}, and a delay is above zero: bound the parameters that make it"
+    )]
+    Delay {
+        /// the delayed value
+        name: String,
+        /// its delay
+        length: f64,
+    },
     /// What was asked cannot be combined.
     #[error("{0}")]
     Unsupported(String),

@@ -4,7 +4,7 @@ use costate_solvers::{Action, Direction, Hybrid};
 
 use super::equations::Equations;
 use super::run::RunError;
-use crate::compile::{ModelScalar, Workspace};
+use crate::compile::{ModelScalar, SharedPast, Workspace};
 
 /// One event that happened.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,6 +57,8 @@ pub(super) struct Handler<'a, S: ModelScalar> {
     pub workspace: &'a mut Workspace<S>,
     /// (index of the solve's times, event) of the time events
     pub due: &'a [(usize, usize)],
+    /// the past, where delayed values read it
+    pub past: Option<SharedPast<S>>,
     /// values of a reset before they are stored
     pub values: &'a mut Vec<S>,
     pub log: &'a mut EventLog<S>,
@@ -185,6 +187,11 @@ impl<S: ModelScalar> Hybrid<S> for Handler<'_, S> {
             if self.guard_holds(event, t, x) {
                 action = stronger(action, self.happen(event, t, x));
             }
+        }
+        if let Some(past) = &self.past
+            && past.arrive(t, x)
+        {
+            action = stronger(action, Action::Jumped);
         }
         self.marks += 1;
         action

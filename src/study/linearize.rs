@@ -165,6 +165,12 @@ impl LinearStudy {
         let scenario = &study.scenario;
         let refuse = |text: String| vec![Diagnostic::error("linearize::failed", text, None)];
         let model = study.equations.model();
+        if let Some(lag) = model.lags.first() {
+            return Err(refuse(format!(
+                "a scenario with `{}` cannot be linearized yet: leave the delay out and give it as `--dead-time`",
+                lag.name
+            )));
+        }
         if model.mass.is_some() {
             return Err(refuse(
                 "a scenario with `[mass]` cannot be linearized yet".into(),

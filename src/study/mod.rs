@@ -264,9 +264,14 @@ impl Study {
                     .collect(),
                 experiment: self.experiment_name(experiment),
             },
-            error @ (RunError::NoSuchSolver(_) | RunError::NoMass(_) | RunError::MovingMass) => {
-                StudyError::Unsupported(error.to_string())
-            }
+            RunError::Delay { lag, length } => StudyError::Delay {
+                name: self.equations.model().lags[lag].name.clone(),
+                length,
+            },
+            error @ (RunError::NoSuchSolver(_)
+            | RunError::NoMass(_)
+            | RunError::MovingMass
+            | RunError::BackwardDelay) => StudyError::Unsupported(error.to_string()),
             RunError::Adjoint(AdjointError::Grazing { root, t }) => StudyError::Grazing {
                 event: self.root_name(root),
                 t,

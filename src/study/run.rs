@@ -19,7 +19,9 @@ use super::equations::{Equations, StatesObserved};
 use super::hybrid::{EventLog, Handler};
 use super::rest::{HeldTime, Rest};
 use super::reverse_events::{ReverseBuffers, ReverseHandler};
-use crate::compile::{CallError, CompileError, Derived, ModelScalar, ModelSystem, Workspace};
+use crate::compile::{
+    CallError, CompileError, Derived, ModelScalar, ModelSystem, PastRecorder, Workspace,
+};
 use crate::scenario::SolverMethod;
 
 /// Why a run ended early; a study adds the names.
@@ -40,9 +42,20 @@ pub enum RunError {
     /// a method that takes no part in studies
     #[error("`{0}` is no solver of this kind of study")]
     NoSuchSolver(&'static str),
+    /// delays, and an end before the start
+    #[error("a run with `delay` goes forward in time")]
+    BackwardDelay,
     /// an equilibrium is asked for, and totals that it keeps depend on parameters by the mass matrix
     #[error("no equilibrium is looked for where an entry of [mass] depends on a parameter")]
     MovingMass,
+    /// a delayed value whose delay is not above zero, by its number
+    #[error("a delay is {length}, and delays are above zero")]
+    Delay {
+        /// which
+        lag: usize,
+        /// its delay
+        length: f64,
+    },
     /// a mass matrix, and a method for x' = f
     #[error("`{0}` solves x' = f only, and the scenario has a [mass] table")]
     NoMass(&'static str),
@@ -70,6 +83,7 @@ pub struct Run<S: StudyScalar> {
     /// (index of `times`, event) of the time events
     due: Vec<(usize, usize)>,
     moments: Vec<S>,
+    delays: Vec<S>,
     between: Vec<Moment<S>>,
     reset: Vec<S>,
     reverse: ReverseBuffers<S>,
@@ -91,6 +105,36 @@ struct Moment<S> {
     read: Option<usize>,
 }
 
+impl<S: StudyScalar> Moment<S> {
+    /// The source of echoes.
+    const ECHO: usize = usize::MAX;
+
+    /// A time at which delayed values break.
+    fn echo(at: S) -> Self {
+        Self {
+            at,
+            source: Self::ECHO,
+            repeat: 0.0,
+            event: None,
+            read: None,
+        }
+    }
+}
+
+/// Which repeats of what happens at `at`, then every `length` (never again where that is not above zero), lie between two times.
+fn repeats(at: f64, length: f64, [first, last]: [f64; 2]) -> impl Iterator<Item = f64> {
+    let (from, until) = match length > 0.0 && at.is_finite() {
+        true => (
+            ((first - at) / length).ceil().max(0.0),
+            ((last - at) / length * (1.0 + f64::EPSILON)).floor(),
+        ),
+        false => (0.0, -1.0),
+    };
+    // More repeats than this could not be stepped through anyway.
+    std::iter::successors(Some(from), |repeat| Some(repeat + 1.0))
+        .take_while(move |&repeat| repeat <= until && repeat < 1e7)
+}
+
 impl<S: StudyScalar> Run<S> {
     /// Buffers for a scenario's equations.
     pub fn new(equations: &Arc<Equations>) -> Self {
@@ -106,6 +150,7 @@ impl<S: StudyScalar> Run<S> {
             log: EventLog::default(),
             due: Vec::new(),
             moments: vec![S::from(0.0); equations.moments.len()],
+            delays: Vec::new(),
             between: Vec::new(),
             reset: Vec::new(),
             reverse: ReverseBuffers::default(),
@@ -139,7 +184,23 @@ impl<S: StudyScalar> Run<S> {
         self.stop_of.clear();
         self.due.clear();
         self.times.push(S::from(start));
-        if !self.moments.is_empty() {
+        if let Some(lags) = &self.equations.lags {
+            self.delays.resize(lags.code.len(), S::from(0.0));
+            let (p, workspace) = (&self.parameters, &mut self.workspace);
+            let delays = &mut self.delays;
+            lags.code
+                .delays
+                .evaluate(&time, &[], p, delays, workspace)?;
+            let too_short = |delay: &S| delay.value().is_nan() || delay.value() <= 0.0;
+            if let Some(lag) = self.delays.iter().position(too_short) {
+                let length = self.delays[lag].value();
+                return Err(RunError::Delay { lag, length });
+            }
+            if end < start {
+                return Err(RunError::BackwardDelay);
+            }
+        }
+        if !self.moments.is_empty() || self.equations.lags.is_some() {
             self.equations.moments.evaluate(
                 &time,
                 &[],
@@ -220,7 +281,35 @@ impl<S: StudyScalar> Run<S> {
         let sign = if end < start { -1.0 } else { 1.0 };
         let (first, last) = (start.min(end), start.max(end));
         self.between.clear();
+        let lags = self.equations.lags.as_ref();
+        let delays = &self.delays;
+        let later = |sum: &[usize]| sum.iter().fold(S::from(0.0), |s, &lag| s + delays[lag]);
+        // a break comes back in what reads the past
+        for sum in lags.map_or(&[][..], |lags| &lags.echoes) {
+            let at = later(sum) + start;
+            if at.value() < last {
+                self.between.push(Moment::echo(at));
+            }
+        }
         for (source, m) in self.equations.moment_sources.iter().enumerate() {
+            let echoes = match (lags, m.event) {
+                (Some(lags), Some(event)) => &lags.of_events[event],
+                (Some(lags), None) if m.read.is_none() => &lags.echoes,
+                _ => &Vec::new(),
+            };
+            for sum in echoes {
+                let at = self.moments[m.at] + later(sum);
+                let period = m.period.map_or(0.0, |period| self.moments[period].value());
+                for repeat in repeats(at.value(), period, [first, last]) {
+                    let at = match m.period {
+                        Some(period) => at + self.moments[period] * repeat,
+                        None => at,
+                    };
+                    if at.value() > first && at.value() < last {
+                        self.between.push(Moment::echo(at));
+                    }
+                }
+            }
             let mut push = |at: S, repeat: f64| {
                 // a jump of f at the start or the end has no step on one of its sides
                 let inside = at.value() > first && at.value() < last;
@@ -241,16 +330,8 @@ impl<S: StudyScalar> Run<S> {
                 continue;
             };
             let period = self.moments[period];
-            let length = period.value();
-            if !(length > 0.0 && at.value().is_finite()) {
-                continue;
-            }
-            let until = ((last - at.value()) / length * (1.0 + f64::EPSILON)).floor();
-            let mut repeat = ((first - at.value()) / length).ceil().max(0.0);
-            // More repeats than this could not be stepped through anyway.
-            while repeat <= until && repeat < 1e7 {
+            for repeat in repeats(at.value(), period.value(), [first, last]) {
                 push(at + period * repeat, repeat);
-                repeat += 1.0;
             }
         }
         // events at one instant keep the order of the file; what is read then is read after them
@@ -267,7 +348,11 @@ impl<S: StudyScalar> Run<S> {
         for m in &self.between {
             // an event at the start or the end, too, has a time of its own: it may move with a parameter
             let t = m.at.value();
-            let repeated = self.times.last().is_some_and(|last| last.value() == t);
+            let same = |last: &S| (0..S::WIDTH).all(|k| last.part(k) == m.at.part(k));
+            let repeated = match m.source {
+                Moment::<S>::ECHO => self.times.last().is_some_and(same),
+                _ => self.times.last().is_some_and(|last| last.value() == t),
+            };
             if repeated && m.event.is_none() && m.read.is_none() {
                 continue;
             }
@@ -282,7 +367,11 @@ impl<S: StudyScalar> Run<S> {
     /// The index in `times` of a time at which something is read; `None` where it is outside the run.
     pub fn read(&self, read: usize) -> Option<usize> {
         let sources = &self.equations.moment_sources;
-        let found = |&(source, _): &(usize, f64)| sources[source].read == Some(read);
+        let found = |&(source, _): &(usize, f64)| {
+            sources
+                .get(source)
+                .is_some_and(|source| source.read == Some(read))
+        };
         Some(1 + self.stop_of.iter().position(found)?)
     }
 
@@ -324,8 +413,8 @@ impl<S: StudyScalar> Run<S> {
                 system.set_parameters(&self.parameters)?;
                 Ok(integrator.run(system, &mut self.x, &self.times, options, &mut recorder)?)
             }
-            _ => self.by_any(method, |any, x, times, handler| {
-                any.run(x, times, options, &mut recorder, handler)
+            _ => self.by_any(method, options, |any, x, times, options, past, handler| {
+                any.run(x, times, options, &mut (past, &mut recorder), handler)
             }),
         }
     }
@@ -351,8 +440,8 @@ impl<S: StudyScalar> Run<S> {
                 system.set_parameters(&self.parameters)?;
                 Ok(integrator.replay(system, &mut self.x, &self.times, mesh, options, recorder)?)
             }
-            _ => self.by_any(method, |any, x, times, handler| {
-                any.replay(x, times, mesh, options, recorder, handler)
+            _ => self.by_any(method, options, |any, x, times, options, past, handler| {
+                any.replay(x, times, mesh, options, &mut (past, recorder), handler)
             }),
         }
     }
@@ -383,7 +472,7 @@ impl<S: StudyScalar> Run<S> {
                 let (times, none) = (&self.times, &mut NoEvents);
                 Ok(integrator.resume(system, at, times, mesh, part, options, recorder, none)?)
             }
-            _ => self.by_any(method, |any, x, times, handler| {
+            _ => self.by_any(method, options, |any, x, times, options, _, handler| {
                 any.resume((t, x), times, mesh, part, options, recorder, handler)
             }),
         }
@@ -394,14 +483,17 @@ impl<S: StudyScalar> Run<S> {
         self.other.as_ref().map_or(&[], |(_, any)| any.switches())
     }
 
-    /// Works with the solver of any method, events handled.
+    /// Works with the solver of any method, events handled and the past kept where something reads it.
     fn by_any(
         &mut self,
         method: SolverMethod,
+        options: &Options,
         work: impl FnOnce(
             &mut dyn AnySolver<S>,
             &mut [S],
             &[S],
+            &Options,
+            PastRecorder<S>,
             &mut Handler<'_, S>,
         ) -> Result<Statistics, SolveError>,
     ) -> Result<Statistics, RunError> {
@@ -415,18 +507,29 @@ impl<S: StudyScalar> Run<S> {
             return Err(RunError::NoSuchSolver(method.name()));
         };
         any.set_parameters(&self.parameters)?;
+        let past = any.system().past().cloned();
+        let mut options = Cow::Borrowed(options);
+        if let (Some(past), &[t0, ..]) = (&past, &self.times[..]) {
+            let longest = past.begin(t0, &mut self.x, &self.parameters)?;
+            if longest < options.max_step {
+                options.to_mut().max_step = longest;
+            }
+        }
         let mut handler = Handler {
             equations: &self.equations,
             parameters: &self.parameters,
             workspace: &mut self.workspace,
             due: &self.due,
+            past: past.clone(),
             values: &mut self.reset,
             log: &mut self.log,
             marks: 0,
             middle: f64::NAN,
             failed: None,
         };
-        let done = work(any.as_mut(), &mut self.x, &self.times, &mut handler);
+        let x = &mut self.x;
+        let keep = PastRecorder(past);
+        let done = work(any.as_mut(), x, &self.times, &options, keep, &mut handler);
         match handler.failed {
             Some(failed) => Err(failed),
             None => Ok(done?),
@@ -585,7 +688,9 @@ impl<S: StudyScalar> Run<S> {
         if let Some(time_bars) = time_bars {
             self.moments.fill(zero);
             for (&(source, repeat), &bar) in self.stop_of.iter().zip(&time_bars[1..]) {
-                let source = self.equations.moment_sources[source];
+                let Some(source) = self.equations.moment_sources.get(source) else {
+                    continue;
+                };
                 self.moments[source.at] += bar;
                 if let Some(period) = source.period {
                     self.moments[period] += bar * repeat;
@@ -677,10 +782,22 @@ pub(super) fn implicit_system<S: ModelScalar>(
         _ => ModelSystem::implicit(rhs)?,
     };
     let system = system.with_linear_solver(choice);
-    Ok(match &equations.mass {
+    let system = match &equations.mass {
         None => system,
         Some((pattern, values)) => system.with_mass(pattern, values),
-    })
+    };
+    Ok(with_lags(system, equations))
+}
+
+/// The system with the past that its delayed values read.
+pub(super) fn with_lags<S: ModelScalar>(
+    system: ModelSystem<S>,
+    equations: &Equations,
+) -> ModelSystem<S> {
+    match &equations.lags {
+        None => system,
+        Some(lags) => system.with_lags(&lags.code),
+    }
 }
 
 fn explicit<'a, S: StudyScalar>(

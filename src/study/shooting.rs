@@ -157,6 +157,11 @@ impl<'a> Shooting<'a> {
                     .into(),
             ));
         }
+        if study.equations.lags.is_some() {
+            return Err(StudyError::Unsupported(
+                "multiple shooting with `delay`: the pieces would not know their past".into(),
+            ));
+        }
         let pieces = cut(study, count);
         let cuts = pieces.iter().filter(|piece| piece.to.is_some()).count();
         let open = |bound: &[f64], beyond| {

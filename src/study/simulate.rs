@@ -163,9 +163,9 @@ fn simulate_by_peer(
     peer: peers::Peer,
 ) -> Result<Simulation, StudyError> {
     let name = solving.stepper.name();
-    if study.equations.hybrid() || study.equations.mass.is_some() {
+    if !study.equations.plain() {
         return Err(StudyError::Unsupported(format!(
-            "`{name}` knows neither events nor mass matrices: choose a method of ours"
+            "`{name}` knows neither events nor delays nor mass matrices: choose a method of ours"
         )));
     }
     let fail = |error: RunError| study.run_error(error, experiment);

@@ -18,6 +18,8 @@ pub struct Solving {
     pub options: Options,
     /// bytes that a backward sweep may hold of a solve
     pub memory: Option<usize>,
+    /// whether delayed values read the past of a run
+    pub delays: bool,
     /// whether adjoints are of the solution itself, along its dense output, and not of the numbers of its steps
     pub continuous: bool,
     /// who chose
@@ -131,6 +133,7 @@ impl Solving {
         let options = Self::options(study);
         let named = |stepper, choice| Self {
             memory: study.scenario.gradient.memory,
+            delays: study.equations.lags.is_some(),
             continuous: false,
             stepper,
             options: options.clone(),
@@ -161,6 +164,7 @@ impl Solving {
             method @ (SolverMethod::OdeSolversDopri5 | SolverMethod::OdeSolversDop853) => {
                 Ok(Self {
                     memory: study.scenario.gradient.memory,
+                    delays: study.equations.lags.is_some(),
                     continuous: false,
                     stepper: method,
                     options: Self::options(study),
@@ -172,6 +176,7 @@ impl Solving {
             {
                 Ok(Self {
                     memory: study.scenario.gradient.memory,
+                    delays: study.equations.lags.is_some(),
                     continuous: false,
                     stepper: SolverMethod::Auto,
                     options: Self::options(study),
@@ -207,6 +212,11 @@ impl Solving {
 
     /// The method, if its adjoint can be swept.
     pub fn adjoint(&self) -> Result<SolverMethod, StudyError> {
+        if self.delays {
+            return Err(StudyError::Unsupported(
+                "there is no adjoint through `delay` yet: take the gradient by `dual`".into(),
+            ));
+        }
         if self.options.error_norm == ErrorNorm::WithTangents {
             return Err(StudyError::Unsupported(
                 "with `error_control` steps follow the derivatives, which an adjoint comes too late for: take the gradient by `dual`"
@@ -273,6 +283,7 @@ impl Solving {
         };
         Ok(Self {
             memory: study.scenario.gradient.memory,
+            delays: study.equations.lags.is_some(),
             continuous: false,
             stepper,
             options,

@@ -106,6 +106,7 @@ pub fn verify(
     let rtol = f64::max(solving.options.rtol * TIGHTER, TIGHTEST);
     let second = Solving {
         continuous: false,
+        delays: solving.delays,
         memory: None,
         stepper,
         options: Options {

@@ -143,6 +143,37 @@ def dc_motor():
             "final": states(start, 0.5).tolist(), "best": fit, "objective at the best fit": cost + constant, "standard errors": errors.tolist()}
 
 
+def cruise_control(steps=400):
+    """The classical Runge-Kutta method with `steps` steps a dead time; the past between steps by cubic Hermite polynomials."""
+    mass, air, rolling, g, target, theta, kp, ki, force = 1500.0, 0.42, 0.012, 9.81, 25.0, 0.4, 0.45, 0.04, 6000.0
+    slope = lambda t: 0.05 / (1 + np.exp(-(t - 10) / 0.8))
+    resistance = lambda t, v: air * v**2 + mass * g * rolling + mass * g * np.sin(np.arctan(slope(t)))
+    start = np.array([target, (air * target**2 + mass * g * rolling) / (force * ki)])
+    h = theta / steps
+    past, slopes = [start], []
+
+    def late(t):
+        if t <= theta + 1e-12:
+            v, s = start
+        else:
+            k = min(int((t - theta) / h + 1e-9), len(slopes) - 2)
+            x = (t - theta) / h - k
+            v, s = ((2 * x**3 - 3 * x**2 + 1) * past[k] + (x**3 - 2 * x**2 + x) * h * slopes[k]
+                    + (3 * x**2 - 2 * x**3) * past[k + 1] + (x**3 - x**2) * h * slopes[k + 1])
+        return kp * (target - v) + ki * s
+
+    f = lambda t, x: np.array([(force * late(t) - resistance(t, x[0])) / mass, target - x[0]])
+    for i in range(round(60 / h)):
+        t, x = i * h, past[-1]
+        k1 = f(t, x)
+        slopes.append(k1)
+        k2 = f(t + h / 2, x + h / 2 * k1)
+        k3 = f(t + h / 2, x + h / 2 * k2)
+        k4 = f(t + h, x + h * k3)
+        past.append(x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4))
+    return {"speed at 16": past[round(16 / h)][0], "final": past[-1].tolist()}
+
+
 if __name__ == "__main__":
     print(json.dumps({"lynx-hare": lynx_hare(), "lotka-volterra": lotka_volterra(), "influenza-sir": influenza(),
-                      "theophylline": theophylline(), "pinene": pinene(), "dc-motor": dc_motor()}, indent=1))
+                      "theophylline": theophylline(), "pinene": pinene(), "dc-motor": dc_motor(), "cruise-control": cruise_control()}, indent=1))

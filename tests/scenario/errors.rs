@@ -942,13 +942,6 @@ const CASES: &[(&str, &str, &[&str])] = &[
     ),
     // hybrid systems, differential-algebraic equations, invariants, methods, runs against time
     (
-        "[solver]",
-        "[[history]]\n[solver]",
-        &[
-            "scenario::not-offered 21:3 history | the scenario uses `[history]` (values before the start), which this version of costate does not offer | leave it out, or use a later version",
-        ],
-    ),
-    (
         "[fit]",
         "[[events]]\nat = 3\ndirection = \"rising\"\nfirst = 1\nset = { prey = 1 }\n[[events]]\nwhen = \"prey - 1\"\ndirection = \"down\"\nterminal = true\n[fit]",
         &[

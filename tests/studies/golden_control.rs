@@ -289,6 +289,7 @@ fn the_energy_of_verlet_does_not_drift() {
         (options.step, options.max_steps) = (Some(step), 1_000_000);
         let solving = Solving {
             continuous: false,
+            delays: false,
             memory: None,
             stepper: SolverMethod::Verlet,
             options,

@@ -174,6 +174,7 @@ fn solve(
     options.atol = Tolerance::PerState(problem.sizes().iter().map(|s| rtol * s).collect());
     let solving = Solving {
         continuous: false,
+        delays: false,
         memory: None,
         stepper: method,
         options,

@@ -5,6 +5,7 @@ mod agreement_random;
 mod certificate;
 mod checkpoints;
 mod controllers;
+mod delays;
 mod equilibria;
 mod fit_methods;
 mod gauss_newton;

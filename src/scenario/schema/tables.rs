@@ -25,10 +25,6 @@ pub(super) const fn key(
     }
 }
 
-const fn later(name: &'static str, doc: &'static str) -> Key {
-    key(name, Kind::Later, "", doc)
-}
-
 pub(super) const UNIT: Key = key("unit", Kind::Text, "", "unit, as text for axes and reports");
 
 const OVER: Key = key(
@@ -140,6 +136,12 @@ pub const TABLES: &[Table] = &[
                 "expressions that an exact solution keeps constant; their drift is reported",
             ),
             key(
+                "history",
+                Kind::NamedExpressions,
+                "the initial values",
+                "states before the start, expressions of `t` and parameters by state: what `delay` reads there",
+            ),
+            key(
                 "observables",
                 Kind::Named("observables.*", "expression"),
                 "each state observes itself",
@@ -193,7 +195,6 @@ pub const TABLES: &[Table] = &[
                 "",
                 "measurements to plan, so that they tell most of the parameters",
             ),
-            later("history", "values before the start"),
             key(
                 "tune",
                 Kind::Table("tune"),
