@@ -317,10 +317,11 @@ fn sampled_blocks_follow_tustin() {
     let study = study(&text);
     // held since the sample at 19.9
     let run = costate::study::simulate(&study, 0, &study.values(), &[19.95]).expect("a run");
+    let row = run.t.iter().rposition(|&t| t == 19.95).expect("the time");
     let output = run.states[1..].iter().zip(&study.scenario.states[1..]);
     let found = output
         .filter(|(_, state)| state.name.text == "u")
-        .filter_map(|(values, _)| values.last().copied())
+        .filter_map(|(values, _)| values.get(row).copied())
         .next()
         .expect("the output");
     let expected = size * (w * 19.9 + phase).cos();
