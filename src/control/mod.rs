@@ -55,7 +55,21 @@ impl StateSpace {
         }
         match self.a.clone().lu().solve(&self.b) {
             Some(x) => self.d - (&self.c * x)[0],
-            None => f64::INFINITY,
+            None => self.gain_beside_a_pole(),
+        }
+    }
+
+    /// G(0) where A has an eigenvalue 0: the limit along the imaginary axis, finite where the pole is not seen.
+    fn gain_beside_a_pole(&self) -> f64 {
+        let poles = self.poles();
+        let sizes = poles.iter().map(|p| p.norm()).filter(|size| *size > 0.0);
+        let lowest = sizes.fold(f64::INFINITY, f64::min);
+        let w = 1e-7 * if lowest.is_finite() { lowest } else { 1.0 };
+        let [far, near] = [w, w / 2.0].map(|w| self.response(w));
+        if near.norm() > 1.5 * far.norm() {
+            f64::INFINITY
+        } else {
+            near.re
         }
     }
 

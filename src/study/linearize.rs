@@ -246,7 +246,9 @@ impl LinearStudy {
                     )));
                 }
                 let run = simulate_by(study, &Solving::for_simulation(study)?, 0, p, &[t])?;
-                let x: Option<Vec<f64>> = run.states.iter().map(|s| s.last().copied()).collect();
+                let row = run.t.iter().rposition(|&own| own == t);
+                let x: Option<Vec<f64>> =
+                    row.and_then(|k| run.states.iter().map(|s| s.get(k).copied()).collect());
                 let x =
                     x.ok_or_else(|| StudyError::Unsupported("the run did not get there".into()))?;
                 let after = if t == scenario.end {

@@ -9,15 +9,7 @@ pub const KINDS: &[(&str, &[&str])] = &[
     ("pi", &PID),
     (
         "lead-lag",
-        &[
-            "setpoint",
-            "measurement",
-            "input",
-            "gain",
-            "lead",
-            "lag",
-            "initial",
-        ],
+        &["setpoint", "measurement", "input", "gain", "lead", "lag"],
     ),
     (
         "notch",
@@ -29,7 +21,6 @@ pub const KINDS: &[(&str, &[&str])] = &[
             "frequency",
             "zero_damping",
             "pole_damping",
-            "initial",
         ],
     ),
     (
@@ -40,7 +31,6 @@ pub const KINDS: &[(&str, &[&str])] = &[
             "input",
             "numerator",
             "denominator",
-            "initial",
         ],
     ),
     ("state-feedback", &["gains", "reference", "feedforward"]),
@@ -58,7 +48,7 @@ pub const KINDS: &[(&str, &[&str])] = &[
     ("expression", &["expression"]),
 ];
 
-const PID: [&str; 10] = [
+const PID: [&str; 9] = [
     "setpoint",
     "measurement",
     "gains",
@@ -68,13 +58,13 @@ const PID: [&str; 10] = [
     "setpoint_weights",
     "feedforward",
     "tracking_time",
-    "initial",
 ];
 
 /// What a controller of any kind may have.
 pub const SHARED: &[&str] = &[
     "kind",
     "output",
+    "initial",
     "limits",
     "anti_windup",
     "anti_windup_band",
