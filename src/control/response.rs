@@ -14,8 +14,11 @@ const CHANGE: f64 = 0.5;
 const MOST_POINTS: usize = 20_000;
 const MOST_HALVINGS: usize = 40;
 
+/// x = (s - A)^-1 b, and s - A.
+type Resolvent = (DVector<Complex<f64>>, DMatrix<Complex<f64>>);
+
 impl StateSpace {
-    fn resolvent(&self, s: Complex<f64>) -> Option<(DVector<Complex<f64>>, DMatrix<Complex<f64>>)> {
+    fn resolvent(&self, s: Complex<f64>) -> Option<Resolvent> {
         let n = self.a.nrows();
         let matrix = DMatrix::from_fn(n, n, |i, j| {
             let own = if i == j { s } else { Complex::new(0.0, 0.0) };

@@ -221,6 +221,8 @@ fn opened(scenario: &Scenario) -> (Scenario, Vec<String>, Vec<usize>) {
             bounds: [f64::NEG_INFINITY, f64::INFINITY],
             scale: Scale::Linear,
             fit: false,
+            profile_out: false,
+            tune: false,
             unit: None,
             prior: None,
         });

@@ -267,6 +267,7 @@ fn knots(
         bounds: [f64::NEG_INFINITY, f64::INFINITY],
         scale: Scale::Linear,
         fit: false,
+        profile_out: false,
         tune,
         unit: signal.unit.clone(),
         prior: None,

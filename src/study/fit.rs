@@ -17,7 +17,7 @@ use super::{Solving, Study};
 use crate::optimize::{
     self, EvaluationError, LeastSquares, Outcome, Problem, Progress, SecondOrder, Settings, Status,
 };
-use crate::scenario::{FitAlgorithm, GlobalMethod, GradientMethod, Parameter};
+use crate::scenario::{FitAlgorithm, GlobalMethod, Parameter};
 
 /// A finished fit.
 #[derive(Debug, Clone)]

@@ -2,13 +2,16 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::fit_problem::FitProblem;
+use super::fit_problem::{FitProblem, parameters_of};
 use super::variable::Variable;
 use super::{Solving, Study, StudyError};
 use crate::optimize::{Budget, EvaluationError, Found, Outcome, scatter_search};
 
 /// Evaluations a parameter where the scenario names no budget.
 const EVALUATIONS: usize = 1000;
+
+/// The search from the so manieth start.
+type Search<'s> = dyn Fn(usize, &[f64]) -> Result<Outcome, EvaluationError> + Sync + 's;
 
 /// The local searches of a scatter search, which `local` runs, told their number.
 ///
@@ -20,10 +23,10 @@ pub(super) fn searches(
     bounds: (&[f64], &[f64]),
     first: &[Vec<f64>],
     stop: &AtomicBool,
-    local: &(dyn Fn(usize, &[f64]) -> Result<Outcome, EvaluationError> + Sync),
+    local: &Search<'_>,
 ) -> Result<Found, StudyError> {
     let settings = &study.scenario.fit;
-    let parameters = study.scenario.parameters.iter().filter(|p| p.fit);
+    let parameters = parameters_of(study, variables).map(|(_, parameter)| parameter);
     for ((parameter, lower), upper) in parameters.zip(bounds.0).zip(bounds.1) {
         if !(lower.is_finite() && upper.is_finite()) {
             return Err(StudyError::Unsupported(format!(

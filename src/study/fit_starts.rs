@@ -22,7 +22,7 @@ use super::fit_problem::{FitProblem, parameters_of};
 use super::variable::Variable;
 use super::{Solving, Study, scaling};
 use crate::optimize::{Problem, Progress, Sampling, Settings, spread};
-use crate::scenario::{FitAlgorithm, Parameter, StartSampling};
+use crate::scenario::{FitAlgorithm, StartSampling};
 
 /// Relative tolerance of the solves of candidates, where the one asked for is finer.
 const COARSE: f64 = 1e-3;

@@ -130,6 +130,8 @@ fn open(
         bounds: [f64::NEG_INFINITY, f64::INFINITY],
         scale: Scale::Linear,
         fit: false,
+        profile_out: false,
+        tune: false,
         unit: None,
         prior: None,
     };

@@ -62,6 +62,7 @@ pub(super) fn scenario(text: &str) -> Scenario {
         signals: Vec::new(),
         events: Vec::new(),
         controllers: Vec::new(),
+        history: Vec::new(),
         mass: None,
         mechanics: None,
         invariants: Vec::new(),
