@@ -163,7 +163,7 @@ mod tests {
             assert!((read.value - f(t)).abs() < 1e-14, "{t}");
             assert!((read.slope - slope(t)).abs() < 1e-12, "{t}");
             assert!((read.curvature - curvature(t)).abs() < 1e-10, "{t}");
-            assert!((history.read(piece, 0, t).value - 3.0).abs() < 1e-15);
+            assert!((history.read(piece, 0, t).value - 3.0).abs() < 1e-14);
         }
     }
 }

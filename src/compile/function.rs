@@ -16,7 +16,7 @@ use super::program::Program;
 use crate::model::graph::{Graph, NodeId};
 
 /// Most input arrays, and most output arrays, a function may have: their addresses are passed on the stack.
-pub const MAX_ARRAYS: usize = 8;
+pub const MAX_ARRAYS: usize = 12;
 
 /// An output array of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,8 @@
 //! spare the starts. Both tolerances grow together: what is too small to matter stays what it was. Candidates run alone and are compared when all
 //! are done: the choice depends neither on the order of work nor on the number of threads.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::iter;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use costate_solvers::Tolerance;
 use rayon::prelude::*;
@@ -172,33 +173,42 @@ impl Draw<'_> {
             max_iterations: ITERATIONS.min(self.limits.max_iterations),
             ..self.limits.clone()
         };
-        pool.par_iter()
-            .with_max_len(1)
-            .map_init(
-                || self.problem(&coarse),
-                |problem, start| {
-                    let mut each = |_: &Progress, _: &[f64]| !self.stop.load(Ordering::Relaxed);
-                    let searched = match problem {
-                        Some(problem) if !self.stop.load(Ordering::Relaxed) => {
-                            let outcome =
-                                minimize(self.algorithm, problem, start, &short, &mut each);
-                            Searched {
-                                theta: outcome.theta,
-                                value: outcome.value,
-                                evaluations: outcome.evaluations,
-                            }
-                        }
-                        _ => Searched {
-                            theta: start.clone(),
-                            value: f64::NAN,
-                            evaluations: 0,
-                        },
-                    };
-                    told(pool.len());
-                    searched
+        let one = |problem: &mut Option<FitProblem<'_>>, start: &Vec<f64>| {
+            let mut each = |_: &Progress, _: &[f64]| !self.stop.load(Ordering::Relaxed);
+            let searched = match problem {
+                Some(problem) if !self.stop.load(Ordering::Relaxed) => {
+                    let outcome = minimize(self.algorithm, problem, start, &short, &mut each);
+                    Searched {
+                        theta: outcome.theta,
+                        value: outcome.value,
+                        evaluations: outcome.evaluations,
+                    }
+                }
+                _ => Searched {
+                    theta: start.clone(),
+                    value: f64::NAN,
+                    evaluations: 0,
                 },
-            )
-            .collect()
+            };
+            told(pool.len());
+            searched
+        };
+        // a problem a thread, which takes one candidate after the other
+        let next = AtomicUsize::new(0);
+        let mut done: Vec<(usize, Searched)> = (0..rayon::current_num_threads())
+            .into_par_iter()
+            .with_max_len(1)
+            .flat_map_iter(|_| {
+                let (next, one) = (&next, &one);
+                let mut problem = self.problem(&coarse);
+                iter::from_fn(move || {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    Some((index, one(&mut problem, pool.get(index)?)))
+                })
+            })
+            .collect();
+        done.sort_unstable_by_key(|(index, _)| *index);
+        done.into_iter().map(|(_, searched)| searched).collect()
     }
 
     /// Drawn points, and how many of those had to be replaced.

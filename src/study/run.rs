@@ -299,15 +299,18 @@ impl<S: StudyScalar> Run<S> {
             };
             for sum in echoes {
                 let at = self.moments[m.at] + later(sum);
-                let period = m.period.map_or(0.0, |period| self.moments[period].value());
-                for repeat in repeats(at.value(), period, [first, last]) {
-                    let at = match m.period {
-                        Some(period) => at + self.moments[period] * repeat,
-                        None => at,
-                    };
+                let mut push = |at: S| {
                     if at.value() > first && at.value() < last {
                         self.between.push(Moment::echo(at));
                     }
+                };
+                let Some(period) = m.period else {
+                    push(at);
+                    continue;
+                };
+                let period = self.moments[period];
+                for repeat in repeats(at.value(), period.value(), [first, last]) {
+                    push(at + period * repeat);
                 }
             }
             let mut push = |at: S, repeat: f64| {

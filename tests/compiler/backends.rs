@@ -340,11 +340,17 @@ fn malformed_graphs_are_refused() {
             breaks: 1
         })
     );
-    let far = graph.intern(Op::Input(InputId { group: 8, index: 0 }));
+    let far = graph.intern(Op::Input(InputId {
+        group: 12,
+        index: 0,
+    }));
     let refused = Function::new(&graph, &[Output::store(vec![far])], Backend::Auto);
     assert_eq!(
         refused.err(),
-        Some(CompileError::TooManyArrays { arrays: 9, most: 8 })
+        Some(CompileError::TooManyArrays {
+            arrays: 13,
+            most: 12
+        })
     );
 }
 

@@ -157,7 +157,7 @@ fn other_parameters_are_refused() {
         (one, normal("a*x", "a"), "in its sigma"),
         (one, normal("x", "a + 1"), "is not proportional to it"),
         (one, normal("x", "1"), "no measurement depends on it"),
-        (two, normal("x", "a + b"), "both are sizes of the noise"),
+        (two, normal("x", "a + b"), "is not proportional to it"),
         (
             "a = { value = 1.0, fit = true, profile_out = true, prior = { distribution = \"normal\", mean = 1.0, sd = 1.0 } }",
             normal("a*x", "1"),

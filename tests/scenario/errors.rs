@@ -150,7 +150,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "[fit]",
         "[colour]\nx=1\n[fit]",
         &[
-            "scenario::unknown-key 23:2 colour | a scenario has no table `colour` | known tables: `scenario`, `indices`, `graphs`, `parameters`, `states`, `definitions`, `equations`, `functions`, `networks`, `signals`, `events`, `mass`, and 10 more",
+            "scenario::unknown-key 23:2 colour | a scenario has no table `colour` | known tables: `scenario`, `indices`, `graphs`, `parameters`, `states`, `definitions`, `equations`, `functions`, `networks`, `signals`, `events`, `mass`, and 16 more",
         ],
     ),
     (
@@ -901,7 +901,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "[signals]\nload = { kind = \"step\" }\nfeed = { at = 3 }\nsweep = { kind = \"chirp\", from = 1 }\n[fit]",
         &[
             "scenario::missing 24:8 { kind = \"step\" } | a signal of kind `step` needs `at` | add `at = ...`: a number or an expression in quotes",
-            "scenario::missing 25:8 { at = 3 } | a signal needs `kind` | add `kind = ...`: one of `step`, `ramp`, `sine`, `pulse`, `expression`, `table`",
+            "scenario::missing 25:8 { at = 3 } | a signal needs `kind` | add `kind = ...`: one of `step`, `ramp`, `sine`, `pulse`, `expression`, `table`, `piecewise-constant`, `piecewise-linear`, `cubic-spline`",
             "scenario::not-offered 26:18 \"chirp\" | the scenario uses `kind = \"chirp\"` in a signal, which this version of costate does not offer | leave it out, or use a later version",
         ],
     ),

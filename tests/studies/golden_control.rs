@@ -58,7 +58,7 @@ fn bounces_are_counted() {
 }
 
 const COST: &str = "integral((1 - y)^2) + 0.1*integral((newest - 1/K)^2)";
-const COST_OF_BLOCK: &str = "integral((1 - y)^2) + 0.1*integral((pi_held - 1/K)^2)";
+const COST_OF_BLOCK: &str = "integral((1 - y)^2) + 0.1*integral((regulator_held - 1/K)^2)";
 const MISS: &str = "final(bx)^2 + final(by)^2";
 
 /// scenario, functional, parameter, derivative, allowed error

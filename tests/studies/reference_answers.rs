@@ -275,7 +275,10 @@ fn the_interpreter_gives_the_same_bits() {
 #[test]
 fn starts_without_a_likelihood_are_replaced() {
     // A third of the random points let a population decay through zero, where a log-normal likelihood has no value.
-    let study = study("scenarios/lynx-hare/scenario.toml", &[("fit.starts", "20")]);
+    let study = study(
+        "scenarios/lynx-hare/scenario.toml",
+        &[("fit.starts", "20"), ("fit.candidates", "1")],
+    );
     let result = fitted(&study);
     assert!(result.replaced > 0);
     assert!(result.starts.iter().all(|s| s.outcome.value.is_finite()));
@@ -290,6 +293,7 @@ fn most_starts_of_lynx_and_hare_end_in_true_local_minima() {
         "scenarios/lynx-hare/scenario.toml",
         &[
             ("fit.starts", "20"),
+            ("fit.candidates", "1"),
             ("solver.rtol", "1e-12"),
             ("solver.atol", "1e-12"),
         ],

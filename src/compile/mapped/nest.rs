@@ -29,7 +29,7 @@ pub(in crate::compile) struct Target {
 }
 
 /// The array of numbers that later stages read.
-pub(in crate::compile) const SHARED: u16 = 7;
+pub(in crate::compile) const SHARED: u16 = 11;
 
 /// One step: operands, and what it computes, are registers.
 #[derive(Debug, Clone)]
