@@ -63,7 +63,7 @@ pub const ALL: &[Builtin] = builtin! {
     "phantom-jam": ["scenario.toml", "README.md", "plot.svg"],
     "heat-conductivity": ["scenario.toml", "README.md", "readings.csv", "make_data.py", "fit.svg"],
     "power-grid": ["scenario.toml", "README.md", "nodes.csv", "lines.csv", "plot.svg"],
-    "cruise-control": ["scenario.toml", "README.md"],
+    "cruise-control": ["scenario.toml", "README.md", "plot.svg"],
     "van-der-pol-control": ["scenario.toml", "README.md"],
     "cart-pole-swing-up": ["scenario.toml", "README.md"],
     "dc-motor": ["scenario.toml", "README.md", "trace.csv", "make_data.py", "fit.svg"],

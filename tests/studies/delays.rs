@@ -130,10 +130,8 @@ fn signals_arrive_late() {
             "{parameter}: {slope}"
         );
     }
-    let solving = Solving::choose(&study).expect("a method");
     let times = [0.0, 1.0, 1.2];
     let run = simulate(&study, 0, &study.values(), &times).expect("a run");
-    let _ = solving;
     let seen: Vec<f64> = run
         .t
         .iter()
@@ -141,7 +139,12 @@ fn signals_arrive_late() {
         .filter(|(t, _)| times.contains(t))
         .map(|(_, &y)| y)
         .collect();
-    assert_eq!(seen, [0.0, 0.0, 2.0]);
+    // held values come back through a polynomial of ten terms, each rounded
+    let near = seen
+        .iter()
+        .zip([0.0, 0.0, 2.0])
+        .all(|(a, b)| (a - b).abs() < 1e-13);
+    assert!(near && seen.len() == 3, "{seen:?}");
 }
 
 const T10: &str = r#"
@@ -156,10 +159,6 @@ sum = 0.0
 [definitions]
 e = "1 - y"
 u = "Kc*(e + sum/Ti)"
-[history]
-sum = 0.0
-[functions]
-started = { arguments = ["v"], expression = "if(t < 0, 0, v)" }
 [equations]
 y = "-y + delay(if(t < 0, 0, u), 0.5)"
 sum = "e"
@@ -285,7 +284,6 @@ fn what_cannot_be_is_said() {
         );
     }
     let study = study(&with("-delay(x, tau)", "").replace("tau = 0.5", "tau = -0.5"));
-    let solving = Solving::choose(&study).map(|_| ());
     let functional = FunctionalStudy::parse(&study, "final(x)").expect("a functional");
     let error = match Solving::choose(&study) {
         Ok(solving) => functional
