@@ -292,7 +292,6 @@ fn what_cannot_be_is_said() {
             .to_string(),
         Err(error) => error.to_string(),
     };
-    let _ = solving;
     assert!(
         error.contains("`delay(x, tau)` has a delay of -0.5"),
         "{error}"
