@@ -92,8 +92,10 @@ pub fn parameters(study: &Study, result: &Fit, data: &[Vec<Prediction>]) -> Para
                     .zip(&start.end)
                     .map(|((parameter, &[low, high]), &v)| {
                         let [low, high, v] = [low, high, v].map(|v| place(parameter, v));
-                        if high > low {
-                            (v - low) / (high - low)
+                        // without bounds, ends that agree but for rounding are one place
+                        let room = high - low;
+                        if room > 1e-5 * high.abs().max(low.abs()) {
+                            (v - low) / room
                         } else {
                             0.5
                         }

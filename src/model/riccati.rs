@@ -31,7 +31,7 @@ use super::lower::{Context, Lowering};
 use super::scope::signal_expressions;
 use super::{evaluate, jacobian};
 use crate::diagnostic::Diagnostic;
-use crate::scenario::{Controller, Experiment, Name, Parameter, Regulator, Scale, Scenario};
+use crate::scenario::{Controller, Experiment, Name, Parameter, Regulator, Scenario};
 
 const WEIGHT: Context = Context {
     what: "a regulator",
@@ -215,17 +215,9 @@ fn opened(scenario: &Scenario) -> (Scenario, Vec<String>, Vec<usize>) {
         if opened.is_some() {
             continue;
         }
-        plant.parameters.push(Parameter {
-            name: controller.output.clone(),
-            value: 0.0,
-            bounds: [f64::NEG_INFINITY, f64::INFINITY],
-            scale: Scale::Linear,
-            fit: false,
-            profile_out: false,
-            tune: false,
-            unit: None,
-            prior: None,
-        });
+        plant
+            .parameters
+            .push(Parameter::held(controller.output.clone(), 0.0));
     }
     // what reads runs, and what the equations do not need
     plant.events = Vec::new();

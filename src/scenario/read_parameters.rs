@@ -174,17 +174,7 @@ fn from_file(
 }
 
 fn parameter(reader: &mut Reader<'_>, name: Name, value: &Value<'_>) -> Parameter {
-    let mut parameter = Parameter {
-        name,
-        value: f64::NAN,
-        bounds: [f64::NEG_INFINITY, f64::INFINITY],
-        scale: Scale::Linear,
-        fit: false,
-        profile_out: false,
-        tune: false,
-        unit: None,
-        prior: None,
-    };
+    let mut parameter = Parameter::held(name, f64::NAN);
     let name = parameter.name.text.clone();
     if !value.get_ref().is_table() {
         match value.get_ref() {
@@ -228,17 +218,7 @@ fn parameter(reader: &mut Reader<'_>, name: Name, value: &Value<'_>) -> Paramete
 
 /// What a parameter, or each of an array, has beside its value.
 fn settings(reader: &mut Reader<'_>, name: Name, section: &Section<'_, '_>) -> Parameter {
-    let mut parameter = Parameter {
-        name,
-        value: f64::NAN,
-        bounds: [f64::NEG_INFINITY, f64::INFINITY],
-        scale: Scale::Linear,
-        fit: false,
-        profile_out: false,
-        tune: false,
-        unit: None,
-        prior: None,
-    };
+    let mut parameter = Parameter::held(name, f64::NAN);
     parameter.scale = match reader.choice(section, "scale") {
         Some("log") => Scale::Log,
         Some("log10") => Scale::Log10,

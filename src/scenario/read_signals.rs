@@ -6,7 +6,7 @@ use super::read_parameters::bounds_of;
 use super::reader::Names;
 use super::schema;
 use super::source::Role;
-use super::types::{Interpolation, KnotShape, Name, Parameter, Scale, Signal, SignalKind};
+use super::types::{Interpolation, KnotShape, Name, Parameter, Signal, SignalKind};
 use super::values::{Reader, Section, Value, shorten};
 use crate::model::{Expression, ExpressionKind};
 
@@ -262,15 +262,9 @@ fn knots(
     let given = section.get("initial").map(|value| value.span());
     let initial = reader.expressions(section, "initial");
     let mut pattern = Parameter {
-        name: signal.name.clone(),
-        value: 0.0,
-        bounds: [f64::NEG_INFINITY, f64::INFINITY],
-        scale: Scale::Linear,
-        fit: false,
-        profile_out: false,
         tune,
         unit: signal.unit.clone(),
-        prior: None,
+        ..Parameter::held(signal.name.clone(), 0.0)
     };
     if let Some(bounds) = section.get("bounds") {
         bounds_of(reader, &mut pattern, bounds);

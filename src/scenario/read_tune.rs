@@ -3,29 +3,18 @@
 use toml::de::DeValue;
 
 use super::read_parameters::bounds_of;
-use super::types::{
-    Aggregate, Ensemble, Name, Parameter, Requirement, Scale, Spread, TuneSettings,
-};
+use super::types::{Aggregate, Ensemble, Name, Parameter, Requirement, Spread, TuneSettings};
 use super::values::{Reader, Section, Value, did_you_mean, in_order, list, shorten};
 use crate::model::ExpressionKind;
 
 /// `end = { value = 2.0, bounds = [0.1, 10.0], tune = true }`.
 pub(super) fn free_end(reader: &mut Reader<'_>, value: &Value<'_>) -> Parameter {
     let span = reader.sources.span(value.span());
-    let mut end = Parameter {
-        name: Name {
-            text: "time.end".to_owned(),
-            span,
-        },
-        value: f64::NAN,
-        bounds: [f64::NEG_INFINITY, f64::INFINITY],
-        scale: Scale::Linear,
-        fit: false,
-        profile_out: false,
-        tune: false,
-        unit: None,
-        prior: None,
+    let name = Name {
+        text: "time.end".to_owned(),
+        span,
     };
+    let mut end = Parameter::held(name, f64::NAN);
     let Some(section) = reader.section("scenario.time.end", "end", value) else {
         return end;
     };
@@ -156,19 +145,13 @@ fn requirement(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<Req
         return None;
     }
     if let Some(value) = interval {
+        let name = Name {
+            text: section.schema.words.to_owned(),
+            span: reader.sources.span(value.span()),
+        };
         let mut own = Parameter {
-            name: Name {
-                text: section.schema.words.to_owned(),
-                span: reader.sources.span(value.span()),
-            },
-            value: 0.0,
             bounds,
-            scale: Scale::Linear,
-            fit: false,
-            profile_out: false,
-            tune: false,
-            unit: None,
-            prior: None,
+            ..Parameter::held(name, 0.0)
         };
         bounds_of(reader, &mut own, value);
         bounds = own.bounds;

@@ -141,6 +141,23 @@ pub struct Parameter {
     pub prior: Option<Prior>,
 }
 
+impl Parameter {
+    /// A parameter that is held at a value, without bounds.
+    pub fn held(name: Name, value: f64) -> Self {
+        Self {
+            name,
+            value,
+            bounds: [f64::NEG_INFINITY, f64::INFINITY],
+            scale: Scale::Linear,
+            fit: false,
+            profile_out: false,
+            tune: false,
+            unit: None,
+            prior: None,
+        }
+    }
+}
+
 /// The scale a parameter is searched on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Scale {

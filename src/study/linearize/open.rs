@@ -4,7 +4,7 @@ use super::{Input, Opened, state_inputs, state_matrix};
 use crate::diagnostic::{Diagnostic, SourceFile, nearest};
 use crate::model::graph::{PARAMETERS, STATES};
 use crate::model::{Model, NodeId, build, jacobian, parse};
-use crate::scenario::{Definition, Experiment, Name, Parameter, Scale, Scenario};
+use crate::scenario::{Definition, Experiment, Name, Parameter, Scenario};
 
 /// From an input to an output.
 pub(super) fn through(
@@ -124,17 +124,7 @@ fn open(
     output: &str,
     sign: f64,
 ) -> Result<Opened, Vec<Diagnostic>> {
-    let parameter = |name: &Name| Parameter {
-        name: name.clone(),
-        value: 0.0,
-        bounds: [f64::NEG_INFINITY, f64::INFINITY],
-        scale: Scale::Linear,
-        fit: false,
-        profile_out: false,
-        tune: false,
-        unit: None,
-        prior: None,
-    };
+    let parameter = |name: &Name| Parameter::held(name.clone(), 0.0);
     let mut closed = closed.clone();
     let of = |names: &[(String, NodeId)]| {
         let found = names.iter().find(|(own, _)| own == input);
