@@ -27,7 +27,7 @@
 use std::marker::PhantomData;
 
 use costate_solvers::Scalar;
-use costate_solvers::rosenbrock::{BRIDGED, rodas5p, tableau::Tableau};
+use costate_solvers::rosenbrock::{BRIDGED, combine, rodas5p, tableau::Tableau};
 
 use crate::matrix::{MassSide, StageMatrix};
 use crate::readings::{Dense, Readings};
@@ -48,6 +48,10 @@ pub struct Kernel<T, S = f64> {
     lambda: Vec<S>,
     /// U_i, then w_i in its place
     stage_bars: Vec<S>,
+    /// L_i
+    slope_bars: Vec<S>,
+    /// M^T w_i, where there is an M
+    mass_bars: Vec<S>,
     state: Vec<S>,
     state_bar: Vec<S>,
     /// M^T w
@@ -80,8 +84,10 @@ where
             vector.resize(n, S::from(0.0));
         }
         self.stage_bars.resize(T::KEPT * n, S::from(0.0));
+        self.slope_bars.resize(T::STAGES * n, S::from(0.0));
         let products = if system.mass().is_some() { n } else { 0 };
         self.product.resize(products, S::from(0.0));
+        self.mass_bars.resize(T::STAGES * products, S::from(0.0));
         let anew = self.matrix.begin(system)?;
         self.mass.begin(system, anew);
         if self.dense.is_empty() {
@@ -223,6 +229,28 @@ impl<T: Tableau, S: Scalar> Kernel<T, S> {
         }
     }
 
+    /// Adds what later stages give to the cotangent of `u_i`.
+    fn gather(&mut self, i: usize, inverse_h: S) {
+        let (n, first) = (self.n, i + 1);
+        let count = T::STAGES - first;
+        let column = |of: &[&[f64]]| -> [f64; MOST] {
+            std::array::from_fn(|j| if j < count { of[first + j][i] } else { 0.0 })
+        };
+        let (a, c) = (column(T::A), column(T::C));
+        let (own, later) = self.stage_bars.split_at_mut(first * n);
+        let mass_bars = match self.mass_bars.is_empty() {
+            true => &later[..count * n],
+            false => &self.mass_bars[first * n..],
+        };
+        let slope_bars = &self.slope_bars[first * n..];
+        combine(&mut self.state, None, slope_bars, &a[..count]);
+        combine(&mut self.state_bar, None, mass_bars, &c[..count]);
+        let sums = self.state.iter().zip(&self.state_bar);
+        for (u, (&slope, &mass)) in own[i * n..].iter_mut().zip(sums) {
+            *u += slope + mass * inverse_h;
+        }
+    }
+
     /// Reverses stage i; `stage_bars` then holds w_i in its place.
     fn stage<F: AdjointImplicitSystem<S> + ?Sized>(
         &mut self,
@@ -233,21 +261,20 @@ impl<T: Tableau, S: Scalar> Kernel<T, S> {
         bars: &mut Option<StepBars<S>>,
     ) {
         let (n, t, h, x) = (self.n, step.t, step.h, step.x);
+        self.gather(i, S::from(1.0) / h);
         self.solve(i, system, step, bars);
-        let (before, rest) = self.stage_bars.split_at_mut(i * n);
-        let w = &rest[..n];
-        self.state.copy_from_slice(x);
-        for (u, a) in step.stages.chunks_exact(n).zip(T::A[i]).take(i) {
-            if *a != 0.0 {
-                for (y, &u) in self.state.iter_mut().zip(u) {
-                    *y += u * *a;
-                }
-            }
-        }
-        self.state_bar.fill(S::from(0.0));
+        let w = &self.stage_bars[i * n..][..n];
+        combine(
+            &mut self.state,
+            Some(x),
+            &step.stages[..i * n],
+            &T::A[i][..i],
+        );
+        let slope_bar = &mut self.slope_bars[i * n..][..n];
+        slope_bar.fill(S::from(0.0));
         let stage_t = t + h * T::ALPHA[i];
-        system.vjp(stage_t, &self.state, w, &mut self.state_bar, p_bar);
-        for (l, &bar) in self.lambda.iter_mut().zip(&self.state_bar) {
+        system.vjp(stage_t, &self.state, w, slope_bar, p_bar);
+        for (l, &bar) in self.lambda.iter_mut().zip(&*slope_bar) {
             *l += bar;
         }
         let mass_w = match system.mass() {
@@ -256,15 +283,10 @@ impl<T: Tableau, S: Scalar> Kernel<T, S> {
                 for (u, c) in step.stages.chunks_exact(n).zip(T::C[i]).take(i) {
                     self.mass.add_outer(mass, w, u, S::from(*c) / h);
                 }
+                self.mass_bars[i * n..][..n].copy_from_slice(&self.product);
                 &self.product
             }
         };
-        for ((bar, a), c) in before.chunks_exact_mut(n).zip(T::A[i]).zip(T::C[i]) {
-            let c = S::from(*c) / h;
-            for ((u, &y), &w) in bar.iter_mut().zip(&self.state_bar).zip(mass_w) {
-                *u += y * *a + c * w;
-            }
-        }
         if let Some(bars) = bars {
             let slope = system.time_vjp(stage_t, &self.state, w);
             bars.t += slope;

@@ -257,11 +257,9 @@ impl Scalar for f64 {
 #[inline]
 pub fn half_exponent(exponent: f64) -> Option<i32> {
     let twice = 2.0 * exponent;
-    if twice.abs() <= 15.0 && twice == twice.trunc() && twice % 2.0 != 0.0 {
-        Some(twice as i32)
-    } else {
-        None
-    }
+    // (by way of an integer: a remainder of floating point is a loop in a library)
+    let whole = twice as i32;
+    (twice.abs() <= 15.0 && f64::from(whole) == twice && whole & 1 == 1).then_some(whole)
 }
 
 /// `x^(n/2)` for an odd n as x^((|n|-1)/2) sqrt(x), then one reciprocal where n < 0: within 2 units in the last

@@ -14,6 +14,7 @@ pub fn run(common: &Common) -> Result<(), Failure> {
     let (study, mut findings) = load::study(common, &overrides)?;
     let solving = Solving::choose(&study);
     let mut more = study.nonsmooth_findings(solving.as_ref().ok());
+    more.extend(study.tune_findings());
     if let Ok(solving) = &solving {
         more.extend(study.identifiability_findings(solving));
     }
@@ -33,7 +34,7 @@ pub fn run(common: &Common) -> Result<(), Failure> {
     } else {
         print_text(&report(&study, solving.as_ref().ok(), &expectations))?;
     }
-    if failed > 0 {
+    if failed > 0 || findings.iter().any(|d| d.severity == Severity::Error) {
         Err(Failure::Check)
     } else {
         Ok(())

@@ -418,9 +418,13 @@ fn summary(study: &Study, result: &Fit, seconds: f64, folder: &str, known: usize
     } else {
         "NOT converged"
     };
+    let gain = match result.predicted_decrease.is_nan() {
+        true => String::new(),
+        false => format!(", {:.1e} still to gain", result.predicted_decrease),
+    };
     text += &format!(
-        "gradient norm  {:.1e} on the search scale, {:.1e} still to gain: {verdict}\n",
-        result.gradient_norm, result.predicted_decrease
+        "gradient norm  {:.1e} on the search scale{gain}: {verdict}\n",
+        result.gradient_norm
     );
     let replaced = match result.replaced {
         0 => String::new(),

@@ -85,7 +85,7 @@ pub enum Status {
     SmallStep,
     /// the objective changes only in its last digits
     SmallChange,
-    /// out of iterations or evaluations
+    /// out of iterations or evaluations, or of what the problem allows
     MaxIterations,
     /// the callback or the problem asked to stop; the best point so far is kept
     Interrupted,

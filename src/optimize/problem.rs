@@ -30,6 +30,10 @@ pub trait Problem {
         theta: &[f64],
         gradient: &mut [f64],
     ) -> Result<f64, EvaluationError>;
+    /// Whether the evaluations so far have cost all that a run may: no further one is asked for then.
+    fn is_spent(&self) -> bool {
+        false
+    }
 }
 
 /// A problem whose Hessian can be multiplied by vectors, without being formed.

@@ -9,6 +9,8 @@ pub(super) struct Record {
     pub upper: Vec<f64>,
     pub evaluations: usize,
     pub gradient_evaluations: usize,
+    /// the problem allows no further evaluation
+    spent: bool,
     history: Vec<Progress>,
 }
 
@@ -22,6 +24,7 @@ impl Record {
             upper: upper.to_vec(),
             evaluations: 0,
             gradient_evaluations: 0,
+            spent: false,
             history: Vec::new(),
         };
         let complaint = if start.len() != m || lower.len() != m || upper.len() != m {
@@ -76,7 +79,9 @@ impl Record {
     ) -> Result<f64, EvaluationError> {
         self.evaluations += 1;
         self.gradient_evaluations += 1;
-        let value = problem.value_gradient(theta, gradient)?;
+        let value = problem.value_gradient(theta, gradient);
+        self.spent = problem.is_spent();
+        let value = value?;
         finite(value, gradient.iter().all(|g| g.is_finite()))
     }
 
@@ -87,7 +92,9 @@ impl Record {
         theta: &[f64],
     ) -> Result<f64, EvaluationError> {
         self.evaluations += 1;
-        finite(problem.value(theta)?, true)
+        let value = problem.value(theta);
+        self.spent = problem.is_spent();
+        finite(value?, true)
     }
 
     /// Value alone; infinity where there is none, so that methods that compare values go on. The error is an interruption.
@@ -113,7 +120,9 @@ impl Record {
     ) -> Result<(), EvaluationError> {
         self.evaluations += 1;
         self.gradient_evaluations += 1;
-        problem.hessian_product(theta, v, product)?;
+        let done = problem.hessian_product(theta, v, product);
+        self.spent = problem.is_spent();
+        done?;
         finite(0.0, product.iter().all(|h| h.is_finite())).map(|_| ())
     }
 
@@ -127,13 +136,15 @@ impl Record {
     ) -> Result<f64, EvaluationError> {
         self.evaluations += 1;
         self.gradient_evaluations += 1;
-        let value = problem.value_residuals(theta, r, jacobian)?;
+        let value = problem.value_residuals(theta, r, jacobian);
+        self.spent = problem.is_spent();
+        let value = value?;
         finite(value, r.iter().chain(&*jacobian).all(|x| x.is_finite()))
     }
 
     /// Whether another evaluation is allowed.
     pub fn exhausted(&self, settings: &Settings) -> bool {
-        self.evaluations >= settings.max_evaluations
+        self.evaluations >= settings.max_evaluations || self.spent
     }
 
     /// Notes one iteration.

@@ -3,9 +3,12 @@
 use toml::de::DeValue;
 
 use super::read_parameters::bounds_of;
-use super::types::{Aggregate, Ensemble, Name, Parameter, Requirement, Spread, TuneSettings};
+use super::read_settings::unknown_state;
+use super::types::{
+    Aggregate, Ensemble, Name, Parameter, Requirement, Spread, State, TuneSettings,
+};
 use super::values::{Reader, Section, Value, did_you_mean, in_order, list, shorten};
-use crate::model::ExpressionKind;
+use crate::model::{Expression, ExpressionKind};
 
 /// `end = { value = 2.0, bounds = [0.1, 10.0], tune = true }`.
 pub(super) fn free_end(reader: &mut Reader<'_>, value: &Value<'_>) -> Parameter {
@@ -34,6 +37,7 @@ pub(super) fn read(
     reader: &mut Reader<'_>,
     top: &Section<'_, '_>,
     parameters: &[Parameter],
+    states: &[State],
 ) -> Option<TuneSettings> {
     let path = requirements(reader, top, "path");
     let terminal = requirements(reader, top, "terminal");
@@ -80,6 +84,17 @@ pub(super) fn read(
         let section = reader.section("tune.ensemble", "ensemble", value)?;
         ensemble(reader, &section, parameters)
     });
+    let multiple_shooting = reader.whole(&section, "multiple_shooting", 1).map(whole);
+    let guess = guess(reader, &section, states);
+    if !guess.is_empty() && multiple_shooting.is_none() {
+        let diagnostic = reader.error(
+            "scenario::contradiction",
+            "`guess` is of the states where `multiple_shooting` cuts a run, and it cuts none",
+            section.get("guess").map_or(section.range(), |v| v.span()),
+        );
+        diagnostic.label = "nothing to begin with".to_owned();
+        diagnostic.help = Some("add `multiple_shooting = 10` to `[tune]`".to_owned());
+    }
     if !parameters.iter().any(|p| p.tune) {
         let diagnostic = reader.error(
             "scenario::missing",
@@ -100,7 +115,43 @@ pub(super) fn read(
         max_iterations,
         tolerance,
         ensemble,
+        multiple_shooting,
+        guess,
     })
+}
+
+/// `guess = { angle = "pi*t/2" }`.
+fn guess(
+    reader: &mut Reader<'_>,
+    section: &Section<'_, '_>,
+    states: &[State],
+) -> Vec<(Name, Expression)> {
+    let Some(value) = section.get("guess") else {
+        return Vec::new();
+    };
+    let Some(entries) = value.get_ref().as_table() else {
+        reader.wrong_type("guess", "a table of states and expressions", value);
+        return Vec::new();
+    };
+    let mut all = Vec::new();
+    for (key, value) in in_order(entries) {
+        let text: &str = key.get_ref();
+        let known = states.iter().find(|state| state.name.text == text);
+        match known {
+            None => unknown_state(reader, states, text, "`guess`", key.span()),
+            Some(state) if state.discrete => {
+                let diagnostic = reader.error(
+                    "scenario::contradiction",
+                    format!("`{text}` is discrete: events alone change it"),
+                    key.span(),
+                );
+                diagnostic.label = "not found at the cuts".to_owned();
+                diagnostic.help = Some("leave it out".to_owned());
+            }
+            Some(state) => all.push((state.name.clone(), reader.expression(text, value))),
+        }
+    }
+    all
 }
 
 fn requirements(reader: &mut Reader<'_>, top: &Section<'_, '_>, table: &str) -> Vec<Requirement> {
@@ -297,7 +348,7 @@ fn spread(reader: &mut Reader<'_>, section: &Section<'_, '_>) -> Option<Spread> 
         }
         "list" => {
             let all = reader.expressions(section, "values");
-            let number = |expression: &crate::model::Expression| match &expression.kind {
+            let number = |expression: &Expression| match &expression.kind {
                 ExpressionKind::Number(number) => Some(*number),
                 _ => None,
             };

@@ -357,7 +357,7 @@ impl Reader<'_> {
         let time = [header.start, header.end];
         let experiments =
             read_experiments::read(self, &top, time, &parameters, &states, &observables, &names);
-        let tune = read_tune::read(self, &top, &parameters);
+        let tune = read_tune::read(self, &top, &parameters, &states);
         let expectations = read_expectations::read(self, &top, &experiments);
         let known = read_design::Known {
             time,

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nalgebra::DMatrix;
 
+use super::any_solver::ANY_WIDTH;
 use super::error::StudyError;
 use super::fit_global::searches;
 use super::fit_memory::{FitMemory, NoMemory};
@@ -135,6 +136,7 @@ pub fn fit_with_memory(
         problem.shooting(pieces, stop)?; // what it cannot do is said before anything is begun
     }
     let at_first = problem.value(&first).unwrap_or(f64::NAN);
+    let once = at_first.is_finite().then(|| problem.work());
     let known = memory.begin(at_first).map_err(memory_fails)?;
     let wanted = settings.starts.max(1 + settings.start_points.len());
     let algorithm = match settings.algorithm {
@@ -149,6 +151,7 @@ pub fn fit_with_memory(
         seed: settings.seed,
         ..Settings::default()
     };
+    let allowed = once.and_then(|once| most_work(study, algorithm, variables.len(), once));
     let shared = Mutex::new(FitProgress {
         finished: 0,
         starts: wanted,
@@ -209,7 +212,7 @@ pub fn fit_with_memory(
         let bounds = (&lower[..], &upper[..]);
         let problem =
             FitProblem::new(study, &solving, &variables, bounds, stop).map_err(evaluation_error)?;
-        let problem = problem.solving_inside();
+        let problem = problem.solving_inside().with_most_work(allowed);
         let outcome = run_start(problem, (algorithm, &limits), start, stop, &tell)?;
         // the end of a start that was cut short is none, and is looked for again
         if !stop.load(Ordering::Relaxed)
@@ -334,6 +337,32 @@ pub fn fit_with_memory(
         parameters,
         solving,
     })
+}
+
+/// How much more than at the file's values a start's solves may cost before it ends.
+const COSTLIER: usize = 3;
+
+/// Most work of a start's solves: that of all its iterations where each costs [`COSTLIER`] times what it does at the file's values,
+/// where a solve costs `once`; and what an evaluation that fails is taken for. Starts that are far off can cost hundreds of times as
+/// much, and seldom get anywhere.
+fn most_work(
+    study: &Study,
+    algorithm: FitAlgorithm,
+    variables: usize,
+    once: usize,
+) -> Option<[usize; 2]> {
+    let settings = &study.scenario.fit;
+    let own_way = settings.multiple_shooting.is_some() || !study.scenario.smoothing.is_empty();
+    let solves = match algorithm {
+        FitAlgorithm::Auto | FitAlgorithm::LevenbergMarquardt => variables.div_ceil(ANY_WIDTH),
+        FitAlgorithm::LBfgs | FitAlgorithm::Adam | FitAlgorithm::GradientDescent => {
+            1 + variables.div_ceil(ANY_WIDTH)
+        }
+        FitAlgorithm::NewtonCg => 2 * (1 + variables),
+        FitAlgorithm::NelderMead | FitAlgorithm::CmaEs => return None,
+    };
+    let each = COSTLIER * solves * once;
+    (!own_way).then(|| [each.saturating_mul(settings.max_iterations), each])
 }
 
 /// The parameters that are searched for: those marked fit, but for what is solved for inside.

@@ -14,6 +14,9 @@ use super::{Solving, Study};
 use crate::optimize::{EvaluationError, LeastSquares, Problem, SecondOrder};
 use crate::scenario::{GradientMethod, Parameter};
 
+/// What a step with a factorization costs, in steps of an explicit method.
+const WITH_FACTORS: usize = 8;
+
 /// The data objective on scaled fitted parameters.
 pub(super) struct FitProblem<'a> {
     pub(super) study: &'a Study,
@@ -26,6 +29,10 @@ pub(super) struct FitProblem<'a> {
     p: Vec<f64>,
     rows: usize,
     inner: Option<SolvedInside<'a>>,
+    /// most work, and what an evaluation that fails is taken for
+    allowed: Option<[usize; 2]>,
+    /// evaluations that failed
+    failed: usize,
 }
 
 /// What a problem solves for inside.
@@ -58,6 +65,8 @@ impl<'a> FitProblem<'a> {
             p: study.values(),
             rows: row_count(study, variables),
             inner: None,
+            allowed: None,
+            failed: 0,
             study,
             variables,
             lower,
@@ -136,6 +145,23 @@ impl<'a> FitProblem<'a> {
         counted.steps + counted.rejected
     }
 
+    /// Work of all solves of values so far: steps, those with factors for [`WITH_FACTORS`] of those without.
+    pub(super) fn work(&self) -> usize {
+        self.steps() + (WITH_FACTORS - 1) * self.objective.statistics.factorizations
+    }
+
+    /// The same, spent after so much work; the second is what an evaluation that fails is taken for.
+    pub(super) fn with_most_work(mut self, allowed: Option<[usize; 2]>) -> Self {
+        self.allowed = allowed;
+        self
+    }
+
+    /// What came of an evaluation, as optimizers see it.
+    fn told<T>(&mut self, done: Result<T, StudyError>) -> Result<T, EvaluationError> {
+        self.failed += usize::from(done.is_err());
+        done.map_err(evaluation_error)
+    }
+
     fn set(&mut self, theta: &[f64]) -> Result<(), EvaluationError> {
         for ((i, parameter), &q) in self.parameters().zip(theta) {
             self.p[i] = scaling::to_natural(parameter, q);
@@ -176,7 +202,8 @@ impl Problem for FitProblem<'_> {
 
     fn value(&mut self, theta: &[f64]) -> Result<f64, EvaluationError> {
         self.set(theta)?;
-        self.objective.value(&self.p).map_err(evaluation_error)
+        let value = self.objective.value(&self.p);
+        self.told(value)
     }
 
     fn value_gradient(
@@ -197,12 +224,17 @@ impl Problem for FitProblem<'_> {
                 self.objective
                     .gradient_differences(&self.p, self.variables, gradient)
             }
-        }
-        .map_err(evaluation_error)?;
+        };
+        let value = self.told(value)?;
         for ((i, parameter), g) in self.parameters().zip(gradient) {
             *g *= scaling::slope(parameter, self.p[i]);
         }
         Ok(value)
+    }
+
+    fn is_spent(&self) -> bool {
+        self.allowed
+            .is_some_and(|[most, failure]| self.work() + self.failed * failure >= most)
     }
 }
 
@@ -306,8 +338,8 @@ impl LeastSquares for FitProblem<'_> {
                 without_columns(jacobian, self.rows, &solved);
                 done
             }
-        }
-        .map_err(evaluation_error)?;
+        };
+        let value = self.told(value)?;
         for ((i, parameter), column) in self
             .parameters()
             .zip(jacobian.chunks_exact_mut(self.rows.max(1)))

@@ -20,7 +20,7 @@ use super::objective::Objective;
 use super::run::{Run, RunError};
 use super::variable::Variable;
 use super::{Solving, Study};
-use crate::compile::{Function, Output};
+use crate::compile::{Backend, Function, Output};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::model::graph::{
     FIRST_EXTRA, FOURTH_EXTRA, InputId, PARAMETERS, SECOND_EXTRA, SIXTH_EXTRA, STATES, THIRD_EXTRA,
@@ -31,10 +31,15 @@ use crate::scenario::{AbsoluteTolerance, GradientMethod};
 
 mod adjoint;
 mod many;
+mod pool;
 mod search;
 
 pub(super) use adjoint::Kept;
-use search::{CompiledSearch, Found};
+use pool::Pool;
+use search::{CompiledSearch, Found, Looked};
+
+/// Most readings that have machine code each.
+const MOST_COMPILED: usize = 24;
 
 /// Directions of a chunk of dual numbers.
 const WIDTH: usize = ANY_WIDTH;
@@ -69,7 +74,10 @@ pub struct FunctionalStudy {
     root: Function,
     /// the gradient of their weighted sum with respect to p, v and objective
     root_gradient: Function,
-    kept: Mutex<Option<Kept<f64>>>,
+    kept: Pool<Kept<f64>>,
+    kept_duals: Pool<Kept<Dual<WIDTH>>>,
+    /// where the searches of the last run ended
+    looked: Mutex<Option<Looked>>,
 }
 
 /// Where a value is read.
@@ -221,20 +229,29 @@ impl FunctionalStudy {
         let states = graph.inputs(STATES, model.states.len());
         let parameters = graph.inputs(PARAMETERS, model.parameters.len());
         let weight = input(graph, FIRST_EXTRA, 0);
-        let compile = |graph: &model::Graph, outputs: &[Output]| {
-            Function::new(graph, outputs, study.backend).map_err(|e| broken(e.to_string()))
+        let compile_by = |backend, graph: &model::Graph, outputs: &[Output]| {
+            Function::new(graph, outputs, backend).map_err(|e| broken(e.to_string()))
+        };
+        let compile =
+            |graph: &model::Graph, outputs: &[Output]| compile_by(study.backend, graph, outputs);
+        // of many, each a few operations and called once a run, code would be longer in the making than in use
+        let of_samples = match functional.samples.len() > MOST_COMPILED {
+            true => Backend::Interpreter,
+            false => study.backend,
         };
         let mut values = Vec::new();
         let mut values_vjp = Vec::new();
         for &(_, node) in &functional.samples {
-            values.push(compile(graph, &[Output::store(vec![node])])?);
+            values.push(compile_by(of_samples, graph, &[Output::store(vec![node])])?);
             let time = input(graph, TIME, 0);
             let wrt = states.iter().chain(&parameters).chain([&time]);
             let wrt: Vec<NodeId> = wrt.copied().collect();
             let mut bars = model::vjp(graph, &[node], &[weight], &wrt);
             let time = bars.split_off(states.len() + parameters.len());
             let own = bars.split_off(states.len());
-            values_vjp.push(compile(graph, &[bars, own, time].map(Output::accumulate))?);
+            let outputs =
+                [bars, own, time].map(|nodes| Output::accumulate_what_is_not_zero(graph, nodes));
+            values_vjp.push(compile_by(of_samples, graph, &outputs)?);
         }
         let count = functional.samples.len();
         let mut wrt = parameters;
@@ -275,7 +292,9 @@ impl FunctionalStudy {
             roots,
             root,
             root_gradient,
-            kept: Mutex::new(None),
+            kept: Pool::default(),
+            kept_duals: Pool::default(),
+            looked: Mutex::new(None),
         })
     }
 
@@ -391,7 +410,7 @@ impl FunctionalStudy {
             true => Vec::new(),
             false => {
                 let p: Vec<f64> = p.iter().map(|p| p.value()).collect();
-                self.look(study, solving, &p, &nudge.values())?
+                self.looked(study, solving, &p, &nudge.values())?
             }
         };
         self.read_at(run, study, solving, p, nudge, record, mesh, Some(&found))

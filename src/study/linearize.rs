@@ -444,6 +444,12 @@ impl LinearStudy {
                 "margins are of a controller's loop".into(),
             ));
         }
+        let abscissa = of_poles(&linear.closed, &changes, Requirement::SpectralAbscissa).value;
+        if abscissa > 1e-9 * linear.closed.amax() {
+            return Err(StudyError::Unsupported(
+                "the closed loop is not stable, and has no margins: begin with gains that stabilize it".into(),
+            ));
+        }
         let found = Loop::new(linear.system);
         let margins = found.margins();
         let crossing = |c: Option<crate::control::Crossing>| c.map(|c| (c.value, c.frequency));

@@ -38,6 +38,7 @@ mod objective;
 mod plan;
 mod prior;
 mod profile;
+mod rescue;
 mod rest;
 mod reverse;
 mod reverse_events;
@@ -95,7 +96,7 @@ pub use sample::{
 pub use simulate::{SimulatedEvent, Simulation, simulate, simulate_by};
 pub use solving::{Choice, Solving};
 pub use sweep::{SweepAxis, SweepOf, SweepProgress, grid_points, random_points, sweep};
-pub use tune::{ConstraintReport, Control, Tune, controls, tune};
+pub use tune::{ConstraintReport, Control, Costates, SecondOpinion, Tune, controls, tune};
 pub use variable::Variable;
 pub use verify::{Agreement, EventAgreement, Verification, verify};
 

@@ -24,6 +24,13 @@ impl<S: Scalar> Nudge<S> {
         }
     }
 
+    /// Whether nothing is moved.
+    pub fn is_still(&self) -> bool {
+        let still = |by: &S| by.value() == 0.0;
+        let ends = self.ends.iter().flatten();
+        self.initial.iter().map(|(_, by)| by).chain(ends).all(still)
+    }
+
     /// Moves variable k by `by(k)`; parameters are set before a run is prepared, and not here.
     pub fn of(variables: &[Variable], by: impl Fn(usize) -> S) -> Self {
         let mut nudge = Self::none();

@@ -45,6 +45,8 @@ pub struct Objective<'a> {
     pub(super) parts: Vec<Objective<'a>>,
     pub(super) left: Left,
     pub(super) worth_spreading: bool,
+    /// the same by the stiff method: `rescue.rs`
+    pub(super) stiff: Option<Box<Objective<'a>>>,
     /// what all solves so far counted
     pub statistics: Statistics,
 }
@@ -59,6 +61,7 @@ impl<'a> Objective<'a> {
         if study.plans.iter().all(|plan| plan.measurements.is_empty()) {
             return Err(StudyError::NoData);
         }
+        let solving = solving.watching_stiffness();
         Ok(Self {
             study,
             stop,
@@ -78,6 +81,7 @@ impl<'a> Objective<'a> {
             parts: Vec::new(),
             left: Left::default(),
             worth_spreading: false,
+            stiff: None,
             statistics: Statistics::default(),
         })
     }
@@ -191,8 +195,20 @@ impl<'a> Objective<'a> {
         v: &[f64],
         [gradient, product]: [&mut [f64]; 2],
     ) -> Result<(), StudyError> {
+        check_variables(self.study, GradientOf::Data, variables)?;
+        self.rescued(|own| {
+            own.gradient_and_product_of(p, variables, v, [&mut *gradient, &mut *product])
+        })
+    }
+
+    fn gradient_and_product_of(
+        &mut self,
+        p: &[f64],
+        variables: &[Variable],
+        v: &[f64],
+        [gradient, product]: [&mut [f64]; 2],
+    ) -> Result<(), StudyError> {
         let study = self.study;
-        check_variables(study, GradientOf::Data, variables)?;
         let mut on = On {
             study,
             solving: &self.discrete,
@@ -216,7 +232,7 @@ impl<'a> Objective<'a> {
             ),
         };
         match done {
-            Err(error) if error != StudyError::Interrupted => {
+            Err(error) if error != StudyError::Interrupted && !on.solving.rescues(&error) => {
                 let lane = lane(&mut self.second, study)?;
                 product_by_duals(lane, &mut on, p, variables, v, [gradient, product])
             }
@@ -228,6 +244,16 @@ impl<'a> Objective<'a> {
     /// ([`Objective::rows`]): J v by one dual number, J^T of that by the discrete adjoint. Exact for the discrete solve, at
     /// the cost of a gradient whatever the number of variables.
     pub fn gauss_newton_product(
+        &mut self,
+        p: &[f64],
+        variables: &[Variable],
+        v: &[f64],
+        product: &mut [f64],
+    ) -> Result<(), StudyError> {
+        self.rescued(|own| own.gauss_newton_product_of(p, variables, v, product))
+    }
+
+    fn gauss_newton_product_of(
         &mut self,
         p: &[f64],
         variables: &[Variable],

@@ -49,7 +49,7 @@ impl<'a> Objective<'a> {
             let begun = Instant::now();
             let mut total = 0.0;
             for group in groups(experiments) {
-                total += work(self, group)?;
+                total += self.rescued(|own| work(own, group.clone()))?;
                 take(&self.left);
             }
             self.worth_spreading = experiments > 1
@@ -74,7 +74,7 @@ impl<'a> Objective<'a> {
                 iter::from_fn(move || {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let group = groups(experiments).nth(index)?;
-                    let share = work(part, group);
+                    let share = part.rescued(|own| work(own, group.clone()));
                     Some((index, share, std::mem::take(&mut part.left)))
                 })
             })

@@ -174,6 +174,72 @@ def cruise_control(steps=400):
     return {"speed at 16": past[round(16 / h)][0], "final": past[-1].tolist()}
 
 
+def runge_kutta(f, x, end, steps, wanted):
+    """The classical Runge-Kutta method from t = 0: states after the steps that are wanted."""
+    h, found = end / steps, {}
+    for i in range(steps + 1):
+        if i in wanted:
+            found[i] = x.tolist()
+        t = i * h
+        k1 = f(t, x)
+        k2 = f(t + h / 2, x + h / 2 * k1)
+        k3 = f(t + h / 2, x + h / 2 * k2)
+        k4 = f(t + h, x + h * k3)
+        x = x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+    return [found[i] for i in wanted]
+
+
+def tank_level(steps=24000):
+    area, hole, pump, lag, g, before, target, kp, ki = 0.0154, 5e-5, 4e-5, 3.0, 9.81, 0.2, 0.25, 20.0, 0.2
+    out = lambda level: hole * np.sqrt(2 * g * level)
+    f = lambda t, x: np.array([(x[1] - out(x[0])) / area, (pump * (kp * (target - x[0]) + x[2]) - x[1]) / lag, ki * (target - x[0])])
+    at, end = runge_kutta(f, np.array([before, out(before), out(before) / pump]), 240.0, steps, [steps // 8, steps])
+    return {"level at 30": at[0], "final level": end[0]}
+
+
+def quadrotor_hover(steps=8000):
+    mass, inertia, arm, drag, g, side, up = 0.5, 4e-3, 0.17, 0.1, 9.81, 1.0, 0.5
+    k_height, d_height, k_side, d_side, k_angle, d_angle = 4.0, 4.0, 0.1, 0.15, 30.0, 8.0
+
+    def f(t, s):
+        x, z, angle, vx, vz, spin = s
+        lean = k_side * (x - side) + d_side * vx
+        thrust = mass * (g + k_height * (up - z) - d_height * vz)
+        push = -thrust * np.sin(angle) - drag * vx + np.exp(-(((t - 4) / 0.4) ** 2))
+        return np.array([vx, vz, spin, push / mass, (thrust * np.cos(angle) - drag * vz) / mass - g, k_angle * (lean - angle) - d_angle * spin])
+
+    at, end = runge_kutta(f, np.zeros(6), 8.0, steps, [steps // 2, steps])
+    return {"x, z, angle at 4": at[:3], "final z": end[1]}
+
+
+def inventory_policy(steps=400):
+    """As `cruise_control`."""
+    base, season, lead, smooth, goal, part, ahead = 100.0, 10.0, 2.0, 4.0, 150.0, 0.5, 2.0
+    demand = lambda t: base + 25 / (1 + np.exp(-4 * (t - 5))) + season * np.sin(2 * np.pi * t / 26) + 12 * np.sin(2 * np.pi * t / 2.7)
+    order = lambda s: s[2] + part * (goal + s[2] * ahead - s[0] - s[1])
+    h, past, slopes = lead / steps, [np.array([goal, base * lead, base])], []
+
+    def late(t):
+        if t <= lead + 1e-12:
+            return order(past[0])
+        k = min(int((t - lead) / h + 1e-9), len(slopes) - 2)
+        x = (t - lead) / h - k
+        return order((2 * x**3 - 3 * x**2 + 1) * past[k] + (x**3 - 2 * x**2 + x) * h * slopes[k]
+                     + (3 * x**2 - 2 * x**3) * past[k + 1] + (x**3 - x**2) * h * slopes[k + 1])
+
+    f = lambda t, s: np.array([late(t) - demand(t), order(s) - late(t), (demand(t) - s[2]) / smooth])
+    for i in range(round(60 / h)):
+        t, x = i * h, past[-1]
+        k1 = f(t, x)
+        slopes.append(k1)
+        k2 = f(t + h / 2, x + h / 2 * k1)
+        k3 = f(t + h / 2, x + h / 2 * k2)
+        k4 = f(t + h, x + h * k3)
+        past.append(x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4))
+    return {"stock at 16": past[round(16 / h)][0], "final": past[-1].tolist()}
+
+
 if __name__ == "__main__":
     print(json.dumps({"lynx-hare": lynx_hare(), "lotka-volterra": lotka_volterra(), "influenza-sir": influenza(),
-                      "theophylline": theophylline(), "pinene": pinene(), "dc-motor": dc_motor(), "cruise-control": cruise_control()}, indent=1))
+                      "theophylline": theophylline(), "pinene": pinene(), "dc-motor": dc_motor(), "cruise-control": cruise_control(),
+                      "tank-level": tank_level(), "quadrotor-hover": quadrotor_hover(), "inventory-policy": inventory_policy()}, indent=1))

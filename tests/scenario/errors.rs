@@ -347,6 +347,20 @@ const CASES: &[(&str, &str, &[&str])] = &[
         ],
     ),
     (
+        "starts = 2",
+        "[tune]\nminimize = \"final(pred)\"\nguess = { prey = 1 }\n[parameters.free]\nvalue = 1\ntune = true",
+        &[
+            "scenario::contradiction 26:9 { prey = 1 } | `guess` is of the states where `multiple_shooting` cuts a run, and it cuts none | add `multiple_shooting = 10` to `[tune]`",
+        ],
+    ),
+    (
+        "starts = 2",
+        "[tune]\nminimize = \"final(pred)\"\nmultiple_shooting = 4\nguess = { pray = 1 }\n[parameters.free]\nvalue = 1\ntune = true",
+        &[
+            "scenario::unknown-name 27:11 pray | `guess` names `pray`, which is no state | did you mean `prey`?",
+        ],
+    ),
+    (
         "end = 10.0",
         "ende = 10",
         &[

@@ -385,3 +385,194 @@ fn the_worst_plant_and_the_mean() {
     let tail = tuned(&text("cvar(0.6666666666666666)"));
     near(tail.objective, 4.0, 1e-6);
 }
+
+/// T08d: the same with a bound on the states at the ends of the intervals, far from which u = 0 is: by multiple shooting.
+#[test]
+fn van_der_pol_with_bounds_at_the_ends_of_intervals() {
+    let ends: Vec<String> = (1..=20)
+        .map(|k| {
+            let t = 0.5 * f64::from(k);
+            format!("{{ expression = \"at(x1, {t:?})\", min = -0.25 }}")
+        })
+        .collect();
+    let steps = "kind = \"piecewise-constant\", knots = 20, bounds = [-1, 1]";
+    let more = format!(
+        "multiple_shooting = 20\nconstraints = [{}]",
+        ends.join(", ")
+    );
+    let result = van_der_pol(10.0, steps, &more);
+    near(result.objective, 3.732_970_777, 1e-7);
+    let reference = [
+        0.486_639, 0.933_131, 0.858_599, 0.775_965, 0.685_163, 0.586_130, 0.537_696, 0.447_794,
+    ];
+    for (k, u) in reference.iter().enumerate() {
+        near(result.best[k], *u, 1e-6);
+    }
+    // what is at the cuts is no result
+    assert_eq!(result.names.len(), 20);
+    assert_eq!(result.constraints.len(), 20);
+}
+
+/// T09: the swing-up of a cart-pole from a straight line, its sensitivities, costates and Hamiltonian. (The spline of 41 knots costs some
+/// 2e-7 of the objective, and more of its derivatives and of the Hamiltonian between knots.)
+#[test]
+fn cart_pole_swing_up() {
+    let text = include_str!("../../scenarios/cart-pole-swing-up/scenario.toml");
+    let result = tuned(text);
+    near(result.objective, 58.807_667_458_3, 1e-6 * 58.8);
+    for (name, slope) in [
+        ("cart", 97.147_907),
+        ("bob", 68.224_752),
+        ("length", 72.999_452),
+        ("gravity", 8.637_566),
+        ("distance", -3.618_955),
+        ("time.end", -3.476_981),
+    ] {
+        near(sensitivity(&result, name), slope, 2e-5 * slope.abs());
+    }
+    let costates = result.costates.as_ref().expect("a control problem");
+    // position, angle, speed, spin
+    let reference = [3.618_955_28, -52.001_219_01, 4.850_476_53, 4.289_904_82];
+    for (p, reference) in costates.at_start.iter().zip(reference) {
+        near(p.abs(), f64::abs(reference), 1e-4 * f64::abs(reference));
+    }
+    for h in &costates.hamiltonian {
+        near(h.abs(), 3.476_981, 3e-2);
+    }
+}
+
+/// T11b: the most integral gain under a bound on the peak of the sensitivity, for a lag of third order.
+#[test]
+fn most_integral_gain_under_a_bound_on_the_sensitivity() {
+    for (most, [kp, ki]) in [
+        (1.4, [0.632_97, 0.325_317_412]),
+        (2.0, [1.221_96, 0.685_190_194]),
+    ] {
+        let result = tuned(&format!(
+            r#"
+            [scenario]
+            time = {{ start = 0.0, end = 1.0 }}
+            [parameters]
+            kp = {{ value = 0.1, bounds = [0, 10], tune = true }}
+            ki = {{ value = 0.05, bounds = [0, 10], tune = true }}
+            [states]
+            a = 0.0
+            b = 0.0
+            y = 0.0
+            [controllers.loop]
+            kind = "pi"
+            setpoint = "1"
+            measurement = "y"
+            output = "u"
+            gains = {{ kp = "kp", ki = "ki" }}
+            [equations]
+            a = "u - a"
+            b = "a - b"
+            y = "b - y"
+            [tune]
+            minimize = "-ki"
+            constraints = [{{ expression = "sensitivity_peak(loop)", max = {most} }}]
+            "#
+        ));
+        near(value(&result, "ki"), ki, 1e-6);
+        near(value(&result, "kp"), kp, 1e-4);
+        assert!(result.constraints[0].active);
+    }
+}
+
+fn tank(samples: usize) -> String {
+    let text = include_str!("../../scenarios/tank-level/scenario.toml");
+    text.replace("samples = 32", &format!("samples = {samples}"))
+}
+
+/// Bounds on the run and on the linearized loop of several nonlinear plants at once, which another method confirms; the same bits on one
+/// thread and on two.
+#[test]
+fn requirements_of_a_nonlinear_loop_over_many_plants() {
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.expect("threads").install(|| tuned(&tank(6)))
+    };
+    let (one, two) = (on(1), on(2));
+    assert_eq!(one.best, two.best);
+    assert_eq!(one.objective.to_bits(), two.objective.to_bits());
+    assert_eq!(one.plant_objectives.len(), 6);
+    let worst = one.plant_objectives.iter().copied().fold(0.0, f64::max);
+    near(one.objective, worst, 1e-9);
+    for constraint in &one.constraints {
+        assert!(constraint.violation <= 1e-8, "{constraint:?}");
+    }
+    let second = one.second_opinion.expect("a second opinion");
+    // values at a relative tolerance of 1e-9; a settling time moves by the error over the slope there
+    assert!(second.violation <= 1e-4, "{second:?}");
+    near(second.objective, one.objective, 1e-7 * one.objective);
+}
+
+/// What cannot be had is named, with how far off it stays.
+#[test]
+fn a_requirement_that_cannot_be_met_is_named() {
+    let text = tank(2).replace(
+        "settling_time(level, target, 0.02)\", max = 90.0",
+        "settling_time(level, target, 0.02)\", max = 2.0",
+    );
+    let (study, findings) = Study::from_text(&text, Path::new("."), Backend::Auto);
+    let study = study.unwrap_or_else(|| panic!("{findings:#?}"));
+    let result = tune(&study, &AtomicBool::new(false), &|_| {}).unwrap_or_else(|e| panic!("{e}"));
+    assert!(!result.converged());
+    let settling = &result.constraints[1];
+    assert!(settling.text.starts_with("settling_time"));
+    assert!(settling.violation > 0.1, "{settling:?}");
+}
+
+/// T10: the best PI gains for a lag with dead time by eight criteria, from SIMC's gains. |e| has kinks where the error crosses zero, so that
+/// differences of the solve's steps keep the residual above the tolerance there; the objective is what the reference gives.
+#[test]
+fn the_best_gains_for_a_plant_with_dead_time() {
+    for (target, load, criterion, gains, optimum) in [
+        ("1", "0", "e^2", [1.80586, 1.63654], 0.728_865_716),
+        ("1", "0", "t*e^2", [1.53585, 1.34444], 0.308_052_587),
+        ("1", "0", "abs(e)", [1.3188, 1.17429], 1.015_242_104),
+        ("1", "0", "t*abs(e)", [1.10232, 1.06441], 0.681_423_437),
+        ("0", "1", "e^2", [2.45263, 1.28442], 0.169_543_268),
+        ("0", "1", "t*e^2", [2.18508, 1.14104], 0.243_155_467),
+        ("0", "1", "abs(e)", [1.89675, 1.07339], 0.608_654_11),
+        ("0", "1", "t*abs(e)", [1.63028, 0.9726], 1.031_270_994),
+    ] {
+        let text = format!(
+            r#"
+            [scenario]
+            time = {{ start = 0.0, end = 40.0 }}
+            [parameters]
+            kc = {{ value = 1.0, bounds = [0.1, 5.0], tune = true }}
+            ti = {{ value = 1.0, bounds = [0.1, 10.0], tune = true }}
+            [states]
+            y = 0.0
+            sum = 0.0
+            [definitions]
+            e = "{target} - y"
+            u = "kc*(e + sum/ti) + {load}"
+            [equations]
+            y = "-y + delay(if(t < 0, 0, u), 0.5)"
+            sum = "e"
+            [solver]
+            method = "vern7"
+            rtol = 1e-11
+            atol = 1e-11
+            [tune]
+            minimize = "integral({criterion})"
+            "#
+        );
+        let (study, findings) = Study::from_text(&text, Path::new("."), Backend::Auto);
+        let study = study.unwrap_or_else(|| panic!("{findings:#?}"));
+        let result = tune(&study, &AtomicBool::new(false), &|_| {}).expect("an optimum");
+        near(result.objective, optimum, 1e-8);
+        for (gain, reference) in result.best.iter().zip(gains) {
+            near(*gain, reference, 1e-4);
+        }
+        assert!(
+            result.kkt.residual() < 1e-3,
+            "{criterion}: {:?}",
+            result.kkt
+        );
+    }
+}

@@ -42,7 +42,7 @@ mod stage_matrix;
 mod step;
 pub mod tableau;
 
-pub use step::Rosenbrock;
+pub use step::{Rosenbrock, combine};
 
 /// [`crate::Method::mode`] of a step that took a difference quotient for an infinite f_t; that of others is 0.
 pub const BRIDGED: u8 = 1;

@@ -73,14 +73,9 @@ impl Argument {
     }
 }
 
-/// out = start + sum_j w_j u_j, summed in the order of the stages.
+/// out = start + sum_j w_j u_j, the stages `u_j` one after the other, summed in their order; without a start from 0.
 #[inline(always)]
-pub(super) fn combine<S: Scalar>(
-    out: &mut [S],
-    start: Option<&[S]>,
-    stages: &[S],
-    weights: &[f64],
-) {
+pub fn combine<S: Scalar>(out: &mut [S], start: Option<&[S]>, stages: &[S], weights: &[f64]) {
     // With the number of stages a constant the sum over them unrolls, and states go two at a time. Dual numbers
     // have work enough inside each state.
     match if S::WIDTH == 1 { weights.len() } else { 0 } {

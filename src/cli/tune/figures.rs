@@ -1,9 +1,9 @@
 //! Before and after, and how the search converged.
 
 use costate::report::figure::{Axis, Ink, Layer, LegendEntry, Panel, Plot, Scale};
-use costate::study::{Study, Tune};
+use costate::study::{Costates, Study, Tune};
 
-use super::Shown;
+use super::{Ensemble, Shown};
 use crate::cli::figures::{observable_label, time_label};
 
 /// Most panels of observables.
@@ -19,7 +19,13 @@ fn entry(label: &str, ink: Ink) -> LegendEntry {
 }
 
 /// Each observable, then each control: first guess and result.
-pub fn trajectories(study: &Study, before: &Shown, after: &Shown, result: &Tune) -> Plot {
+pub fn trajectories(
+    study: &Study,
+    before: &Shown,
+    after: &Shown,
+    band: Option<&Ensemble>,
+    result: &Tune,
+) -> Plot {
     let scenario = &study.scenario;
     let line = |t: &[f64], v: &[f64], ink, width| Layer::Line {
         ink,
@@ -41,11 +47,24 @@ pub fn trajectories(study: &Study, before: &Shown, after: &Shown, result: &Tune)
     let (old, new) = (&before.run, &after.run);
     let mut panels: Vec<Panel> = (0..scenario.observables.len().min(MOST))
         .map(|k| {
-            panel(
+            let mut panel = panel(
                 observable_label(scenario, k),
                 (&old.t, &old.observables[k]),
                 (&new.t, &new.observables[k]),
-            )
+            );
+            if let Some(band) = band {
+                let range = band.worst.t.iter().zip(&band.range[k]);
+                let ribbon = Layer::Ribbon {
+                    ink: Ink::Solid(0),
+                    strength: 0.25,
+                    points: range.map(|(&t, &[low, high])| (t, low, high)).collect(),
+                };
+                panel.layers.insert(0, ribbon);
+                let worst = &band.worst;
+                let worst = line(&worst.t, &worst.observables[k], Ink::Solid(1), 1.5);
+                panel.layers.push(worst);
+            }
+            panel
         })
         .collect();
     for (first, found) in before.controls.iter().zip(&after.controls) {
@@ -56,16 +75,21 @@ pub fn trajectories(study: &Study, before: &Shown, after: &Shown, result: &Tune)
             (&new.t, &found.values),
         ));
     }
+    let mut legend = vec![
+        entry("first guess", Ink::Gray),
+        entry("tuned", Ink::Solid(0)),
+    ];
+    if band.is_some() {
+        legend[1].label = format!("tuned, band of {} plants", result.plants);
+        legend.push(entry("worst plant", Ink::Solid(1)));
+    }
     Plot {
         title: scenario.title.clone(),
         note: format!(
             "objective {:.6} (first guess {:.6}), {}",
             result.objective, result.objective_before, result.status
         ),
-        legend: vec![
-            entry("first guess", Ink::Gray),
-            entry("tuned", Ink::Solid(0)),
-        ],
+        legend,
         panels,
     }
 }
@@ -132,5 +156,40 @@ pub fn convergence(study: &Study, result: &Tune) -> Plot {
                 ..Panel::default()
             },
         ],
+    }
+}
+
+/// The costate of each state, then the Hamiltonian.
+pub fn costates(study: &Study, costates: &Costates) -> Plot {
+    let scenario = &study.scenario;
+    let panel = |label: String, values: &[f64]| Panel {
+        x: Axis::quantity(&time_label(scenario), ""),
+        y: Axis {
+            label,
+            ..Axis::default()
+        },
+        layers: vec![Layer::Line {
+            ink: Ink::Solid(0),
+            width: 2.0,
+            points: costates
+                .t
+                .iter()
+                .copied()
+                .zip(values.iter().copied())
+                .collect(),
+        }],
+        ..Panel::default()
+    };
+    let own = costates.states.iter().zip(&costates.values);
+    let mut panels: Vec<Panel> = own
+        .take(MOST)
+        .map(|(name, values)| panel(format!("costate of {name}"), values))
+        .collect();
+    panels.push(panel("Hamiltonian".to_owned(), &costates.hamiltonian));
+    Plot {
+        title: scenario.title.clone(),
+        note: "what a push to a state then would do to the optimum".to_owned(),
+        legend: Vec::new(),
+        panels,
     }
 }

@@ -50,6 +50,7 @@ pub fn run(arguments: &TuneArguments) -> Result<(), Failure> {
     bar.finish_and_clear();
     let seconds = begun.elapsed().as_secs_f64();
     let before = shown(&study, &study.values())?;
+    let band = band(&study, &result);
     if let Some(k) = study.scenario.free_end {
         study.scenario.end = result.parameters[k];
     }
@@ -80,14 +81,26 @@ pub fn run(arguments: &TuneArguments) -> Result<(), Failure> {
             .write_csv("controls.csv", &columns)
             .map_err(best_fit::failed)?;
     }
+    if let Some(costates) = &result.costates {
+        let mut columns = vec![Column::numbers("t", costates.t.clone())];
+        let own = costates.states.iter().zip(&costates.values);
+        columns.extend(own.map(|(name, values)| Column::numbers(name, values.clone())));
+        columns.push(Column::numbers("hamiltonian", costates.hamiltonian.clone()));
+        folder
+            .write_csv("costates.csv", &columns)
+            .map_err(best_fit::failed)?;
+    }
     if !arguments.no_plots {
-        let drawn = [
+        let mut drawn = vec![
             (
                 "tune",
-                figures::trajectories(&study, &before, &after, &result),
+                figures::trajectories(&study, &before, &after, band.as_ref(), &result),
             ),
             ("convergence", figures::convergence(&study, &result)),
         ];
+        if let Some(costates) = &result.costates {
+            drawn.push(("costates", figures::costates(&study, costates)));
+        }
         for (name, plot) in drawn {
             let figure = plot.draw().map_err(best_fit::failed)?;
             folder
@@ -114,6 +127,49 @@ fn shown(study: &Study, p: &[f64]) -> Result<Shown, Failure> {
     let run = simulate_by(study, &solving, 0, p, &times).map_err(best_fit::failure)?;
     let controls = controls(study, p, &run.t).map_err(best_fit::failure)?;
     Ok(Shown { run, controls })
+}
+
+/// Runs of the plants of an ensemble.
+pub struct Ensemble {
+    /// lowest and highest value of each observable over all plants, by time
+    pub range: Vec<Vec<[f64; 2]>>,
+    /// the run of the plant with the largest objective
+    pub worst: Simulation,
+}
+
+/// Those of the tuned plants, where there are several and all runs get to the end.
+fn band(study: &Study, result: &Tune) -> Option<Ensemble> {
+    if result.plants < 2 {
+        return None;
+    }
+    let times = equidistant(study.scenario.start, study.scenario.end, POINTS);
+    let solving = Solving::for_simulation(study).ok()?;
+    let runs: Option<Vec<Simulation>> = result
+        .plant_parameters
+        .iter()
+        .map(|p| simulate_by(study, &solving, 0, p, &times).ok())
+        .collect();
+    let mut runs = runs?;
+    let objectives = result.plant_objectives.iter().enumerate();
+    let (worst, _) = objectives.max_by(|a, b| a.1.total_cmp(b.1))?;
+    let points = runs.iter().map(|run| run.t.len()).min()?;
+    if runs.iter().any(|run| run.t.len() != points) {
+        return None; // jumps at times of their own
+    }
+    let range = (0..study.scenario.observables.len())
+        .map(|k| {
+            let at = |place: usize| {
+                let all = runs.iter().map(|run| run.observables[k][place]);
+                let ends = [f64::INFINITY, f64::NEG_INFINITY];
+                all.fold(ends, |[low, high], y| [low.min(y), high.max(y)])
+            };
+            (0..points).map(at).collect()
+        })
+        .collect();
+    Some(Ensemble {
+        range,
+        worst: runs.swap_remove(worst),
+    })
 }
 
 fn document(study: &Study, result: &Tune, seconds: f64, folder: &str) -> Value {
@@ -179,8 +235,24 @@ fn document(study: &Study, result: &Tune, seconds: f64, folder: &str) -> Value {
         "status": result.status.to_string(),
         "iterations": result.history.len().saturating_sub(1),
         "evaluations": result.evaluations,
+        "costates": result.costates.as_ref().map(|c| {
+            let of_states = |values: &dyn Fn(usize) -> Value| -> Map<String, Value> {
+                c.states.iter().enumerate().map(|(i, n)| (n.clone(), values(i))).collect()
+            };
+            json!({
+                "t": c.t,
+                "values": of_states(&|i| json!(c.values[i])),
+                "at_start": of_states(&|i| json!(c.at_start[i])),
+                "hamiltonian": c.hamiltonian,
+            })
+        }),
         "plants": result.plants,
         "plant_objectives": result.plant_objectives,
+        "second_opinion": result.second_opinion.map(|s| json!({
+            "method": s.method.name(),
+            "objective": s.objective,
+            "violation": s.violation,
+        })),
         "history": history,
         "solver": { "method": result.solving.stepper.name(), "why": result.solving.choice.to_string() },
         "seconds": seconds,
@@ -296,6 +368,31 @@ fn summary(study: &Study, result: &Tune, seconds: f64, folder: &str) -> String {
         if largest.len() > 12 {
             text += &format!("and {} more: result.json\n", largest.len() - 12);
         }
+    }
+    if let Some(second) = &result.second_opinion {
+        text += &format!(
+            "\nsecond opinion objective {:.10} by {} at a tenth of the tolerance; requirements met to {}\n",
+            second.objective,
+            second.method.name(),
+            significant(second.violation, 2)
+        );
+    }
+    if let Some(costates) = &result.costates {
+        let low = costates
+            .hamiltonian
+            .iter()
+            .copied()
+            .fold(f64::INFINITY, f64::min);
+        let high = costates
+            .hamiltonian
+            .iter()
+            .copied()
+            .fold(f64::NEG_INFINITY, f64::max);
+        text += &format!(
+            "\nHamiltonian    {} to {} along the way, costates in costates.csv\n",
+            significant(low, 6),
+            significant(high, 6)
+        );
     }
     text += &format!(
         "\nsolver         {} ({})\noptimizer      sqp, {} iterations, {} evaluations, {seconds:.3} s\nresults        {folder}\n",

@@ -1,13 +1,16 @@
 //! The Hessian of the quadratic model.
 //!
 //! A damped BFGS matrix stays positive definite by itself (Powell 1978; Nocedal and Wright, procedure 18.2). An exact Hessian of the
-//! Lagrangian need not be convex where constraints hold it: it is made so by adding rho a a' for rows a that are active. Together
-//! with the linear term rho a r, r being the row's distance from its bound, this adds rho (a'd + r)^2 / 2 to the model, which is
-//! zero at every step that ends on the bound: neither the solution nor its multipliers move, and quadratic convergence
-//! stays. Only where the Hessian is not positive definite on the constraints' null space, either, is a multiple of the identity
-//! added, which shortens the step.
+//! Lagrangian need not be convex where constraints hold it: it is made so by adding rho q q' for an orthonormal basis q of the active
+//! rows. Together with the linear term rho q r, r being the distance from the bounds in that basis, this adds rho (q'd + r)^2 / 2 to
+//! the model, which is zero at every step that ends on the bounds: neither the solution nor its multipliers move, and quadratic
+//! convergence stays. Only where the Hessian is not positive definite on the constraints' null space, either, are its negative
+//! eigenvalues there turned into positive ones, the others left.
 
-use nalgebra::{Cholesky, DMatrix, DVector};
+use nalgebra::{Cholesky, DMatrix, DVector, SymmetricEigen};
+
+/// What negative curvature is turned into at least, relative to the largest entry: less would ask for steps far beyond the model.
+const LEAST_CURVATURE: f64 = 1e-4;
 
 /// The model's quadratic and linear terms.
 #[derive(Debug, Clone)]
@@ -42,40 +45,35 @@ pub(super) fn convex(mut h: DMatrix<f64>, gradient: &[f64], active: &[ActiveRow]
     }
     let size = h.amax().max(1e-8);
     let least = 1e-9 * size;
-    let mut gradient = gradient.to_vec();
     if is_convex(&h, least) {
         return Model {
             hessian: h,
-            gradient,
+            gradient: gradient.to_vec(),
         };
     }
-    // weights that lift the rows' curvature above what may be negative
-    for factor in [2.0, 50.0, 2000.0] {
-        if active.is_empty() {
-            break;
+    let basis = orthonormal(active);
+    if let Some(model) = lifted(&h, gradient, &basis, (size, least)) {
+        return model;
+    }
+    // negative curvature where no row holds it
+    let mut free = DMatrix::identity(n, n);
+    for row in &basis {
+        free.ger(-1.0, &row.normal, &row.normal, 1.0);
+    }
+    let eigen = SymmetricEigen::new(&free * &h * &free);
+    for (value, vector) in eigen
+        .eigenvalues
+        .iter()
+        .zip(eigen.eigenvectors.column_iter())
+    {
+        if *value < least {
+            let raise = value.abs().max(LEAST_CURVATURE * size) - value;
+            let vector = &free * vector;
+            h.ger(raise, &vector, &vector, 1.0);
         }
-        let (mut lifted, mut slope) = (h.clone(), gradient.clone());
-        for row in active {
-            let square = row.normal.norm_squared();
-            if square <= 0.0 {
-                continue;
-            }
-            let rho = factor * size / square;
-            lifted.ger(rho, &row.normal, &row.normal, 1.0);
-            for (g, a) in slope.iter_mut().zip(row.normal.iter()) {
-                *g += rho * a * row.remainder;
-            }
-        }
-        if is_convex(&lifted, least) {
-            return Model {
-                hessian: lifted,
-                gradient: slope,
-            };
-        }
-        if factor == 50.0 {
-            (h, gradient) = (lifted, slope);
-            break;
-        }
+    }
+    if let Some(model) = lifted(&h, gradient, &basis, (size, 0.0)) {
+        return model;
     }
     let mut shift = 1e-4 * size;
     loop {
@@ -86,11 +84,65 @@ pub(super) fn convex(mut h: DMatrix<f64>, gradient: &[f64], active: &[ActiveRow]
         if is_convex(&shifted, 0.5 * shift) || shift > 1e12 * size || !shift.is_finite() {
             return Model {
                 hessian: shifted,
-                gradient,
+                gradient: gradient.to_vec(),
             };
         }
         shift *= 4.0;
     }
+}
+
+/// An orthonormal basis of the rows, with how far the present point is from the bounds in it; rows that depend on others are left out.
+fn orthonormal(rows: &[ActiveRow]) -> Vec<ActiveRow> {
+    let mut basis: Vec<ActiveRow> = Vec::new();
+    for row in rows {
+        let size = row.normal.norm();
+        let (mut normal, mut remainder) = (row.normal.clone(), row.remainder);
+        // twice is enough (Kahan)
+        for _ in 0..2 {
+            for own in &basis {
+                let along = own.normal.dot(&normal);
+                normal.axpy(-along, &own.normal, 1.0);
+                remainder -= along * own.remainder;
+            }
+        }
+        let left = normal.norm();
+        if left > 1e-9 * size {
+            normal /= left;
+            remainder /= left;
+            basis.push(ActiveRow { normal, remainder });
+        }
+    }
+    basis
+}
+
+/// The model with the least weight on the rows that makes it convex, where there is one.
+fn lifted(
+    h: &DMatrix<f64>,
+    gradient: &[f64],
+    basis: &[ActiveRow],
+    (size, least): (f64, f64),
+) -> Option<Model> {
+    // (a heavier weight would drown the rest of the model in the rounding of the program's solution)
+    for power in 0..4 {
+        if basis.is_empty() && power > 0 {
+            break;
+        }
+        let rho = 2.0 * size * 10f64.powi(power);
+        let (mut hessian, mut slope) = (h.clone(), gradient.to_vec());
+        for row in basis {
+            hessian.ger(rho, &row.normal, &row.normal, 1.0);
+            for (g, a) in slope.iter_mut().zip(row.normal.iter()) {
+                *g += rho * a * row.remainder;
+            }
+        }
+        if is_convex(&hessian, least) {
+            return Some(Model {
+                hessian,
+                gradient: slope,
+            });
+        }
+    }
+    None
 }
 
 /// A damped BFGS matrix.

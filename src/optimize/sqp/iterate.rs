@@ -143,8 +143,8 @@ pub fn sqp(
         } else {
             idle += 1;
         }
-        let model = match search.problem.hessian(&here.x, &lambda, &mut hessian) {
-            Ok(true) if hessian.iter().all(|h| h.is_finite()) => {
+        let mut model = match search.problem.hessian(&here.x, &lambda, &mut hessian) {
+            Ok(true) if !reset && hessian.iter().all(|h| h.is_finite()) => {
                 let active = search.active(&here, &lambda);
                 convex(hessian.clone(), &here.g, &active)
             }
@@ -156,7 +156,19 @@ pub fn sqp(
                 gradient: here.g.clone(),
             },
         };
-        let step = match search.step(&here, &model, &lambda, longest) {
+        let mut step = search.step(&here, &model, &lambda, longest);
+        for power in 0..3 {
+            if step.is_ok() {
+                break;
+            }
+            // what no program solver could solve is made rounder, which shortens the step
+            let shift = 1e-2 * 100f64.powi(power) * model.hessian.amax().max(1e-8);
+            for j in 0..n {
+                model.hessian[(j, j)] += shift;
+            }
+            step = search.step(&here, &model, &lambda, longest);
+        }
+        let step = match step {
             Ok(step) => step,
             Err(reason) => {
                 return end(&search, here, lambda, history, SqpStatus::Failed { reason });

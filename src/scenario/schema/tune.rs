@@ -29,6 +29,18 @@ pub(super) const TUNE_KEYS: &[Key] = &[
         "",
         "plants that differ in some parameters, for one answer that serves all",
     ),
+    key(
+        "multiple_shooting",
+        Kind::Whole,
+        "none",
+        "pieces into which the run is cut, each with initial states of its own that come to meet: for runs that are unstable or far from their end",
+    ),
+    key(
+        "guess",
+        Kind::NamedExpressions,
+        "a run with the file's values",
+        "with `multiple_shooting`: states at the cuts to begin with, expressions of `t` and parameters such as `{ angle = \"pi*t/2\" }`",
+    ),
 ];
 
 pub(super) const CONSTRAINT_KEYS: &[Key] = &[

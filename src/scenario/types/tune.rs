@@ -1,5 +1,6 @@
 //! `[tune]`, `[[path]]` and `[[terminal]]`: what is to be found, and what must hold.
 
+use super::Name;
 use crate::model::Expression;
 
 /// `[tune]` with `[[path]]` and `[[terminal]]`.
@@ -19,6 +20,10 @@ pub struct TuneSettings {
     pub tolerance: f64,
     /// a family of plants
     pub ensemble: Option<Ensemble>,
+    /// pieces into which the run is cut, each with initial states of its own
+    pub multiple_shooting: Option<usize>,
+    /// the states at the cuts to begin with, where they are not those of a run with the file's values
+    pub guess: Vec<(Name, Expression)>,
 }
 
 /// An expression and the interval in which it must stay; equal ends are an equation.

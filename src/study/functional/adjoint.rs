@@ -1,8 +1,8 @@
 //! The gradient of a functional by an adjoint: what it reads is seeded backward, from its root to the run.
 
-use costate_adjoint::{Ledger, Seeds};
+use costate_adjoint::{Dual, Ledger, Seeds};
 
-use super::{FunctionalStudy, ReadAt, Reading};
+use super::{FunctionalStudy, ReadAt, Reading, WIDTH};
 use crate::compile::Workspace;
 use crate::scenario::SolverMethod;
 use crate::study::any_solver::StudyScalar;
@@ -24,6 +24,11 @@ pub(in crate::study) struct Kept<S: StudyScalar> {
 }
 
 impl<S: StudyScalar> Kept<S> {
+    /// Its run.
+    pub(super) fn run(&mut self) -> &mut Run<S> {
+        &mut self.run
+    }
+
     fn key(solving: &Solving) -> (SolverMethod, Option<usize>, bool) {
         (solving.stepper, solving.memory, solving.continuous)
     }
@@ -36,12 +41,26 @@ impl<S: StudyScalar> std::fmt::Debug for Kept<S> {
 }
 
 impl FunctionalStudy {
-    /// The workspace of the last gradient by the adjoint, or a new one.
-    fn kept(&self, solving: &Solving) -> Kept<f64> {
-        let fits = |kept: &Kept<f64>| kept.solver == Kept::<f64>::key(solving);
-        let kept = self.kept.lock().ok().and_then(|mut kept| kept.take());
-        let kept = kept.filter(fits);
-        kept.unwrap_or_else(|| self.fresh(solving))
+    /// Work with the workspace of an earlier solve, or a new one.
+    pub(super) fn with_kept<R>(
+        &self,
+        solving: &Solving,
+        work: impl FnOnce(&mut Kept<f64>) -> R,
+    ) -> R {
+        let key = Kept::<f64>::key(solving);
+        let fits = |kept: &Kept<f64>| kept.solver == key;
+        self.kept.with(fits, || self.fresh(solving), work)
+    }
+
+    /// The same over dual numbers.
+    pub(super) fn with_kept_duals<R>(
+        &self,
+        solving: &Solving,
+        work: impl FnOnce(&mut Kept<Dual<WIDTH>>) -> R,
+    ) -> R {
+        let key = Kept::<f64>::key(solving);
+        let fits = |kept: &Kept<Dual<WIDTH>>| kept.solver == key;
+        self.kept_duals.with(fits, || self.fresh(solving), work)
     }
 
     pub(super) fn fresh<S: StudyScalar>(&self, solving: &Solving) -> Kept<S> {
@@ -78,16 +97,14 @@ impl FunctionalStudy {
         variables: &[Variable],
         gradient: &mut [f64],
     ) -> Result<f64, StudyError> {
-        let mut kept = self.kept(solving);
         let objective = self.objective(study, solving, p)?;
         let at = (p, &Nudge::none());
         let weights = self.first_alone();
-        let read = self.back(
-            study, solving, &mut kept, at, variables, objective, &weights, gradient,
-        )?;
-        if let Ok(mut slot) = self.kept.lock() {
-            *slot = Some(kept);
-        }
+        let read = self.with_kept(solving, |kept| {
+            self.back(
+                study, solving, kept, at, variables, objective, &weights, gradient,
+            )
+        })?;
         Ok(read.0)
     }
 

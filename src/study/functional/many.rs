@@ -3,9 +3,11 @@
 use costate_adjoint::Dual;
 use costate_solvers::NoRecord;
 use nalgebra::DMatrix;
+use rayon::prelude::*;
 
 use super::adjoint::Kept;
 use super::{FunctionalStudy, WIDTH};
+use crate::compile::Workspace;
 use crate::study::error::StudyError;
 use crate::study::nudge::{Nudge, moved};
 use crate::study::variable::Variable;
@@ -13,6 +15,13 @@ use crate::study::{Solving, Study};
 
 /// Directions of some variables at once.
 type Chunk = Dual<WIDTH>;
+
+/// The first variable of each chunk, for work on all threads.
+fn chunks(variables: usize) -> impl IndexedParallelIterator<Item = usize> {
+    (0..variables.div_ceil(WIDTH))
+        .into_par_iter()
+        .map(|chunk| chunk * WIDTH)
+}
 
 /// How variable k moves where those from `first` on have directions of their own.
 fn unit(k: usize, first: usize) -> Chunk {
@@ -43,17 +52,10 @@ impl FunctionalStudy {
         p: &[f64],
     ) -> Result<Vec<f64>, StudyError> {
         let nudge = Nudge::none();
-        let reading = self
-            .read(
-                &mut self.run(),
-                study,
-                solving,
-                p,
-                &nudge,
-                &mut NoRecord,
-                None,
-            )?
-            .1;
+        let read = |kept: &mut Kept<f64>| {
+            self.read(kept.run(), study, solving, p, &nudge, &mut NoRecord, None)
+        };
+        let reading = self.with_kept(solving, read)?.1;
         self.evaluate_roots(&reading, self.objective(study, solving, p)?)
     }
 
@@ -66,20 +68,24 @@ impl FunctionalStudy {
         variables: &[Variable],
     ) -> Result<DMatrix<f64>, StudyError> {
         let mut jacobian = DMatrix::zeros(self.roots, variables.len());
-        for first in (0..variables.len()).step_by(WIDTH) {
+        let parts = chunks(variables.len()).map(|first| {
             let (seeded, nudge) = moved(p, variables, |k| unit(k, first));
-            let reading = self
-                .read(
-                    &mut self.run(),
+            let read = |kept: &mut Kept<Chunk>| {
+                self.read(
+                    kept.run(),
                     study,
                     solving,
                     &seeded,
                     &nudge,
                     &mut NoRecord,
                     None,
-                )?
-                .1;
-            let roots = self.evaluate_roots(&reading, Chunk::from(0.0))?;
+                )
+            };
+            let reading = self.with_kept_duals(solving, read)?.1;
+            Ok((first, self.evaluate_roots(&reading, Chunk::from(0.0))?))
+        });
+        let parts: Vec<(usize, Vec<Chunk>)> = parts.collect::<Result<_, StudyError>>()?;
+        for (first, roots) in parts {
             for (row, root) in roots.iter().enumerate() {
                 let columns = first..(first + WIDTH).min(variables.len());
                 for (k, column) in columns.enumerate() {
@@ -88,6 +94,35 @@ impl FunctionalStudy {
             }
         }
         Ok(jacobian)
+    }
+
+    /// sum_i costate_i f_i + sum_j q_j dI_j/dt at a time and states, q_j the derivative of the weighted sum by the integral I_j.
+    pub(in crate::study) fn hamiltonian(
+        &self,
+        study: &Study,
+        solving: &Solving,
+        p: &[f64],
+        weights: &[f64],
+        (t, x, costate): (f64, &[f64], &[f64]),
+    ) -> Result<f64, StudyError> {
+        let mut run = self.run();
+        let nudge = Nudge::none();
+        let reading = self
+            .read(&mut run, study, solving, p, &nudge, &mut NoRecord, None)?
+            .1;
+        let bars = self.root_bars(&reading, 0.0, weights)?;
+        let integrals = &bars[p.len() + self.values.len() + 1..][..self.integrals];
+        let rhs = &self.equations.rhs;
+        let mut workspace = Workspace::default();
+        let mut all = vec![0.0; rhs.all_parameters()];
+        rhs.prepare(&reading.parameters, &mut all, &mut workspace)?;
+        let mut states = x.to_vec();
+        states.resize(self.equations.states(), 0.0);
+        let mut slope = vec![0.0; states.len()];
+        rhs.f()
+            .evaluate(&[t; 2], &states, &all, &mut slope, &mut workspace)?;
+        let all = costate.iter().chain(integrals);
+        Ok(all.zip(&slope).map(|(p, f)| p * f).sum())
     }
 
     /// The gradient of the weighted sum.
@@ -101,18 +136,11 @@ impl FunctionalStudy {
     ) -> Result<Vec<f64>, StudyError> {
         let mut gradient = vec![0.0; variables.len()];
         if solving.adjoint().is_ok() {
-            let mut kept = self.fresh(solving);
             let at = (p, &Nudge::none());
-            self.back(
-                study,
-                solving,
-                &mut kept,
-                at,
-                variables,
-                0.0,
-                weights,
-                &mut gradient,
-            )?;
+            self.with_kept(solving, |kept| {
+                let into = &mut gradient;
+                self.back(study, solving, kept, at, variables, 0.0, weights, into)
+            })?;
             return Ok(gradient);
         }
         let jacobian = self.jacobian(study, solving, p, variables)?;
@@ -138,16 +166,20 @@ impl FunctionalStudy {
         };
         let m = variables.len();
         let weights: Vec<Chunk> = weights.iter().map(|&w| Chunk::from(w)).collect();
-        let mut kept: Kept<Chunk> = self.fresh(solving);
         let (mut gradient, mut hessian) = (vec![0.0; m], DMatrix::zeros(m, m));
-        let mut bars = vec![Chunk::from(0.0); m];
-        for first in (0..m).step_by(WIDTH) {
+        let parts = chunks(m).map(|first| {
             let (seeded, nudge) = moved(p, variables, |k| unit(k, first));
             let at = (&seeded[..], &nudge);
             let zero = Chunk::from(0.0);
-            self.back(
-                study, solving, &mut kept, at, variables, zero, &weights, &mut bars,
-            )?;
+            let mut bars = vec![zero; m];
+            self.with_kept_duals(solving, |kept| {
+                let into = &mut bars;
+                self.back(study, solving, kept, at, variables, zero, &weights, into)
+            })?;
+            Ok((first, bars))
+        });
+        let parts: Vec<(usize, Vec<Chunk>)> = parts.collect::<Result<_, StudyError>>()?;
+        for (first, bars) in parts {
             for (i, bar) in bars.iter().enumerate() {
                 gradient[i] = bar.value;
                 for k in 0..WIDTH.min(m - first) {

@@ -5,9 +5,11 @@
 //! steps are as long as a polynomial of the method's order follows the solution, so that more than one extreme in an eighth of
 //! one is below the tolerance of the solve.
 
+use std::sync::PoisonError;
+
 use costate_solvers::{Recorder, SolveError, StepView};
 
-use super::FunctionalStudy;
+use super::{FunctionalStudy, Kept};
 use crate::compile::{Function, Workspace};
 use crate::diagnostic::Diagnostic;
 use crate::model::{NodeId, Search, SearchFor};
@@ -164,20 +166,56 @@ impl Eye<'_> {
     }
 }
 
+/// Where the searches of a run ended.
+#[derive(Debug, Clone)]
+pub(super) struct Looked {
+    solving: Solving,
+    p: Vec<f64>,
+    found: Vec<Found>,
+}
+
 impl FunctionalStudy {
-    /// Solves once, and looks for everything.
-    pub(super) fn look(
+    /// Where the searches end, which is known where the last run was the same.
+    pub(super) fn looked(
         &self,
         study: &Study,
         solving: &Solving,
         p: &[f64],
         nudge: &Nudge<f64>,
     ) -> Result<Vec<Found>, StudyError> {
-        let mut run = self.run();
+        let last = || self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(looked) = &*last()
+            && looked.p == p
+            && nudge.is_still()
+            && looked.solving == *solving
+        {
+            return Ok(looked.found.clone());
+        }
+        let found = self.look(study, solving, p, nudge)?;
+        if nudge.is_still() {
+            *last() = Some(Looked {
+                solving: solving.clone(),
+                p: p.to_vec(),
+                found: found.clone(),
+            });
+        }
+        Ok(found)
+    }
+
+    /// Solves once, and looks for everything.
+    fn look(
+        &self,
+        study: &Study,
+        solving: &Solving,
+        p: &[f64],
+        nudge: &Nudge<f64>,
+    ) -> Result<Vec<Found>, StudyError> {
         let mut dense = Dense::default();
-        let reading = self
-            .read_at(&mut run, study, solving, p, nudge, &mut dense, None, None)?
-            .1;
+        let read = |kept: &mut Kept<f64>| {
+            let run = kept.run();
+            self.read_at(run, study, solving, p, nudge, &mut dense, None, None)
+        };
+        let reading = self.with_kept(solving, read)?.1;
         let mut eye = Eye {
             dense: &dense,
             parameters: &reading.parameters,

@@ -25,17 +25,29 @@
 //! (envelope theorem; Fiacco 1983).
 
 mod controls;
+mod costates;
+mod cuts;
+mod margins;
 mod plants;
 mod problem;
+mod shooting;
 
 use std::sync::atomic::AtomicBool;
 
+use costate_solvers::Tolerance;
+
 use super::error::StudyError;
+use super::functional::FunctionalStudy;
 use super::variable::Variable;
 use super::{Solving, Study};
-use crate::optimize::{Kkt, SqpProgress, SqpSettings, SqpStatus, sqp};
+use crate::diagnostic::Diagnostic;
+use crate::model::Expression;
+use crate::optimize::{Constrained, Kkt, SqpProgress, SqpSettings, SqpStatus, sqp};
+use crate::scenario::{SignalKind, SolverMethod};
 pub use controls::{Control, controls};
-use problem::{Row, TuneProblem};
+pub use costates::Costates;
+use costates::costates;
+use problem::{Found, Row, TuneProblem};
 
 /// The result of a tuning.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,10 +78,16 @@ pub struct Tune {
     pub history: Vec<SqpProgress>,
     /// evaluations of objective and constraints
     pub evaluations: usize,
+    /// of a control problem: what a push to the states on the way would do to the optimum
+    pub costates: Option<Costates>,
     /// number of plants
     pub plants: usize,
     /// the objective of each plant
     pub plant_objectives: Vec<f64>,
+    /// all parameters of each plant at the best values
+    pub plant_parameters: Vec<Vec<f64>>,
+    /// what another method says
+    pub second_opinion: Option<SecondOpinion>,
     /// how the equations are solved
     pub solving: Solving,
 }
@@ -79,6 +97,17 @@ impl Tune {
     pub fn converged(&self) -> bool {
         self.status == SqpStatus::Converged
     }
+}
+
+/// The found point, solved again by an independent method at a tenth of the tolerance.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SecondOpinion {
+    /// the method
+    pub method: SolverMethod,
+    /// the objective by it
+    pub objective: f64,
+    /// the largest violation of a requirement by it
+    pub violation: f64,
 }
 
 /// What came of a constraint: of a path constraint, its extremes over all windows.
@@ -109,6 +138,116 @@ pub fn tune(
     stop: &AtomicBool,
     watch: &dyn Fn(&SqpProgress),
 ) -> Result<Tune, StudyError> {
+    let pieces = study.scenario.tune.as_ref().and_then(|settings| {
+        let count = settings.multiple_shooting.filter(|&count| count > 1)?;
+        Some(shooting::pieces(study, settings, count))
+    });
+    let (mut tune, end) = match pieces.transpose()? {
+        None => search(study, stop, watch)?,
+        Some(pieces) => {
+            let (mut tune, mut end) = search(&pieces.study, stop, watch)?;
+            // what is at the cuts is no one's concern once the gaps are closed
+            let own = tune.names.len() - pieces.gaps.len();
+            end.x.truncate(own);
+            end.multipliers.drain(pieces.gaps.clone());
+            tune.names.truncate(own);
+            tune.start.truncate(own);
+            tune.best.truncate(own);
+            tune.bound_multipliers.truncate(own);
+            tune.parameters.truncate(study.scenario.parameters.len());
+            tune.constraints.drain(pieces.gaps);
+            tune.objective_before = objective_of(study, &tune.solving);
+            (tune, end)
+        }
+    };
+    let found = Found {
+        x: &end.x,
+        multipliers: &end.multipliers,
+    };
+    if tune.objective.is_finite() {
+        tune.second_opinion = second_opinion(study, &tune.solving, &found);
+    }
+    let controlled = study.scenario.signals.iter().any(|signal| {
+        let SignalKind::Knots { first, count, .. } = signal.kind else {
+            return false;
+        };
+        let mut own = study.scenario.parameters[first..first + count].iter();
+        own.any(|parameter| parameter.tune)
+    });
+    if controlled && tune.plants == 1 && tune.objective.is_finite() {
+        tune.costates = costates(study, &tune.solving, &found, &tune.parameters).ok();
+    }
+    Ok(tune)
+}
+
+impl Study {
+    /// What is wrong with what `[tune]` reads of a run.
+    pub fn tune_findings(&self) -> Vec<Diagnostic> {
+        let settings = self.scenario.tune.as_ref();
+        settings.map_or_else(Vec::new, |settings| {
+            problem::compiled(self, settings).err().unwrap_or_default()
+        })
+    }
+}
+
+/// What an independent method says of a point that was found, where it can solve the scenario.
+fn second_opinion(study: &Study, solving: &Solving, found: &Found<'_>) -> Option<SecondOpinion> {
+    let method = match solving.stepper {
+        SolverMethod::Tsit5 => SolverMethod::Vern7,
+        SolverMethod::Rodas5p => SolverMethod::Radau5,
+        _ => SolverMethod::Tsit5,
+    };
+    if solving.options.step.is_some() || solving.delays {
+        return None;
+    }
+    let never = AtomicBool::new(false);
+    let mut problem = TuneProblem::new(study, &never).ok()?;
+    problem.solving.stepper = method;
+    problem.solving.options.rtol *= 0.1;
+    match &mut problem.solving.options.atol {
+        Tolerance::Uniform(atol) => *atol *= 0.1,
+        Tolerance::PerState(all) => all.iter_mut().for_each(|atol| *atol *= 0.1),
+    }
+    let mut c = vec![0.0; problem.constraints()];
+    let objective = problem.values(found.x, &mut c).ok()?;
+    let (lower, upper) = problem.constraint_bounds();
+    let rows = problem.rows.iter().zip(&c).zip(lower.iter().zip(upper));
+    let of_requirements = rows.filter(|((row, _), _)| matches!(row, Row::Requirement { .. }));
+    let violation = of_requirements
+        .map(|((_, &c), (&l, &u))| (c - u).max(l - c).max(0.0))
+        .fold(0.0, f64::max);
+    Some(SecondOpinion {
+        method,
+        objective,
+        violation,
+    })
+}
+
+/// The objective at the file's values; NaN where the run does not get to its end.
+fn objective_of(study: &Study, solving: &Solving) -> f64 {
+    let minimize = study
+        .scenario
+        .tune
+        .iter()
+        .map(|settings| &settings.minimize);
+    let minimize: Vec<&Expression> = minimize.collect();
+    FunctionalStudy::several(study, &minimize, &[], None)
+        .ok()
+        .and_then(|functional| functional.values(study, solving, &study.values()).ok())
+        .map_or(f64::NAN, |values| values[0])
+}
+
+/// Where a search ended, on its own scales.
+struct End {
+    x: Vec<f64>,
+    multipliers: Vec<f64>,
+}
+
+fn search(
+    study: &Study,
+    stop: &AtomicBool,
+    watch: &dyn Fn(&SqpProgress),
+) -> Result<(Tune, End), StudyError> {
     let mut problem = TuneProblem::new(study, stop)?;
     let settings = SqpSettings {
         max_iterations: problem.settings.max_iterations,
@@ -132,20 +271,28 @@ pub fn tune(
     }
     let theta = problem.natural(&outcome.x);
     let held: Vec<Variable> = held(study);
-    let sensitivities = problem.sensitivities(&outcome, &held)?;
+    let sensitivities = match outcome.value.is_finite() {
+        true => {
+            let found = Found {
+                x: &outcome.x,
+                multipliers: &outcome.multipliers,
+            };
+            problem.sensitivities(&found, &held)?
+        }
+        false => Vec::new(),
+    };
     let names = |variables: &[Variable]| -> Vec<String> {
         variables.iter().map(|v| v.name(&study.scenario)).collect()
     };
     let slopes = problem.slopes(&theta);
     let evaluated = problem.evaluate(&outcome.x)?;
-    Ok(Tune {
+    let tune = Tune {
         names: names(&problem.variables),
         start: problem.natural(&start),
         bound_multipliers: (outcome.bound_multipliers.iter().zip(&slopes))
             .map(|(z, slope)| z / slope)
             .collect(),
         parameters: problem.parameters(&theta),
-        best: theta,
         objective: outcome.value,
         objective_before,
         constraints: reports(&problem, &outcome.constraints, &outcome.multipliers),
@@ -156,8 +303,18 @@ pub fn tune(
         evaluations: outcome.evaluations,
         plants: problem.plants.len(),
         plant_objectives: evaluated.iter().map(|values| values[0]).collect(),
+        plant_parameters: problem
+            .plants
+            .iter()
+            .map(|plant| problem.of_plant(&theta, plant))
+            .collect(),
+        second_opinion: None,
+        costates: None,
         solving: problem.solving.clone(),
-    })
+        best: theta,
+    };
+    let (x, multipliers) = (outcome.x, outcome.multipliers);
+    Ok((tune, End { x, multipliers }))
 }
 
 /// What the optimum may depend on beside what was found: the other parameters, and the end where it is given.

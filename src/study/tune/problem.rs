@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nalgebra::DMatrix;
 use rayon::prelude::*;
 
+use super::margins::{Margin, is_margin};
 use super::plants::{MOST_PLANTS, plants};
+use crate::diagnostic::Diagnostic;
 use crate::model::PathBounds;
-use crate::optimize::{Constrained, EvaluationError, SqpOutcome};
+use crate::optimize::{Constrained, EvaluationError};
 use crate::scenario::{Aggregate, KnotShape, Parameter, Requirement, SignalKind, TuneSettings};
 use crate::study::error::StudyError;
 use crate::study::functional::FunctionalStudy;
@@ -37,6 +39,8 @@ pub(super) struct TuneProblem<'a> {
     indices: Vec<usize>,
     /// all functionals: the objective, constraints, terminal ones, paths
     functional: FunctionalStudy,
+    /// bounds on the linearized loop, whose rows are behind those
+    margins: Vec<Margin>,
     pub plants: Vec<Vec<(usize, f64)>>,
     /// (kind, requirement)
     pub requirements: Vec<(&'static str, &'a Requirement)>,
@@ -61,33 +65,17 @@ impl<'a> TuneProblem<'a> {
             return Err(StudyError::Unsupported(text.into()));
         };
         let windows = windows(study);
-        let mut expressions = vec![&settings.minimize];
-        let mut requirements: Vec<(&'static str, &Requirement)> = Vec::new();
-        requirements.extend(settings.constraints.iter().map(|c| ("constraint", c)));
-        expressions.extend(settings.constraints.iter().map(|c| &c.expression));
-        let finals: Vec<_> = settings
-            .terminal
-            .iter()
-            .map(|terminal| at_the_end(&terminal.expression))
-            .collect();
-        requirements.extend(settings.terminal.iter().map(|c| ("terminal", c)));
-        expressions.extend(&finals);
-        let paths: Vec<PathBounds<'_>> = settings
-            .path
-            .iter()
-            .map(|path| PathBounds {
-                expression: &path.expression,
-                bounds: path.bounds,
-                windows,
-            })
-            .collect();
-        let functional =
-            FunctionalStudy::several(study, &expressions, &paths, None).map_err(findings)?;
+        let (functional, margins) = compiled(study, settings).map_err(findings)?;
         if functional.uses_data() {
             return Err(StudyError::Unsupported(
                 "`objective()` is what `fit` makes small; [tune] takes functionals of a run".into(),
             ));
         }
+        let mut requirements: Vec<(&'static str, &Requirement)> = Vec::new();
+        let of_loops = |c: &&Requirement| is_margin(&c.expression);
+        let of_runs = settings.constraints.iter().filter(|c| !of_loops(c));
+        requirements.extend(of_runs.map(|c| ("constraint", c)));
+        requirements.extend(settings.terminal.iter().map(|c| ("terminal", c)));
         let mut one: Vec<(Row, [f64; 2])> = Vec::new();
         for (which, (_, requirement)) in requirements.iter().enumerate() {
             one.push((Row::Requirement { which, idle: None }, requirement.bounds));
@@ -111,6 +99,11 @@ impl<'a> TuneProblem<'a> {
                 }
             }
         }
+        for own in settings.constraints.iter().filter(of_loops) {
+            let which = requirements.len();
+            requirements.push(("constraint", own));
+            one.push((Row::Requirement { which, idle: None }, own.bounds));
+        }
         let Some(plants) = plants(settings.ensemble.as_ref()) else {
             return Err(StudyError::Unsupported(format!(
                 "the ensemble has more than {MOST_PLANTS} plants: take fewer samples or shorter lists"
@@ -125,6 +118,7 @@ impl<'a> TuneProblem<'a> {
             settings,
             variables: indices.iter().map(|&k| Variable::Parameter(k)).collect(),
             functional,
+            margins,
             requirements,
             rows: Vec::new(),
             lower: Vec::new(),
@@ -240,7 +234,8 @@ impl<'a> TuneProblem<'a> {
         p
     }
 
-    fn of_plant(&self, theta: &[f64], plant: &[(usize, f64)]) -> Vec<f64> {
+    /// The same of a plant.
+    pub fn of_plant(&self, theta: &[f64], plant: &[(usize, f64)]) -> Vec<f64> {
         let mut p = self.parameters(theta);
         for &(k, value) in plant {
             p[k] = value;
@@ -271,8 +266,66 @@ impl<'a> TuneProblem<'a> {
     /// All functionals of all plants.
     pub fn evaluate(&self, x: &[f64]) -> Result<Vec<Vec<f64>>, StudyError> {
         self.each(x, |_, p| {
-            self.functional.values(self.study, &self.solving, p)
+            let mut all = self.functional.values(self.study, &self.solving, p)?;
+            for margin in &self.margins {
+                all.push(margin.at(self.study, p)?.0);
+            }
+            Ok(all)
         })
+    }
+
+    /// The multipliers of the rows of plant k.
+    fn own<'m>(&self, k: usize, multipliers: &'m [f64]) -> &'m [f64] {
+        let per_plant = self.rows.len() / self.plants.len();
+        &multipliers[k * per_plant..(k + 1) * per_plant]
+    }
+
+    /// Multipliers and margins of plant k.
+    fn margins_of<'m>(
+        &'m self,
+        k: usize,
+        multipliers: &'m [f64],
+    ) -> impl Iterator<Item = (f64, &'m Margin)> {
+        let own = self.own(k, multipliers);
+        let last = own[own.len() - self.margins.len()..].iter().copied();
+        last.zip(&self.margins).filter(|(lambda, _)| *lambda != 0.0)
+    }
+
+    /// The gradient of a margin of plant k on the search scale.
+    fn margin_slopes(&self, k: usize, margin: &Margin, x: &[f64]) -> Result<Vec<f64>, StudyError> {
+        let theta = self.natural(x);
+        let (_, all) = margin.at(self.study, &self.of_plant(&theta, &self.plants[k]))?;
+        let slopes = self.slopes(&theta);
+        let own = self.indices.iter().zip(slopes);
+        Ok(own.map(|(&i, slope)| all[i] * slope).collect())
+    }
+
+    /// Adds the second derivatives of the margins, weighted, as differences of the first.
+    fn add_margins(
+        &self,
+        x: &[f64],
+        multipliers: &[f64],
+        hessian: &mut DMatrix<f64>,
+    ) -> Result<(), StudyError> {
+        for k in 0..self.plants.len() {
+            for (lambda, margin) in self.margins_of(k, multipliers) {
+                for j in 0..self.indices.len() {
+                    let h = 1e-5 * x[j].abs().max(1.0);
+                    let at = |sign: f64| {
+                        let mut moved = x.to_vec();
+                        moved[j] += sign * h;
+                        self.margin_slopes(k, margin, &moved)
+                    };
+                    let (after, before) = (at(1.0)?, at(-1.0)?);
+                    for (i, (a, b)) in after.iter().zip(before).enumerate() {
+                        let half = 0.5 * lambda * (a - b) / (2.0 * h);
+                        hessian[(i, j)] += half;
+                        hessian[(j, i)] += half;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The objective at a point, its epigraph variables being what they must.
@@ -293,8 +346,8 @@ impl<'a> TuneProblem<'a> {
     /// Weights of the functionals of plant k in f + lambda'c.
     fn weights(&self, k: usize, multipliers: &[f64]) -> Vec<f64> {
         let count = self.functional.count();
-        let per_plant = self.rows.len() / self.plants.len();
-        let own = &multipliers[k * per_plant..(k + 1) * per_plant];
+        let own = self.own(k, multipliers);
+        let own = &own[..own.len() - self.margins.len()];
         let mut weights = Vec::with_capacity(count);
         match self.epigraph() {
             true => weights.extend_from_slice(own),
@@ -319,17 +372,25 @@ impl<'a> TuneProblem<'a> {
     /// dJ*/dp of what was held.
     pub fn sensitivities(
         &self,
-        outcome: &SqpOutcome,
+        found: &Found<'_>,
         held: &[Variable],
     ) -> Result<Vec<f64>, StudyError> {
-        if held.is_empty() || !outcome.value.is_finite() {
+        if held.is_empty() {
             return Ok(Vec::new());
         }
-        let parts = self.each(&outcome.x, |k, p| {
-            let weights = self.weights(k, &outcome.multipliers);
+        let parts = self.each(found.x, |k, p| {
+            let weights = self.weights(k, found.multipliers);
             let mut own =
                 self.functional
                     .weighted_gradient(self.study, &self.solving, p, held, &weights)?;
+            for (lambda, margin) in self.margins_of(k, found.multipliers) {
+                let (_, slopes) = margin.at(self.study, p)?;
+                for (g, variable) in own.iter_mut().zip(held) {
+                    if let Variable::Parameter(i) = *variable {
+                        *g += lambda * slopes[i];
+                    }
+                }
+            }
             // what a plant has of its own does not follow the file's value
             for (g, variable) in own.iter_mut().zip(held) {
                 let varied = |&(index, _): &(usize, f64)| *variable == Variable::Parameter(index);
@@ -347,6 +408,71 @@ impl<'a> TuneProblem<'a> {
         }
         Ok(total)
     }
+
+    /// The Hamiltonian of the first plant at a time, with the states there and their costates.
+    pub fn hamiltonian(
+        &self,
+        found: &Found<'_>,
+        at: (f64, &[f64], &[f64]),
+    ) -> Result<f64, StudyError> {
+        let p = self.of_plant(&self.natural(found.x), &self.plants[0]);
+        let weights = self.weights(0, found.multipliers);
+        self.functional
+            .hamiltonian(self.study, &self.solving, &p, &weights, at)
+    }
+}
+
+/// A point with multipliers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found<'a> {
+    /// on the search scale, epigraph variables behind
+    pub x: &'a [f64],
+    /// of the constraints
+    pub multipliers: &'a [f64],
+}
+
+/// What a run is read for: the objective, constraints, terminal ones and paths; and what its linearization is.
+pub(super) fn compiled(
+    study: &Study,
+    settings: &TuneSettings,
+) -> Result<(FunctionalStudy, Vec<Margin>), Vec<Diagnostic>> {
+    let windows = windows(study);
+    let mut expressions = vec![&settings.minimize];
+    let (of_loops, of_runs): (Vec<&Requirement>, Vec<&Requirement>) =
+        (settings.constraints.iter()).partition(|c| is_margin(&c.expression));
+    expressions.extend(of_runs.iter().map(|c| &c.expression));
+    let finals: Vec<_> = settings
+        .terminal
+        .iter()
+        .map(|terminal| at_the_end(&terminal.expression))
+        .collect();
+    expressions.extend(&finals);
+    let paths: Vec<PathBounds<'_>> = settings
+        .path
+        .iter()
+        .map(|path| PathBounds {
+            expression: &path.expression,
+            bounds: path.bounds,
+            windows,
+        })
+        .collect();
+    let functional = FunctionalStudy::several(study, &expressions, &paths, None);
+    let mut wrong = Vec::new();
+    let mut margins = Vec::new();
+    for own in of_loops {
+        match Margin::new(study, &own.expression) {
+            Ok(margin) => margins.push(margin),
+            Err(found) => wrong.extend(found),
+        }
+    }
+    match functional {
+        Ok(functional) if wrong.is_empty() => Ok((functional, margins)),
+        Ok(_) => Err(wrong),
+        Err(mut found) => {
+            found.extend(wrong);
+            Err(found)
+        }
+    }
 }
 
 /// `final(e)`.
@@ -361,7 +487,7 @@ fn at_the_end(e: &crate::model::Expression) -> crate::model::Expression {
     }
 }
 
-fn findings(found: Vec<crate::diagnostic::Diagnostic>) -> StudyError {
+pub(super) fn findings(found: Vec<Diagnostic>) -> StudyError {
     let texts: Vec<String> = found.iter().map(ToString::to_string).collect();
     StudyError::Unsupported(texts.join("\n"))
 }
@@ -436,8 +562,18 @@ impl Constrained for TuneProblem<'_> {
         jacobian: &mut DMatrix<f64>,
     ) -> Result<(), EvaluationError> {
         let all = self.each(x, |_, p| {
-            self.functional
-                .jacobian(self.study, &self.solving, p, &self.variables)
+            let own = self
+                .functional
+                .jacobian(self.study, &self.solving, p, &self.variables)?;
+            let first = own.nrows();
+            let mut own = own.resize_vertically(first + self.margins.len(), 0.0);
+            for (row, margin) in self.margins.iter().enumerate() {
+                let (_, slopes) = margin.at(self.study, p)?;
+                for (column, &i) in self.indices.iter().enumerate() {
+                    own[(first + row, column)] = slopes[i];
+                }
+            }
+            Ok(own)
         });
         let all = match all {
             Ok(all) => all,
@@ -519,6 +655,10 @@ impl Constrained for TuneProblem<'_> {
                 }
                 hessian[(i, i)] += scaling::curvature(self.parameter(i), theta[i]) * gradient[i];
             }
+        }
+        if !self.margins.is_empty() && self.add_margins(x, multipliers, hessian).is_err() {
+            self.no_hessian = true;
+            return Ok(false);
         }
         Ok(true)
     }
