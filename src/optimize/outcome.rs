@@ -102,7 +102,7 @@ impl fmt::Display for Status {
             Self::Converged => f.write_str("converged"),
             Self::SmallStep => f.write_str("steps became too small"),
             Self::SmallChange => f.write_str("the value no longer changes"),
-            Self::MaxIterations => f.write_str("iteration limit"),
+            Self::MaxIterations => f.write_str("limit of iterations or work"),
             Self::Interrupted => f.write_str("interrupted"),
             Self::Failed { reason } => write!(f, "failed: {reason}"),
         }

@@ -143,35 +143,39 @@ def dc_motor():
             "final": states(start, 0.5).tolist(), "best": fit, "objective at the best fit": cost + constant, "standard errors": errors.tolist()}
 
 
-def cruise_control(steps=400):
-    """The classical Runge-Kutta method with `steps` steps a dead time; the past between steps by cubic Hermite polynomials."""
+def late_runge_kutta(f, start, delay, end, steps=400):
+    """States of x' = f(t, x, past) after each step of the classical Runge-Kutta method with `steps` steps a delay; past(t) is x(t - delay),
+    `start` before t = 0, between steps by cubic Hermite polynomials."""
+    h, states, slopes = delay / steps, [start], []
+
+    def past(t):
+        if t <= delay + 1e-12:
+            return start
+        k = min(int((t - delay) / h + 1e-9), len(slopes) - 2)
+        x = (t - delay) / h - k
+        return ((2 * x**3 - 3 * x**2 + 1) * states[k] + (x**3 - 2 * x**2 + x) * h * slopes[k]
+                + (3 * x**2 - 2 * x**3) * states[k + 1] + (x**3 - x**2) * h * slopes[k + 1])
+
+    for i in range(round(end / h)):
+        t, x = i * h, states[-1]
+        k1 = f(t, x, past)
+        slopes.append(k1)
+        k2 = f(t + h / 2, x + h / 2 * k1, past)
+        k3 = f(t + h / 2, x + h / 2 * k2, past)
+        k4 = f(t + h, x + h * k3, past)
+        states.append(x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4))
+    return lambda t: states[round(t / h)]
+
+
+def cruise_control():
     mass, air, rolling, g, target, theta, kp, ki, force = 1500.0, 0.42, 0.012, 9.81, 25.0, 0.4, 0.45, 0.04, 6000.0
     slope = lambda t: 0.05 / (1 + np.exp(-(t - 10) / 0.8))
     resistance = lambda t, v: air * v**2 + mass * g * rolling + mass * g * np.sin(np.arctan(slope(t)))
+    throttle = lambda x: kp * (target - x[0]) + ki * x[1]
+    f = lambda t, x, past: np.array([(force * throttle(past(t)) - resistance(t, x[0])) / mass, target - x[0]])
     start = np.array([target, (air * target**2 + mass * g * rolling) / (force * ki)])
-    h = theta / steps
-    past, slopes = [start], []
-
-    def late(t):
-        if t <= theta + 1e-12:
-            v, s = start
-        else:
-            k = min(int((t - theta) / h + 1e-9), len(slopes) - 2)
-            x = (t - theta) / h - k
-            v, s = ((2 * x**3 - 3 * x**2 + 1) * past[k] + (x**3 - 2 * x**2 + x) * h * slopes[k]
-                    + (3 * x**2 - 2 * x**3) * past[k + 1] + (x**3 - x**2) * h * slopes[k + 1])
-        return kp * (target - v) + ki * s
-
-    f = lambda t, x: np.array([(force * late(t) - resistance(t, x[0])) / mass, target - x[0]])
-    for i in range(round(60 / h)):
-        t, x = i * h, past[-1]
-        k1 = f(t, x)
-        slopes.append(k1)
-        k2 = f(t + h / 2, x + h / 2 * k1)
-        k3 = f(t + h / 2, x + h / 2 * k2)
-        k4 = f(t + h, x + h * k3)
-        past.append(x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4))
-    return {"speed at 16": past[round(16 / h)][0], "final": past[-1].tolist()}
+    at = late_runge_kutta(f, start, theta, 60.0)
+    return {"speed at 16": at(16)[0], "final": at(60).tolist()}
 
 
 def runge_kutta(f, x, end, steps, wanted):
@@ -212,31 +216,13 @@ def quadrotor_hover(steps=8000):
     return {"x, z, angle at 4": at[:3], "final z": end[1]}
 
 
-def inventory_policy(steps=400):
-    """As `cruise_control`."""
+def inventory_policy():
     base, season, lead, smooth, goal, part, ahead = 100.0, 10.0, 2.0, 4.0, 150.0, 0.5, 2.0
     demand = lambda t: base + 25 / (1 + np.exp(-4 * (t - 5))) + season * np.sin(2 * np.pi * t / 26) + 12 * np.sin(2 * np.pi * t / 2.7)
-    order = lambda s: s[2] + part * (goal + s[2] * ahead - s[0] - s[1])
-    h, past, slopes = lead / steps, [np.array([goal, base * lead, base])], []
-
-    def late(t):
-        if t <= lead + 1e-12:
-            return order(past[0])
-        k = min(int((t - lead) / h + 1e-9), len(slopes) - 2)
-        x = (t - lead) / h - k
-        return order((2 * x**3 - 3 * x**2 + 1) * past[k] + (x**3 - 2 * x**2 + x) * h * slopes[k]
-                     + (3 * x**2 - 2 * x**3) * past[k + 1] + (x**3 - x**2) * h * slopes[k + 1])
-
-    f = lambda t, s: np.array([late(t) - demand(t), order(s) - late(t), (demand(t) - s[2]) / smooth])
-    for i in range(round(60 / h)):
-        t, x = i * h, past[-1]
-        k1 = f(t, x)
-        slopes.append(k1)
-        k2 = f(t + h / 2, x + h / 2 * k1)
-        k3 = f(t + h / 2, x + h / 2 * k2)
-        k4 = f(t + h, x + h * k3)
-        past.append(x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4))
-    return {"stock at 16": past[round(16 / h)][0], "final": past[-1].tolist()}
+    order = lambda x: x[2] + part * (goal + x[2] * ahead - x[0] - x[1])
+    f = lambda t, x, past: np.array([order(past(t)) - demand(t), order(x) - order(past(t)), (demand(t) - x[2]) / smooth])
+    at = late_runge_kutta(f, np.array([goal, base * lead, base]), lead, 60.0)
+    return {"stock at 16": at(16)[0], "final": at(60).tolist()}
 
 
 if __name__ == "__main__":

@@ -96,33 +96,38 @@ impl FunctionalStudy {
         Ok(jacobian)
     }
 
-    /// sum_i costate_i f_i + sum_j q_j dI_j/dt at a time and states, q_j the derivative of the weighted sum by the integral I_j.
+    /// sum_i costate_i f_i + sum_j q_j dI_j/dt at times with states and costates, q_j the derivative of the weighted sum by the
+    /// integral I_j.
     pub(in crate::study) fn hamiltonian(
         &self,
         study: &Study,
         solving: &Solving,
         p: &[f64],
         weights: &[f64],
-        (t, x, costate): (f64, &[f64], &[f64]),
-    ) -> Result<f64, StudyError> {
-        let mut run = self.run();
+        points: &[(f64, Vec<f64>, Vec<f64>)],
+    ) -> Result<Vec<f64>, StudyError> {
         let nudge = Nudge::none();
-        let reading = self
-            .read(&mut run, study, solving, p, &nudge, &mut NoRecord, None)?
-            .1;
+        let read = |kept: &mut Kept<f64>| {
+            self.read(kept.run(), study, solving, p, &nudge, &mut NoRecord, None)
+        };
+        let reading = self.with_kept(solving, read)?.1;
         let bars = self.root_bars(&reading, 0.0, weights)?;
         let integrals = &bars[p.len() + self.values.len() + 1..][..self.integrals];
         let rhs = &self.equations.rhs;
         let mut workspace = Workspace::default();
         let mut all = vec![0.0; rhs.all_parameters()];
         rhs.prepare(&reading.parameters, &mut all, &mut workspace)?;
-        let mut states = x.to_vec();
-        states.resize(self.equations.states(), 0.0);
-        let mut slope = vec![0.0; states.len()];
-        rhs.f()
-            .evaluate(&[t; 2], &states, &all, &mut slope, &mut workspace)?;
-        let all = costate.iter().chain(integrals);
-        Ok(all.zip(&slope).map(|(p, f)| p * f).sum())
+        let mut states = vec![0.0; self.equations.states()];
+        let mut slope = states.clone();
+        let mut values = Vec::with_capacity(points.len());
+        for (t, x, costate) in points {
+            states[..x.len()].copy_from_slice(x);
+            rhs.f()
+                .evaluate(&[*t; 2], &states, &all, &mut slope, &mut workspace)?;
+            let all = costate.iter().chain(integrals);
+            values.push(all.zip(&slope).map(|(p, f)| p * f).sum());
+        }
+        Ok(values)
     }
 
     /// The gradient of the weighted sum.

@@ -86,19 +86,20 @@ pub(super) fn costates(
     let all = problem.sensitivities(found, &held)?;
     let (along, at_start) = all.split_at(CUTS * states.len());
     let run = simulate(study, 0, p, &t)?;
-    let mut hamiltonian = Vec::new();
+    let mut points = Vec::new();
     for (k, &time) in t.iter().enumerate() {
         let Some(place) = run.t.iter().position(|&own| own == time) else {
-            continue; // a terminal event ended the run before
+            break; // a terminal event ended the run before
         };
         let x: Vec<f64> = run.states.iter().map(|state| state[place]).collect();
         let mut costate = vec![0.0; x.len()];
         for (&index, &value) in starts.iter().zip(&along[k * states.len()..]) {
             costate[index] = value;
         }
-        hamiltonian.push(problem.hamiltonian(found, (time, &x, &costate))?);
+        points.push((time, x, costate));
     }
-    t.truncate(hamiltonian.len());
+    let hamiltonian = problem.hamiltonian(found, &points)?;
+    t.truncate(points.len());
     let of_state = |i: usize| (0..t.len()).map(|k| along[k * states.len() + i]).collect();
     Ok(Costates {
         values: (0..states.len()).map(of_state).collect(),

@@ -409,16 +409,16 @@ impl<'a> TuneProblem<'a> {
         Ok(total)
     }
 
-    /// The Hamiltonian of the first plant at a time, with the states there and their costates.
+    /// The Hamiltonian of the first plant at times, with the states there and their costates.
     pub fn hamiltonian(
         &self,
         found: &Found<'_>,
-        at: (f64, &[f64], &[f64]),
-    ) -> Result<f64, StudyError> {
+        points: &[(f64, Vec<f64>, Vec<f64>)],
+    ) -> Result<Vec<f64>, StudyError> {
         let p = self.of_plant(&self.natural(found.x), &self.plants[0]);
         let weights = self.weights(0, found.multipliers);
         self.functional
-            .hamiltonian(self.study, &self.solving, &p, &weights, at)
+            .hamiltonian(self.study, &self.solving, &p, &weights, points)
     }
 }
 
