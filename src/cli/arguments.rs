@@ -378,6 +378,12 @@ pub struct TuneArguments {
     pub solver: SolverArguments,
     #[arg(long = "solver", value_name = "NAME", help = solvers(false))]
     pub solver_method: Option<String>,
+    /// Number of searches: from the file's values, then from points inside the bounds [default: the file's, or 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub starts: Option<u32>,
+    /// Seed of the other starts
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
     /// Folder for the results [default: runs/<scenario>/<time>]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,

@@ -14,6 +14,8 @@
 //! F <- F (I + G H)^-1 F,   G <- G + F G (I + H G)^-1 F^T,   H <- H + F^T (I + H G)^-1 H F
 //! ```
 //!
+//! An observer's gains are those of the dual problem, A^T and C^T in place of A and b, where C = dh/dx is of its measurement.
+//!
 //! H tends to P, its error squared each time. The file's values decide g, how often, and the pivots, from which none of the
 //! nodes' values depend but by rounding. As the limit is reached to rounding, so are its derivatives: those of the implicit
 //! function theorem, without a solve of their own.
@@ -31,8 +33,10 @@ use super::lower::{Context, Lowering};
 use super::scope::signal_expressions;
 use super::{evaluate, jacobian};
 use crate::diagnostic::Diagnostic;
-use crate::scenario::{Controller, Experiment, Name, Parameter, Regulator, Scenario};
+use crate::scenario::{Controller, Experiment, Name, Parameter, Regulator, Scenario, State};
 
+/// Name of what an observer measures, which no file can give.
+const MEASURED: &str = "what is measured";
 const WEIGHT: Context = Context {
     what: "a regulator",
     states: false,
@@ -57,7 +61,7 @@ impl Lowering<'_> {
             lowering.report(Diagnostic::error("model::regulator", message, span).with_help(help));
         };
         let name = &controller.name.text;
-        let (plant, inputs, places) = opened(scenario);
+        let (mut plant, inputs, places) = opened(scenario, regulator.measurement.as_ref());
         if plant.mass.is_some() || plant.states.iter().any(|state| !state.over.is_empty()) {
             let message = format!(
                 "`{name}` regulates a model with `[mass]` or with arrays, which is not offered"
@@ -70,14 +74,41 @@ impl Lowering<'_> {
             return None;
         }
         let n = plant.states.len();
-        let input = inputs
+        let measured = regulator.measurement.as_ref();
+        let own = inputs
             .iter()
             .position(|own| *own == controller.output.text)?;
+        // what stands at its operating point: a regulator's own output, or the one other output that an observer knows
+        let driven = match measured {
+            None => Some(places[own]),
+            Some(_) => match inputs.len() {
+                2 => Some(places[1 - own]),
+                _ => None,
+            },
+        };
+        if let Some(measurement) = measured {
+            // (one more state, whose rate of change is what is measured)
+            let name = Name {
+                text: MEASURED.to_owned(),
+                span: controller.name.span.clone(),
+            };
+            plant.states.push(State {
+                initial: Expression {
+                    kind: ExpressionKind::Number(0.0),
+                    span: name.span.clone(),
+                },
+                discrete: false,
+                unit: None,
+                over: Vec::new(),
+                name,
+            });
+            plant.equations.push(measurement.clone());
+        }
         let mut model = super::build::build(&plant).0?;
         let mut wrt: Vec<NodeId> = (0..n as u32)
             .map(|k| model.graph.input(STATES, k))
             .collect();
-        wrt.push(model.graph.input(PARAMETERS, places[input] as u32));
+        wrt.push(model.graph.input(PARAMETERS, places[own] as u32));
         let rhs = model.rhs.clone();
         let entries = jacobian(&mut model.graph, &rhs, &wrt);
 
@@ -115,7 +146,7 @@ impl Lowering<'_> {
         let zero = self.graph.constant(0.0);
         let substituted = |graph: &mut Graph, id: InputId| match id.group {
             STATES => held.get(id.index as usize).copied(),
-            PARAMETERS if id.index as usize == places[input] => Some(u),
+            PARAMETERS if Some(id.index as usize) == driven => Some(u),
             PARAMETERS if places.contains(&(id.index as usize)) => Some(zero),
             PARAMETERS => Some(graph.input(PARAMETERS, id.index)),
             TIME => Some(graph.constant(start)),
@@ -132,8 +163,7 @@ impl Lowering<'_> {
             return None;
         };
 
-        let mut columns: Vec<Option<usize>> = plant
-            .states
+        let mut columns: Vec<Option<usize>> = plant.states[..n]
             .iter()
             .map(|state| place.get(state.name.text.as_str()).copied())
             .collect();
@@ -152,12 +182,16 @@ impl Lowering<'_> {
                 node: copied[k],
                 value: values[k],
             };
-            if let (Some(row), Some(column)) = (columns[row], columns[column]) {
-                if column < m {
-                    a.set(row, column, entry);
-                } else {
-                    b.set(row, 0, entry);
-                }
+            // (m stands for the input among columns, for what is measured among rows)
+            let (Some(row), Some(column)) = (columns[row], columns[column]) else {
+                continue;
+            };
+            match measured {
+                Some(_) if column == m => {}
+                Some(_) if row == m => b.set(column, 0, entry),
+                Some(_) => a.set(column, row, entry),
+                None if column == m => b.set(row, 0, entry),
+                None => a.set(row, column, entry),
             }
         }
         let mut h = nodes.constant(m, m, |_, _| 0.0);
@@ -176,11 +210,15 @@ impl Lowering<'_> {
                 let message = format!(
                     "no gains of `{name}` stabilize the model linearized at the operating point"
                 );
-                report(
-                    self,
-                    message,
-                    "the input must reach every mode that is not stable by itself, and the weights must see it; is the operating point right?",
-                );
+                let help = match measured {
+                    None => {
+                        "the input must reach every mode that is not stable by itself, and the weights must see it; is the operating point right?"
+                    }
+                    Some(_) => {
+                        "the measurement must see every mode that is not stable by itself, and the noise must reach it; is the operating point right?"
+                    }
+                };
+                report(self, message, help);
                 None
             }
         }
@@ -189,7 +227,10 @@ impl Lowering<'_> {
 
 /// The scenario without its controllers, their outputs being parameters, with the names of those and their places among the
 /// parameters.
-fn opened(scenario: &Scenario) -> (Scenario, Vec<String>, Vec<usize>) {
+fn opened(
+    scenario: &Scenario,
+    measurement: Option<&Expression>,
+) -> (Scenario, Vec<String>, Vec<usize>) {
     let mut plant = scenario.clone();
     let made: HashSet<&str> = scenario
         .controllers
@@ -233,7 +274,7 @@ fn opened(scenario: &Scenario) -> (Scenario, Vec<String>, Vec<usize>) {
     }];
     plant.solver.stop_times = Vec::new();
     let mut needed = HashSet::new();
-    let mut pending: Vec<&Expression> = plant.equations.iter().collect();
+    let mut pending: Vec<&Expression> = plant.equations.iter().chain(measurement).collect();
     if let Some(mechanics) = &plant.mechanics {
         pending.push(&mechanics.kinetic);
         pending.extend(&mechanics.potential);

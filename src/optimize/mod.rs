@@ -50,6 +50,8 @@ pub use newton_cg::newton_cg;
 pub use outcome::{Callback, Outcome, Progress, Settings, Status, projected_gradient_norm};
 pub use problem::{EvaluationError, LeastSquares, Problem, SecondOrder};
 pub use scatter_search::{Budget, Found, scatter_search};
-pub use sqp::{Constrained, Kkt, SqpOutcome, SqpProgress, SqpSettings, SqpStatus, sqp};
+pub use sqp::{
+    Constrained, Kkt, Share, SqpOutcome, SqpProgress, SqpSettings, SqpStatus, descend_kinks, sqp,
+};
 pub use starts::{Sampling, latin_hypercube, spread};
 pub use statistics::{Statistics, StatisticsError};

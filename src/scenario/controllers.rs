@@ -8,6 +8,7 @@
 mod actuator;
 mod feedback;
 mod known;
+mod observer;
 mod pid;
 mod rational;
 mod template;
@@ -41,8 +42,33 @@ pub(super) struct Known<'k> {
     pub parameters: &'k [Parameter],
     /// the states of the file, those of `[mechanics]` among them
     pub states: &'k [State],
+    /// of these states, in their order
+    pub equations: &'k [Expression],
+    pub definitions: &'k [Definition],
+    /// whether `[mechanics]` or `[mass]` give the states' rates of change
+    pub implicit: bool,
+    /// names of the controllers that are observers
+    pub observers: Vec<String>,
     pub start: f64,
     pub end: f64,
+}
+
+/// Names of the controllers that are observers.
+pub(super) fn observers(top: &Section<'_, '_>) -> Vec<String> {
+    let Some(DeValue::Table(all)) = top.get("controllers").map(|value| value.get_ref()) else {
+        return Vec::new();
+    };
+    let mut names = Vec::new();
+    for (key, value) in in_order(all) {
+        let DeValue::Table(entries) = value.get_ref() else {
+            continue;
+        };
+        let kind = entries.iter().find(|(key, _)| key.get_ref() == "kind");
+        if kind.is_some_and(|(_, kind)| kind.get_ref().as_str() == Some("observer")) {
+            names.push(key.get_ref().to_string());
+        }
+    }
+    names
 }
 
 /// Reads the table, where the file has it.
@@ -149,6 +175,7 @@ impl Block<'_, '_, '_, '_> {
             "transfer-function" => self.transfer_function(),
             "state-feedback" => self.state_feedback(),
             "lqr" => self.regulator(),
+            "observer" => self.observer(),
             _ => {
                 let expression = self.required("expression")?;
                 self.actuate(&expression, &[])

@@ -80,6 +80,8 @@ pub(super) fn read(
         .whole(&section, "max_iterations", 1)
         .map_or(300, whole);
     let tolerance = reader.positive(&section, "tolerance").unwrap_or(1e-8);
+    let starts = reader.whole(&section, "starts", 1).map(whole);
+    let seed = reader.whole(&section, "seed", 0).unwrap_or(1);
     let ensemble = section.get("ensemble").and_then(|value| {
         let section = reader.section("tune.ensemble", "ensemble", value)?;
         ensemble(reader, &section, parameters)
@@ -114,6 +116,8 @@ pub(super) fn read(
         terminal,
         max_iterations,
         tolerance,
+        starts,
+        seed,
         ensemble,
         multiple_shooting,
         guess,

@@ -313,6 +313,10 @@ impl Reader<'_> {
         let known = controllers::Known {
             parameters: &parameters,
             states: &states,
+            equations: &equations,
+            definitions: &definitions,
+            implicit: mechanics.is_some() || root.contains_key("mass"),
+            observers: controllers::observers(&top),
             start: header.start,
             end: header.end,
         };

@@ -25,6 +25,7 @@ use crate::model::graph::{
     FIRST_EXTRA, FOURTH_EXTRA, InputId, PARAMETERS, SECOND_EXTRA, SIXTH_EXTRA, STATES, THIRD_EXTRA,
     TIME,
 };
+use crate::model::linearity::{Form, forms};
 use crate::model::{self, Expression, MassEntry, Model, NodeId, Op, PathBounds, When};
 use crate::scenario::AbsoluteTolerance;
 
@@ -35,6 +36,7 @@ mod pool;
 mod search;
 
 pub(super) use adjoint::Kept;
+pub(super) use many::Directions;
 use pool::Pool;
 use search::{CompiledSearch, Found, Looked};
 
@@ -70,6 +72,8 @@ pub struct FunctionalStudy {
     searches: Vec<CompiledSearch>,
     /// how many functionals are read together
     roots: usize,
+    /// of each whether it is a sum over readings
+    sums: Vec<bool>,
     /// root(p, v, objective), one after the other
     root: Function,
     /// the gradient of their weighted sum with respect to p, v and objective
@@ -261,6 +265,13 @@ impl FunctionalStudy {
         let events = functional.event_times.len();
         wrt.extend((0..events).map(|j| input(graph, FOURTH_EXTRA, j)));
         let roots = functional.roots.len();
+        let of_readings = |input: InputId| match input.group {
+            PARAMETERS => Form::Free,
+            FIRST_EXTRA | THIRD_EXTRA | FOURTH_EXTRA => Form::Proportional,
+            _ => Form::Other,
+        };
+        let sums = forms(graph, &functional.roots, &of_readings);
+        let sums = sums.into_iter().map(|form| form < Form::Other).collect();
         let weights: Vec<NodeId> = (0..roots).map(|j| input(graph, SIXTH_EXTRA, j)).collect();
         let bars = model::vjp(graph, &functional.roots, &weights, &wrt);
         let root = compile(graph, &[Output::store(functional.roots.clone())])?;
@@ -290,6 +301,7 @@ impl FunctionalStudy {
             values_vjp,
             searches,
             roots,
+            sums,
             root,
             root_gradient,
             kept: Pool::default(),

@@ -96,7 +96,9 @@ pub use sample::{
 pub use simulate::{SimulatedEvent, Simulation, simulate, simulate_by};
 pub use solving::{Choice, Solving};
 pub use sweep::{SweepAxis, SweepOf, SweepProgress, grid_points, random_points, sweep};
-pub use tune::{ConstraintReport, Control, Costates, SecondOpinion, Tune, controls, tune};
+pub use tune::{
+    ConstraintReport, Control, Costates, SecondOpinion, Tune, TuneStart, controls, tune,
+};
 pub use variable::Variable;
 pub use verify::{Agreement, EventAgreement, Verification, verify};
 

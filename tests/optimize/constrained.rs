@@ -4,7 +4,9 @@
 //!
 //! Functions are written once over numbers that carry first and second derivatives.
 
-use costate::optimize::{Constrained, EvaluationError, SqpOutcome, SqpSettings, SqpStatus, sqp};
+use costate::optimize::{
+    Constrained, EvaluationError, SqpOutcome, SqpSettings, SqpStatus, descend_kinks, sqp,
+};
 use costate_adjoint::{Dual, DualOver};
 use costate_solvers::Real;
 use nalgebra::DMatrix;
@@ -353,4 +355,161 @@ fn a_start_without_a_value_is_an_error_in_words() {
         "{:?}",
         o.status
     );
+}
+
+/// Pieces, the largest of which is the objective, and constraints; derivatives by dual numbers.
+struct Pieces {
+    start: Vec<f64>,
+    pieces: fn(&[Dual<4>]) -> Vec<Dual<4>>,
+    constraint: Option<fn(&[Dual<4>]) -> Dual<4>>,
+    lower: Vec<f64>,
+    upper: Vec<f64>,
+}
+
+impl Pieces {
+    fn at(&self, x: &[f64]) -> (Dual<4>, Option<Dual<4>>) {
+        let seeded = x.iter().enumerate().map(|(k, &x)| {
+            let mut x = Dual::<4>::from(x);
+            x.tangent[k] = 1.0;
+            x
+        });
+        let seeded: Vec<Dual<4>> = seeded.collect();
+        let pieces = (self.pieces)(&seeded).into_iter();
+        let largest = pieces.reduce(|a, b| if b.value > a.value { b } else { a });
+        let constraint = self.constraint.map(|c| c(&seeded));
+        (largest.expect("a piece"), constraint)
+    }
+}
+
+impl Constrained for Pieces {
+    fn dim(&self) -> usize {
+        self.start.len()
+    }
+    fn constraints(&self) -> usize {
+        usize::from(self.constraint.is_some())
+    }
+    fn bounds(&self) -> (&[f64], &[f64]) {
+        (&self.lower, &self.upper)
+    }
+    fn constraint_bounds(&self) -> (&[f64], &[f64]) {
+        let m = self.constraints();
+        (&[0.0][..m], &[f64::INFINITY][..m])
+    }
+    fn values(&mut self, x: &[f64], c: &mut [f64]) -> Result<f64, EvaluationError> {
+        let (f, constraint) = self.at(x);
+        if let Some(constraint) = constraint {
+            c[0] = constraint.value;
+        }
+        Ok(f.value)
+    }
+    fn derivatives(
+        &mut self,
+        x: &[f64],
+        gradient: &mut [f64],
+        jacobian: &mut DMatrix<f64>,
+    ) -> Result<(), EvaluationError> {
+        let (f, constraint) = self.at(x);
+        gradient.copy_from_slice(&f.tangent[..x.len()]);
+        if let Some(constraint) = constraint {
+            for (j, to) in jacobian.iter_mut().enumerate() {
+                *to = constraint.tangent[j];
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Problems of Luksan and Vlcek, Test problems for nonsmooth unconstrained and linearly constrained optimization, 2000, with their
+/// optima.
+#[test]
+fn minima_on_kinks_are_found_and_certified() {
+    type Case = (
+        &'static str,
+        &'static [f64],
+        fn(&[Dual<4>]) -> Vec<Dual<4>>,
+        Option<fn(&[Dual<4>]) -> Dual<4>>,
+        f64,
+    );
+    let cases: [Case; 6] = [
+        ("Crescent", &[-1.5, 2.0], crescent, None, 0.0),
+        ("CB2", &[2.0, 2.0], cb2, None, 1.952_224_493_8),
+        ("LQ", &[-0.5, -0.5], lq, None, -std::f64::consts::SQRT_2),
+        ("Mifflin 1", &[0.8, 0.6], mifflin, None, -1.0),
+        ("Rosen-Suzuki", &[0.0; 4], rosen_suzuki, None, -44.0),
+        ("MAD 1", &[1.0, 2.0], mad1, Some(mad1_row), -0.389_659_516),
+    ];
+    for (name, start, pieces, constraint, optimum) in cases {
+        let mut problem = Pieces {
+            start: start.to_vec(),
+            pieces,
+            constraint,
+            lower: vec![-10.0; start.len()],
+            upper: vec![10.0; start.len()],
+        };
+        let settings = SqpSettings::default();
+        let before = sqp(&mut problem, start, &settings, &mut |_, _| true);
+        let after = descend_kinks(&mut problem, &before, &settings, &|| true);
+        let error = (after.value - optimum).abs();
+        println!(
+            "{name}: {} -> {} ({}), {} + {} evaluations, error {error:.1e}",
+            before.value,
+            after.value,
+            after.status,
+            before.evaluations,
+            after.evaluations - before.evaluations
+        );
+        // optima are given to nine digits
+        assert!(error < 2e-9, "{name}: {} not {optimum}", after.value);
+        assert!(
+            matches!(after.status, SqpStatus::Kink { .. }),
+            "{name}: {}",
+            after.status
+        );
+        let total: f64 = after.shares.iter().map(|share| share.weight).sum();
+        assert!((total - 1.0).abs() < 1e-12);
+        assert!(after.shares.len() > 1 || constraint.is_some(), "{name}");
+    }
+}
+
+fn crescent(x: &[Dual<4>]) -> Vec<Dual<4>> {
+    let (a, b) = (x[0], x[1]);
+    let round = a * a + (b - 1.0) * (b - 1.0);
+    vec![round + b - 1.0, -round + b + 1.0]
+}
+
+fn cb2(x: &[Dual<4>]) -> Vec<Dual<4>> {
+    let (a, b) = (x[0], x[1]);
+    let (p, q) = (-a + 2.0, -b + 2.0);
+    vec![a * a + b * b * b * b, p * p + q * q, (b - a).exp() * 2.0]
+}
+
+fn lq(x: &[Dual<4>]) -> Vec<Dual<4>> {
+    let line = -x[0] - x[1];
+    vec![line, line + x[0] * x[0] + x[1] * x[1] - 1.0]
+}
+
+fn mifflin(x: &[Dual<4>]) -> Vec<Dual<4>> {
+    vec![-x[0], -x[0] + (x[0] * x[0] + x[1] * x[1] - 1.0) * 20.0]
+}
+
+fn rosen_suzuki(x: &[Dual<4>]) -> Vec<Dual<4>> {
+    let (a, b, c, d) = (x[0], x[1], x[2], x[3]);
+    let f = a * a + b * b + c * c * 2.0 + d * d - a * 5.0 - b * 5.0 - c * 21.0 + d * 7.0;
+    let rows = [
+        a * a + b * b + c * c + d * d + a - b + c - d - 8.0,
+        a * a + b * b * 2.0 + c * c + d * d * 2.0 - a - d - 10.0,
+        a * a + b * b + c * c + a * 2.0 - b - d - 5.0,
+    ];
+    let mut pieces = vec![f];
+    pieces.extend(rows.map(|row| f + row * 10.0));
+    pieces
+}
+
+fn mad1(x: &[Dual<4>]) -> Vec<Dual<4>> {
+    let (a, b) = (x[0], x[1]);
+    vec![a * a + b * b + a * b - 1.0, a.sin(), -b.cos()]
+}
+
+fn mad1_row(x: &[Dual<4>]) -> Dual<4> {
+    x[0] + x[1] - 0.5
 }

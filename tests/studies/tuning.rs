@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use costate::compile::Backend;
+use costate::optimize::SqpStatus;
 use costate::study::{Study, Tune, tune};
 
 fn tuned(text: &str) -> Tune {
@@ -575,4 +576,116 @@ fn the_best_gains_for_a_plant_with_dead_time() {
             result.kkt
         );
     }
+}
+
+const SAMPLED_LOOP: &str = r#"
+[scenario]
+time = { start = 0.0, end = 10.0 }
+[parameters]
+Kp = { value = 2.0, tune = true, bounds = [0.1, 5.0] }
+Ki = { value = 1.5, tune = true, bounds = [0.1, 5.0] }
+Tt = 1.0
+theta = 0.25
+tau = 1.0
+K = 1.0
+umax = 1.2
+[states]
+y = 0.0
+sum = { initial = 0.0, discrete = true }
+u = { initial = 0.0, discrete = true }
+[definitions]
+wanted = "Kp*(1 - y) + sum"
+output = "clamp(wanted, -umax, umax)"
+[equations]
+y = "(K*delay(u, theta) - y)/tau"
+[[events]]
+name = "sample"
+every = 0.1
+first = 0.0
+set = { u = "output", sum = "sum + 0.1*Ki*(1 - y) + 0.1/Tt*(output - wanted)" }
+[solver]
+method = "tsit5"
+rtol = 1e-12
+atol = 1e-12
+[tune]
+minimize = "integral((1 - y)^2) + 0.1*integral((u - 1/K)^2)"
+"#;
+
+/// T12: a sampled PI controller with limits and anti-windup before a dead time, whose best gains put one sample right at the limit.
+#[test]
+fn the_optimum_of_a_saturated_sampled_loop_is_on_a_kink() {
+    let result = tuned(SAMPLED_LOOP);
+    assert!(
+        matches!(result.status, SqpStatus::Kink { .. }),
+        "{}",
+        result.status
+    );
+    assert!((result.objective - 0.6283392932983).abs() < 1e-8);
+    near(result.best[0], 1.55031, 1e-4);
+    near(result.best[1], 1.46422, 1e-4);
+    // how the optimum moves, kink and all: by what cancels the gradients, and by differences of optima
+    let found = result.sensitivities.iter().find(|(own, _)| own == "K");
+    let (_, slope) = found.expect("a sensitivity");
+    let h = 1e-3;
+    let at = |k: f64| tuned(&SAMPLED_LOOP.replace("K = 1.0", &format!("K = {k}"))).objective;
+    let difference = (at(1.0 + h) - at(1.0 - h)) / (2.0 * h);
+    near(*slope, difference, 1e-4);
+}
+
+const TWO_BALLS: &str = r#"
+[scenario]
+time = { start = 0.0, end = 1.0 }
+[parameters]
+radius = 0.2
+[signals]
+ux = { kind = "piecewise-linear", knots = 3, bounds = [-10, 10], optimize = true }
+uy = { kind = "piecewise-linear", knots = 3, bounds = [-10, 10], optimize = true }
+[states]
+x1 = -2.0
+y1 = -2.0
+vx1 = 0.0
+vy1 = 0.0
+x2 = -1.0
+y2 = -1.0
+vx2 = 0.0
+vy2 = 0.0
+free = { initial = 1.0, discrete = true }
+[definitions]
+dx = "x2 - x1"
+dy = "y2 - y1"
+push = "((vx2 - vx1)*dx + (vy2 - vy1)*dy)/(dx^2 + dy^2)"
+[equations]
+x1 = "vx1"
+y1 = "vy1"
+vx1 = "ux*free"
+vy1 = "uy*free"
+x2 = "vx2"
+y2 = "vy2"
+vx2 = "0"
+vy2 = "0"
+[[events]]
+name = "collision"
+when = "dx^2 + dy^2 - (2*radius)^2"
+direction = "falling"
+set = { vx1 = "vx1 + push*dx", vy1 = "vy1 + push*dy", vx2 = "vx2 - push*dx", vy2 = "vy2 - push*dy", free = "0" }
+[solver]
+rtol = 1e-10
+atol = 1e-10
+[tune]
+minimize = "final(x2^2 + y2^2) + 0.1*integral(free*(ux^2 + uy^2))"
+"#;
+
+/// T14: one ball pushes another home. Without a push nothing is hit, and no gradient says that anything could be.
+#[test]
+fn a_first_contact_is_found_from_a_start_that_feels_nothing() {
+    let result = tuned(TWO_BALLS);
+    assert!(result.converged());
+    assert_eq!(result.starts.len(), 16);
+    near(result.objective_before, 2.0, 1e-12);
+    assert!((result.objective - 1.396_542_160_123_197_3).abs() < 1e-9);
+    near(result.best[0], 3.931_350_187_159_798, 1e-5);
+    // asked for one search, it is one search
+    let one = tuned(&format!("{TWO_BALLS}\nstarts = 1\n"));
+    assert_eq!(one.starts.len(), 1);
+    near(one.objective, 2.0, 1e-12);
 }

@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use costate::report::csv::Column;
 use costate::report::table::{Cell, Table, significant};
-use costate::study::{Control, Simulation, Solving, Study, Tune, controls, simulate_by, tune};
+use costate::study::{
+    Control, Simulation, Solving, Study, Tune, TuneStart, controls, simulate_by, tune,
+};
 use serde_json::{Map, Value, json};
 
 use super::arguments::TuneArguments;
@@ -36,7 +38,9 @@ pub fn run(arguments: &TuneArguments) -> Result<(), Failure> {
     let stop = interrupt::flag();
     let begun = Instant::now();
     let bar = best_fit::progress_bar(common, "iterations");
-    if let Some(settings) = &study.scenario.tune {
+    if let Some(settings) = &mut study.scenario.tune {
+        settings.starts = arguments.starts.map(|n| n as usize).or(settings.starts);
+        settings.seed = arguments.seed.unwrap_or(settings.seed);
         bar.set_length(settings.max_iterations as u64);
     }
     let result = tune(&study, &stop, &|progress| {
@@ -115,7 +119,9 @@ pub fn run(arguments: &TuneArguments) -> Result<(), Failure> {
     }
     match &result.status {
         costate::optimize::SqpStatus::Interrupted => Err(Failure::Interrupted),
-        costate::optimize::SqpStatus::Converged | costate::optimize::SqpStatus::SmallStep => Ok(()),
+        costate::optimize::SqpStatus::Converged
+        | costate::optimize::SqpStatus::Kink { .. }
+        | costate::optimize::SqpStatus::SmallStep => Ok(()),
         other => Err(Failure::Work(format!("not converged: {other}"))),
     }
 }
@@ -214,6 +220,17 @@ fn document(study: &Study, result: &Tune, seconds: f64, folder: &str) -> Value {
             })
         })
         .collect();
+    let starts: Vec<Value> = result
+        .starts
+        .iter()
+        .map(|s| {
+            json!({
+                "objective": s.objective,
+                "violation": s.violation,
+                "status": s.status.to_string(),
+            })
+        })
+        .collect();
     json!({
         "scenario": study.scenario.name,
         "title": study.scenario.title,
@@ -235,6 +252,7 @@ fn document(study: &Study, result: &Tune, seconds: f64, folder: &str) -> Value {
         "status": result.status.to_string(),
         "iterations": result.history.len().saturating_sub(1),
         "evaluations": result.evaluations,
+        "starts": starts,
         "costates": result.costates.as_ref().map(|c| {
             let of_states = |values: &dyn Fn(usize) -> Value| -> Map<String, Value> {
                 c.states.iter().enumerate().map(|(i, n)| (n.clone(), values(i))).collect()
@@ -263,6 +281,19 @@ fn document(study: &Study, result: &Tune, seconds: f64, folder: &str) -> Value {
 /// A number of a table, short.
 fn short(value: f64) -> Cell {
     Cell::Text(significant(value, 8))
+}
+
+/// How many searches ended where the best did.
+fn starts_line(result: &Tune) -> String {
+    let near = 1e-6 * result.objective.abs().max(1e-6);
+    let ended_there = |s: &&TuneStart| (s.objective - result.objective).abs() <= near;
+    let there = result.starts.iter().filter(ended_there).count();
+    let first = result.starts.iter().position(|s| ended_there(&s));
+    format!(
+        "starts         {}, {there} of them ended at this objective, number {} first\n",
+        result.starts.len(),
+        first.unwrap_or(0) + 1
+    )
 }
 
 fn summary(study: &Study, result: &Tune, seconds: f64, folder: &str) -> String {
@@ -313,8 +344,11 @@ fn summary(study: &Study, result: &Tune, seconds: f64, folder: &str) -> String {
             significant(high, 6)
         );
     }
+    if result.starts.len() > 1 {
+        text += &starts_line(result);
+    }
     let verdict = match result.converged() {
-        true => "converged".to_owned(),
+        true => result.status.to_string(),
         false => format!("NOT converged: {}", result.status),
     };
     text += &format!(

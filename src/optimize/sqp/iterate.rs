@@ -321,6 +321,7 @@ impl Search<'_> {
             evaluations: self.evaluations,
             status,
             history,
+            shares: Vec::new(),
         }
     }
 

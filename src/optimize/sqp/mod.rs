@@ -18,8 +18,8 @@
 //! of the problem itself (`conditions.rs`), never by the length of a step alone.
 //!
 //! Cost: one evaluation with derivatives and one dense quadratic program an iteration, O((n + m)^3). Use it for up to some hundreds
-//! of variables; with an exact Hessian it converges quadratically, with BFGS superlinearly. Not for objectives with kinks,
-//! which take an epigraph form (a bound as one more variable).
+//! of variables; with an exact Hessian it converges quadratically, with BFGS superlinearly. A maximum of several functions takes an epigraph
+//! form (a bound as one more variable); from where other kinks stop a run, [`descend_kinks`] goes on.
 //!
 //! Signs: the Lagrangian is f + lambda'c + z'x, so that a multiplier is positive at an upper bound and negative at a lower one.
 //!
@@ -30,11 +30,13 @@
 mod conditions;
 mod curvature;
 mod iterate;
+mod kinks;
 mod merit;
 mod quadratic;
 
 pub use conditions::Kkt;
 pub use iterate::sqp;
+pub use kinks::{Share, descend_kinks};
 
 use nalgebra::DMatrix;
 use std::fmt;
@@ -132,6 +134,11 @@ pub struct SqpProgress {
 pub enum SqpStatus {
     /// the KKT conditions hold within the tolerances
     Converged,
+    /// a minimum where smooth pieces meet: constraints hold, and 0 is a convex combination of gradients nearby
+    Kink {
+        /// how near, relative to each variable and at least to 1
+        radius: f64,
+    },
     /// constraints hold, and no step lowers the objective any more; the residual says how far the conditions are met
     SmallStep,
     /// no nearby point violates the constraints less
@@ -151,6 +158,10 @@ impl fmt::Display for SqpStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Converged => f.write_str("converged"),
+            Self::Kink { radius } => write!(
+                f,
+                "converged on a kink: gradients within {radius:.0e} of it cancel"
+            ),
             Self::SmallStep => f.write_str("steps became too small"),
             Self::Infeasible => f.write_str("no nearby point meets the constraints"),
             Self::MaxIterations => f.write_str("iteration limit"),
@@ -187,6 +198,8 @@ pub struct SqpOutcome {
     pub status: SqpStatus,
     /// one entry an iteration, the start included
     pub history: Vec<SqpProgress>,
+    /// on a kink: the points whose gradients cancel
+    pub shares: Vec<Share>,
 }
 
 /// How far c is outside [lower, upper]: positive above, negative below.

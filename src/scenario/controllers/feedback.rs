@@ -4,16 +4,46 @@ use super::Block;
 use super::template::number;
 use crate::model::Expression;
 use crate::scenario::types::{RegulatedState, Regulator};
+use crate::scenario::values::{did_you_mean, list, shorten};
 
 impl Block<'_, '_, '_, '_> {
     /// The states that can be fed back: those that are numbers and not of a controller.
-    fn plant_states(&self) -> Vec<String> {
+    pub(super) fn plant_states(&self) -> Vec<String> {
         let states = self.known.states.iter();
         let single = states.filter(|state| state.over.is_empty() && !state.discrete);
         single.map(|state| state.name.text.clone()).collect()
     }
 
+    /// The name that stands for a state: its own, or that of an observer's estimate.
+    fn fed_back(&self, observer: Option<&str>, state: &str) -> String {
+        match observer {
+            Some(observer) => format!("{observer}_{state}"),
+            None => state.to_owned(),
+        }
+    }
+
+    /// The observer whose estimate is fed back, where one is named.
+    fn observer_key(&mut self) -> Option<Option<String>> {
+        if self.section.get("observer").is_none() {
+            return Some(None);
+        }
+        let name = self.reader.text(&self.section, "observer")?;
+        if self.known.observers.contains(&name) {
+            return Some(Some(name));
+        }
+        let known = || self.known.observers.iter().map(String::as_str);
+        let help = match known().next() {
+            None => "add one: `[controllers.estimate]` with `kind = \"observer\"`".to_owned(),
+            Some(_) => did_you_mean(&name, known())
+                .unwrap_or_else(|| format!("observers: {}", list(known()))),
+        };
+        let message = format!("there is no observer `{}`", shorten(&name));
+        self.wrong("observer", message, "no such observer", help);
+        None
+    }
+
     pub(super) fn state_feedback(&mut self) -> Option<()> {
+        let observer = self.observer_key()?;
         let states = self.plant_states();
         let states: Vec<&str> = states.iter().map(String::as_str).collect();
         let gains = self.table("gains", &states)?;
@@ -25,7 +55,8 @@ impl Block<'_, '_, '_, '_> {
         let mut wanted = self.or("feedforward", 0.0);
         for (state, gain) in &gains {
             let to = reference.iter().find(|(own, _)| own.text == state.text);
-            wanted = self.feed_back(&wanted, &state.text, gain, to.map(|(_, to)| to));
+            let own = self.fed_back(observer.as_deref(), &state.text);
+            wanted = self.feed_back(&wanted, &own, gain, to.map(|(_, to)| to));
         }
         self.actuate(&wanted, &[])
     }
@@ -49,6 +80,7 @@ impl Block<'_, '_, '_, '_> {
     }
 
     pub(super) fn regulator(&mut self) -> Option<()> {
+        let observer = self.observer_key()?;
         let states = self.plant_states();
         let all: Vec<&str> = states.iter().map(String::as_str).collect();
         let weights = self.table("state_weights", &all)?;
@@ -109,7 +141,8 @@ impl Block<'_, '_, '_, '_> {
             let at = of(&at, state).unwrap_or_else(|| zero.clone());
             let to = of(&reference, state).unwrap_or_else(|| at.clone());
             let gain_expression = self.name_expression(&gain);
-            wanted = self.feed_back(&wanted, state, &gain_expression, Some(&to));
+            let own = self.fed_back(observer.as_deref(), state);
+            wanted = self.feed_back(&wanted, &own, &gain_expression, Some(&to));
             regulated.push(RegulatedState {
                 name: crate::scenario::types::Name {
                     text: (*state).to_owned(),
@@ -124,10 +157,11 @@ impl Block<'_, '_, '_, '_> {
             states: regulated,
             input_weight,
             operating_input,
+            measurement: None,
         });
         self.actuate(&wanted, &[])
     }
 }
 
 /// Most states of a plant whose regulator is found within the equations.
-const MOST_STATES: usize = 12;
+pub(super) const MOST_STATES: usize = 12;

@@ -33,7 +33,10 @@ pub const KINDS: &[(&str, &[&str])] = &[
             "denominator",
         ],
     ),
-    ("state-feedback", &["gains", "reference", "feedforward"]),
+    (
+        "state-feedback",
+        &["gains", "reference", "feedforward", "observer"],
+    ),
     (
         "lqr",
         &[
@@ -43,6 +46,19 @@ pub const KINDS: &[(&str, &[&str])] = &[
             "operating_input",
             "reference",
             "feedforward",
+            "observer",
+        ],
+    ),
+    (
+        "observer",
+        &[
+            "measurement",
+            "measured",
+            "gains",
+            "process_noise",
+            "measurement_noise",
+            "operating_point",
+            "operating_input",
         ],
     ),
     ("expression", &["expression"]),
@@ -89,6 +105,7 @@ pub(super) const CONTROLLER_KEYS: &[Key] = &[
                 "transfer-function",
                 "state-feedback",
                 "lqr",
+                "observer",
                 "expression",
             ],
             later: &[],
@@ -119,7 +136,7 @@ pub(super) const CONTROLLER_KEYS: &[Key] = &[
         "gains",
         Kind::NamedExpressions,
         "",
-        "of pid and pi: `kp`, `ki`, `kd`, or `k`, `ti`, `td` in the ideal and series forms; of state-feedback: a gain for each state",
+        "of pid and pi: `kp`, `ki`, `kd`, or `k`, `ti`, `td` in the ideal and series forms; of state-feedback and observer: a gain for each state",
     ),
     key(
         "form",
@@ -280,13 +297,37 @@ pub(super) const CONTROLLER_KEYS: &[Key] = &[
         "operating_point",
         Kind::NamedExpressions,
         "0",
-        "of lqr: states about which the model is linearized",
+        "of lqr and observer: states about which the model is linearized",
     ),
     key(
         "operating_input",
         Kind::Expression,
         "0",
-        "of lqr: the output about which the model is linearized",
+        "the output about which the model is linearized: of lqr its own, of an observer that of the other controllers",
+    ),
+    key(
+        "measured",
+        Kind::Expression,
+        "the measurement",
+        "of an observer: the signal that its sensor gives, such as the measurement with a disturbance",
+    ),
+    key(
+        "process_noise",
+        Kind::NamedExpressions,
+        "",
+        "of an observer: intensities of white noise on the rates of change, by state, from which its gains follow as those of the stationary Kalman filter",
+    ),
+    key(
+        "measurement_noise",
+        Kind::Expression,
+        "",
+        "of an observer with `process_noise`: intensity of white noise on the measurement",
+    ),
+    key(
+        "observer",
+        Kind::Text,
+        "none: the states themselves are fed back",
+        "of state-feedback and lqr: name of the observer whose estimates are fed back",
     ),
     key(
         "reference",

@@ -24,6 +24,13 @@ pub(super) const TUNE_KEYS: &[Key] = &[
         "scaled KKT residual at which the search has converged",
     ),
     key(
+        "starts",
+        Kind::Whole,
+        "1, or 16 where the file's values are stationary",
+        "searches; the first begins with the file's values, the others inside the bounds, controls at one level each",
+    ),
+    key("seed", Kind::Whole, "1", "seed of the other starts"),
+    key(
         "ensemble",
         Kind::Table("tune.ensemble"),
         "",

@@ -39,6 +39,9 @@ pub struct Regulator {
     pub input_weight: Expression,
     /// the output at the operating point
     pub operating_input: Expression,
+    /// of an observer: the measurement h(x), for which the equation is that of the stationary Kalman filter, A^T and C^T in
+    /// place of A and B, and the gains are its own
+    pub measurement: Option<Expression>,
 }
 
 /// A state that a regulator feeds back.

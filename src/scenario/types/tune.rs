@@ -18,6 +18,10 @@ pub struct TuneSettings {
     pub max_iterations: usize,
     /// scaled KKT residual at which the search has converged
     pub tolerance: f64,
+    /// searches, of which the first begins with the file's values; `None`: that one, and others only where nothing moves it
+    pub starts: Option<usize>,
+    /// seed of the others' starts
+    pub seed: u64,
     /// a family of plants
     pub ensemble: Option<Ensemble>,
     /// pieces into which the run is cut, each with initial states of its own

@@ -16,27 +16,56 @@ use crate::study::{Solving, Study};
 /// Directions of some variables at once.
 type Chunk = Dual<WIDTH>;
 
-/// The first variable of each chunk, for work on all threads.
-fn chunks(variables: usize) -> impl IndexedParallelIterator<Item = usize> {
-    (0..variables.div_ceil(WIDTH))
-        .into_par_iter()
-        .map(|chunk| chunk * WIDTH)
+/// In which direction each variable is moved.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::study) struct Directions {
+    /// of each variable the number of its direction
+    pub of: Vec<usize>,
+    /// how many there are
+    pub count: usize,
 }
 
-/// How variable k moves where those from `first` on have directions of their own.
-fn unit(k: usize, first: usize) -> Chunk {
-    let mut number = Chunk::from(0.0);
-    let place = k.checked_sub(first);
-    if let Some(tangent) = place.and_then(|place| number.tangent.get_mut(place)) {
-        *tangent = 1.0;
+impl Directions {
+    /// One each.
+    pub fn each(variables: usize) -> Self {
+        Self {
+            of: (0..variables).collect(),
+            count: variables,
+        }
     }
-    number
+
+    /// The first direction of each chunk, for work on all threads.
+    fn chunks(&self) -> impl IndexedParallelIterator<Item = usize> {
+        (0..self.count.div_ceil(WIDTH))
+            .into_par_iter()
+            .map(|chunk| chunk * WIDTH)
+    }
+
+    /// The directions of a chunk.
+    fn chunk(&self, first: usize) -> impl Iterator<Item = usize> {
+        first..(first + WIDTH).min(self.count)
+    }
+
+    /// How variable k moves in the chunk of directions from `first` on.
+    fn unit(&self, k: usize, first: usize) -> Chunk {
+        let mut number = Chunk::from(0.0);
+        let place = self.of[k].checked_sub(first);
+        if let Some(tangent) = place.and_then(|place| number.tangent.get_mut(place)) {
+            *tangent = 1.0;
+        }
+        number
+    }
 }
 
 impl FunctionalStudy {
     /// How many there are.
     pub(in crate::study) fn count(&self) -> usize {
         self.roots
+    }
+
+    /// Whether the functional is a sum, each of whose terms reads one time, one integral or one event: the others are held by parameters.
+    pub(in crate::study) fn is_sum(&self, which: usize) -> bool {
+        self.sums[which]
     }
 
     /// Whether the objective of the data is among what they are made of.
@@ -59,17 +88,18 @@ impl FunctionalStudy {
         self.evaluate_roots(&reading, self.objective(study, solving, p)?)
     }
 
-    /// All derivatives with respect to `variables`, a column each, by dual numbers.
+    /// All derivatives in directions of `variables`, a column each, by dual numbers.
     pub(in crate::study) fn jacobian(
         &self,
         study: &Study,
         solving: &Solving,
         p: &[f64],
         variables: &[Variable],
+        directions: &Directions,
     ) -> Result<DMatrix<f64>, StudyError> {
-        let mut jacobian = DMatrix::zeros(self.roots, variables.len());
-        let parts = chunks(variables.len()).map(|first| {
-            let (seeded, nudge) = moved(p, variables, |k| unit(k, first));
+        let mut jacobian = DMatrix::zeros(self.roots, directions.count);
+        let parts = directions.chunks().map(|first| {
+            let (seeded, nudge) = moved(p, variables, |k| directions.unit(k, first));
             let read = |kept: &mut Kept<Chunk>| {
                 self.read(
                     kept.run(),
@@ -87,8 +117,7 @@ impl FunctionalStudy {
         let parts: Vec<(usize, Vec<Chunk>)> = parts.collect::<Result<_, StudyError>>()?;
         for (first, roots) in parts {
             for (row, root) in roots.iter().enumerate() {
-                let columns = first..(first + WIDTH).min(variables.len());
-                for (k, column) in columns.enumerate() {
+                for (k, column) in directions.chunk(first).enumerate() {
                     jacobian[(row, column)] = root.tangent[k];
                 }
             }
@@ -148,21 +177,24 @@ impl FunctionalStudy {
             })?;
             return Ok(gradient);
         }
-        let jacobian = self.jacobian(study, solving, p, variables)?;
+        let each = Directions::each(variables.len());
+        let jacobian = self.jacobian(study, solving, p, variables, &each)?;
         for (g, column) in gradient.iter_mut().zip(jacobian.column_iter()) {
             *g = column.iter().zip(weights).map(|(a, w)| a * w).sum();
         }
         Ok(gradient)
     }
 
-    /// The Hessian of the weighted sum and, beside it, its gradient: the adjoint over dual numbers.
-    pub(in crate::study) fn weighted_hessian(
+    /// Products of the weighted sum's Hessian with directions of `variables`, a column each, and, beside them, its gradient: the
+    /// adjoint over dual numbers.
+    pub(in crate::study) fn hessian_products(
         &self,
         study: &Study,
         solving: &Solving,
         p: &[f64],
         variables: &[Variable],
         weights: &[f64],
+        directions: &Directions,
     ) -> Result<(Vec<f64>, DMatrix<f64>), StudyError> {
         solving.adjoint_on_duals()?;
         let solving = &Solving {
@@ -171,9 +203,10 @@ impl FunctionalStudy {
         };
         let m = variables.len();
         let weights: Vec<Chunk> = weights.iter().map(|&w| Chunk::from(w)).collect();
-        let (mut gradient, mut hessian) = (vec![0.0; m], DMatrix::zeros(m, m));
-        let parts = chunks(m).map(|first| {
-            let (seeded, nudge) = moved(p, variables, |k| unit(k, first));
+        let mut gradient = vec![0.0; m];
+        let mut products = DMatrix::zeros(m, directions.count);
+        let parts = directions.chunks().map(|first| {
+            let (seeded, nudge) = moved(p, variables, |k| directions.unit(k, first));
             let at = (&seeded[..], &nudge);
             let zero = Chunk::from(0.0);
             let mut bars = vec![zero; m];
@@ -187,11 +220,11 @@ impl FunctionalStudy {
         for (first, bars) in parts {
             for (i, bar) in bars.iter().enumerate() {
                 gradient[i] = bar.value;
-                for k in 0..WIDTH.min(m - first) {
-                    hessian[(i, first + k)] = bar.tangent[k];
+                for (k, column) in directions.chunk(first).enumerate() {
+                    products[(i, column)] = bar.tangent[k];
                 }
             }
         }
-        Ok((gradient, hessian))
+        Ok((gradient, products))
     }
 }

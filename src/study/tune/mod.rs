@@ -21,18 +21,22 @@
 //! cvar    minimize s + sum y_k / ((1 - level) K)  subject to  J_k <= s + y_k,  y_k >= 0
 //! ```
 //!
+//! Where limits, `abs` or `max` leave a kink under the minimum, SQP stops short and `descend_kinks` goes on.
+//!
 //! After the solve the Lagrangian's partial derivatives say how the optimum moves with everything that was held: dJ*/dp = dL/dp
 //! (envelope theorem; Fiacco 1983).
 
 mod controls;
 mod costates;
 mod cuts;
+mod directions;
 mod margins;
 mod plants;
 mod problem;
 mod shooting;
+mod starts;
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use costate_solvers::Tolerance;
 
@@ -42,8 +46,10 @@ use super::variable::Variable;
 use super::{Solving, Study};
 use crate::diagnostic::Diagnostic;
 use crate::model::Expression;
-use crate::optimize::{Constrained, Kkt, SqpProgress, SqpSettings, SqpStatus, sqp};
-use crate::scenario::{SignalKind, SolverMethod};
+use crate::optimize::{
+    Constrained, Kkt, Share, SqpProgress, SqpSettings, SqpStatus, descend_kinks, sqp,
+};
+use crate::scenario::{SignalKind, SolverMethod, TuneSettings};
 pub use controls::{Control, controls};
 pub use costates::Costates;
 use costates::costates;
@@ -86,6 +92,8 @@ pub struct Tune {
     pub plant_objectives: Vec<f64>,
     /// all parameters of each plant at the best values
     pub plant_parameters: Vec<Vec<f64>>,
+    /// how the search from each start ended
+    pub starts: Vec<TuneStart>,
     /// what another method says
     pub second_opinion: Option<SecondOpinion>,
     /// how the equations are solved
@@ -95,7 +103,30 @@ pub struct Tune {
 impl Tune {
     /// Whether the optimality conditions hold within the tolerance.
     pub fn converged(&self) -> bool {
-        self.status == SqpStatus::Converged
+        matches!(self.status, SqpStatus::Converged | SqpStatus::Kink { .. })
+    }
+}
+
+/// The end of a search from one start.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TuneStart {
+    /// the objective there; NaN where there was none
+    pub objective: f64,
+    /// the largest violation of a constraint there
+    pub violation: f64,
+    /// why it ended
+    pub status: SqpStatus,
+}
+
+impl TuneStart {
+    /// Whether its end is to be preferred.
+    fn before(&self, other: &Self, feasibility: f64) -> bool {
+        let rank = |own: &Self| (own.objective.is_nan(), own.violation > feasibility);
+        let value = |own: &Self| match own.violation > feasibility {
+            true => own.violation,
+            false => own.objective,
+        };
+        rank(self) < rank(other) || (rank(self) == rank(other) && value(self) < value(other))
     }
 }
 
@@ -143,9 +174,11 @@ pub fn tune(
         Some(shooting::pieces(study, settings, count))
     });
     let (mut tune, end) = match pieces.transpose()? {
-        None => search(study, stop, watch)?,
+        None => search_all(&mut TuneProblem::new(study, stop)?, 0, stop, watch)?,
         Some(pieces) => {
-            let (mut tune, mut end) = search(&pieces.study, stop, watch)?;
+            let mut problem = TuneProblem::new(&pieces.study, stop)?;
+            problem.share_directions(&pieces);
+            let (mut tune, mut end) = search_all(&mut problem, pieces.gaps.len(), stop, watch)?;
             // what is at the cuts is no one's concern once the gaps are closed
             let own = tune.names.len() - pieces.gaps.len();
             end.x.truncate(own);
@@ -237,32 +270,112 @@ fn objective_of(study: &Study, solving: &Solving) -> f64 {
         .map_or(f64::NAN, |values| values[0])
 }
 
+/// Most variables of a search that goes on from a kink: its cost grows with their square.
+const MOST_KINKED: usize = 60;
+
 /// Where a search ended, on its own scales.
 struct End {
     x: Vec<f64>,
     multipliers: Vec<f64>,
 }
 
-fn search(
-    study: &Study,
+/// Searches where none are asked for and the first one ends where it began.
+const STARTS: usize = 16;
+
+/// Searches from all starts, and what the best of them found; the last `kept` variables begin alike in all.
+fn search_all(
+    problem: &mut TuneProblem<'_>,
+    kept: usize,
     stop: &AtomicBool,
     watch: &dyn Fn(&SqpProgress),
 ) -> Result<(Tune, End), StudyError> {
-    let mut problem = TuneProblem::new(study, stop)?;
+    let (asked, seed) = (problem.settings.starts, problem.settings.seed);
+    let starts = starts::starts(problem, asked.unwrap_or(STARTS), seed, kept);
+    let feasibility = feasibility(problem.settings);
+    let mut best: Option<(Tune, End, TuneStart)> = None;
+    let mut failed = None;
+    let mut reports = Vec::new();
+    let mut evaluations = 0;
+    let (given, mut objective_before) = (problem.natural(&problem.given()), f64::NAN);
+    for (number, start) in starts.into_iter().enumerate() {
+        if stop.load(Ordering::Relaxed) && best.is_some() {
+            break;
+        }
+        let (tune, end) = match search(problem, start, stop, watch) {
+            Ok(found) => found,
+            Err(StudyError::Interrupted) => break,
+            Err(error) => {
+                reports.push(TuneStart {
+                    objective: f64::NAN,
+                    violation: f64::NAN,
+                    status: SqpStatus::Failed {
+                        reason: error.to_string(),
+                    },
+                });
+                failed.get_or_insert(error);
+                continue;
+            }
+        };
+        evaluations += tune.evaluations;
+        if number == 0 {
+            objective_before = tune.objective_before;
+        }
+        let report = TuneStart {
+            objective: tune.objective,
+            violation: tune.kkt.feasibility,
+            status: tune.status.clone(),
+        };
+        reports.push(report.clone());
+        let better = |(_, _, known): &(Tune, End, TuneStart)| report.before(known, feasibility);
+        // where nothing that is found moves anything, as before a first contact, the first guess says nothing of what is beyond
+        let unmoved = tune.history.len() == 1 && tune.status == SqpStatus::Converged;
+        if best.as_ref().is_none_or(better) {
+            best = Some((tune, end, report));
+        }
+        if number == 0 && asked.is_none() && !unmoved {
+            break;
+        }
+    }
+    let Some((mut tune, end, _)) = best else {
+        return Err(failed.unwrap_or(StudyError::Interrupted));
+    };
+    (tune.start, tune.objective_before) = (given, objective_before);
+    tune.starts = reports;
+    tune.evaluations = evaluations;
+    Ok((tune, end))
+}
+
+/// How far constraints may be violated at a converged point.
+fn feasibility(settings: &TuneSettings) -> f64 {
+    settings.tolerance.max(1e-9)
+}
+
+fn search(
+    problem: &mut TuneProblem<'_>,
+    start: Vec<f64>,
+    stop: &AtomicBool,
+    watch: &dyn Fn(&SqpProgress),
+) -> Result<(Tune, End), StudyError> {
+    let study = problem.study;
     let settings = SqpSettings {
         max_iterations: problem.settings.max_iterations,
         tolerance: problem.settings.tolerance,
-        feasibility: problem.settings.tolerance.max(1e-9),
+        feasibility: feasibility(problem.settings),
         // what the choice of steps leaves undetermined of a value
         noise: (0.01 * problem.solving.options.rtol).max(1e-14),
         longest_step: 10.0,
     };
-    let start = problem.start()?;
+    problem.begin();
+    let start = problem.start(start)?;
     let objective_before = problem.aggregate_of(&start)?;
-    let outcome = sqp(&mut problem, &start, &settings, &mut |progress, _| {
+    let go_on = || !stop.load(Ordering::Relaxed);
+    let mut outcome = sqp(problem, &start, &settings, &mut |progress, _| {
         watch(progress);
-        !stop.load(std::sync::atomic::Ordering::Relaxed)
+        go_on()
     });
+    if outcome.status == SqpStatus::SmallStep && outcome.x.len() <= MOST_KINKED {
+        outcome = descend_kinks(problem, &outcome, &settings, &go_on);
+    }
     if let SqpStatus::Failed { .. } = &outcome.status
         && let Some(error) = problem.error.take()
         && !outcome.value.is_finite()
@@ -277,7 +390,10 @@ fn search(
                 x: &outcome.x,
                 multipliers: &outcome.multipliers,
             };
-            problem.sensitivities(&found, &held)?
+            match outcome.shares.is_empty() {
+                true => problem.sensitivities(&found, &held)?,
+                false => on_a_kink(problem, &outcome.shares, &held)?,
+            }
         }
         false => Vec::new(),
     };
@@ -295,7 +411,7 @@ fn search(
         parameters: problem.parameters(&theta),
         objective: outcome.value,
         objective_before,
-        constraints: reports(&problem, &outcome.constraints, &outcome.multipliers),
+        constraints: reports(problem, &outcome.constraints, &outcome.multipliers),
         kkt: outcome.kkt,
         status: outcome.status,
         sensitivities: names(&held).into_iter().zip(sensitivities).collect(),
@@ -308,6 +424,7 @@ fn search(
             .iter()
             .map(|plant| problem.of_plant(&theta, plant))
             .collect(),
+        starts: Vec::new(),
         second_opinion: None,
         costates: None,
         solving: problem.solving.clone(),
@@ -315,6 +432,26 @@ fn search(
     };
     let (x, multipliers) = (outcome.x, outcome.multipliers);
     Ok((tune, End { x, multipliers }))
+}
+
+/// dJ*/dp of a minimum on a kink: the combination that cancels the gradients by what was found, of the gradients by what was held.
+fn on_a_kink(
+    problem: &TuneProblem<'_>,
+    shares: &[Share],
+    held: &[Variable],
+) -> Result<Vec<f64>, StudyError> {
+    let mut total = vec![0.0; held.len()];
+    for share in shares {
+        let found = Found {
+            x: &share.x,
+            multipliers: &share.multipliers,
+        };
+        let own = problem.sensitivities(&found, held)?;
+        for (to, own) in total.iter_mut().zip(own) {
+            *to += share.weight * own;
+        }
+    }
+    Ok(total)
 }
 
 /// What the optimum may depend on beside what was found: the other parameters, and the end where it is given.

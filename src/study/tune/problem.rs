@@ -5,20 +5,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nalgebra::DMatrix;
 use rayon::prelude::*;
 
+use super::directions::Cuts;
 use super::margins::{Margin, is_margin};
 use super::plants::{MOST_PLANTS, plants};
+use super::shooting::Pieces;
 use crate::diagnostic::Diagnostic;
 use crate::model::PathBounds;
 use crate::optimize::{Constrained, EvaluationError};
 use crate::scenario::{Aggregate, KnotShape, Parameter, Requirement, SignalKind, TuneSettings};
 use crate::study::error::StudyError;
-use crate::study::functional::FunctionalStudy;
+use crate::study::functional::{Directions, FunctionalStudy};
 use crate::study::scaling;
 use crate::study::variable::Variable;
 use crate::study::{Solving, Study};
 
 /// Windows of path constraints at least.
 const WINDOWS: usize = 20;
+
+/// Functionals that read the whole run, each differentiated by a sweep of its own beside states at cuts that are moved together.
+const MOST_WHOLE: usize = 8;
 
 /// What a row of constraints is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,7 +41,7 @@ pub(super) struct TuneProblem<'a> {
     /// what is found
     pub variables: Vec<Variable>,
     /// their parameters
-    indices: Vec<usize>,
+    pub indices: Vec<usize>,
     /// all functionals: the objective, constraints, terminal ones, paths
     functional: FunctionalStudy,
     /// bounds on the linearized loop, whose rows are behind those
@@ -55,6 +60,8 @@ pub(super) struct TuneProblem<'a> {
     pub error: Option<StudyError>,
     /// whether second derivatives were found wanting
     no_hessian: bool,
+    /// where the run is cut, and in which pieces each functional is read, if that is in one or two
+    cuts: Option<(Cuts, Vec<Option<[usize; 2]>>)>,
 }
 
 impl<'a> TuneProblem<'a> {
@@ -128,6 +135,7 @@ impl<'a> TuneProblem<'a> {
             stop,
             error: None,
             no_hessian: false,
+            cuts: None,
             indices,
             plants,
         };
@@ -159,6 +167,120 @@ impl<'a> TuneProblem<'a> {
         Ok(problem)
     }
 
+    /// Moves states at cuts together, where that tells their derivatives apart.
+    pub fn share_directions(&mut self, pieces: &Pieces) {
+        let Some(cuts) = &pieces.cuts else {
+            return;
+        };
+        if self.solving.continuous || self.solving.adjoint_on_duals().is_err() {
+            return;
+        }
+        let windows = windows(self.study);
+        let share = |k: usize| k as f64 / windows as f64;
+        let mut read = vec![None];
+        let runs = (self.settings.constraints.iter()).filter(|c| !is_margin(&c.expression));
+        read.extend((0..runs.count()).map(|row| {
+            let gap = pieces
+                .gaps
+                .contains(&row)
+                .then(|| row - pieces.gaps.start)?;
+            let cut = gap / cuts.states + 1;
+            Some([cut - 1, cut])
+        }));
+        let last = cuts.pieces - 1;
+        read.extend(self.settings.terminal.iter().map(|_| Some([last, last])));
+        for path in &self.settings.path {
+            let [lower, upper] = path.bounds;
+            read.extend((0..=windows).map(|k| Some(cuts.met(share(k), share(k)))));
+            for bound in [upper, lower] {
+                if bound.is_finite() && lower != upper {
+                    read.extend((0..windows).map(|k| Some(cuts.met(share(k), share(k + 1)))));
+                }
+            }
+        }
+        let apart = |met: &Option<[usize; 2]>| met.is_none_or(|met| cuts.tells_apart(met));
+        let whole = read.iter().filter(|met| met.is_none()).count();
+        if read.len() == self.functional.count() && read.iter().all(apart) && whole <= MOST_WHOLE {
+            self.cuts = Some((cuts.clone(), read));
+        }
+    }
+
+    /// The cuts, where the Lagrangian is a sum over the pieces between them.
+    fn cuts_of_lagrangian(&self) -> Option<&Cuts> {
+        let (cuts, read) = self.cuts.as_ref()?;
+        let mut whole = (0..read.len()).filter(|&row| read[row].is_none());
+        whole.all(|row| self.functional.is_sum(row)).then_some(cuts)
+    }
+
+    /// How many directions second derivatives are taken in.
+    #[cfg(test)]
+    pub fn directions_of_hessian(&self) -> usize {
+        let cuts = self.cuts_of_lagrangian();
+        cuts.map_or(self.variables.len(), |cuts| cuts.directions().count)
+    }
+
+    /// All derivatives of the functionals of a plant with parameters p, a row each.
+    fn rows_of_run(&self, p: &[f64]) -> Result<DMatrix<f64>, StudyError> {
+        let (functional, variables) = (&self.functional, &self.variables);
+        let Some((cuts, read)) = &self.cuts else {
+            let each = Directions::each(variables.len());
+            return functional.jacobian(self.study, &self.solving, p, variables, &each);
+        };
+        let directions = cuts.directions();
+        let shared = functional.jacobian(self.study, &self.solving, p, variables, &directions)?;
+        let mut all = DMatrix::zeros(read.len(), variables.len());
+        let mut row = vec![0.0; variables.len()];
+        for (k, met) in read.iter().enumerate() {
+            match met {
+                Some(met) => {
+                    let by_direction: Vec<f64> = shared.row(k).iter().copied().collect();
+                    cuts.row(&by_direction, *met, &mut row);
+                }
+                None => {
+                    let mut alone = vec![0.0; read.len()];
+                    alone[k] = 1.0;
+                    row = functional.weighted_gradient(
+                        self.study,
+                        &self.solving,
+                        p,
+                        variables,
+                        &alone,
+                    )?;
+                }
+            }
+            for (to, from) in all.row_mut(k).iter_mut().zip(&row) {
+                *to = *from;
+            }
+        }
+        Ok(all)
+    }
+
+    /// The gradient and the Hessian of the weighted sum of the functionals of a plant with parameters p.
+    fn hessian_of_run(
+        &self,
+        p: &[f64],
+        weights: &[f64],
+    ) -> Result<(Vec<f64>, DMatrix<f64>), StudyError> {
+        let cuts = self.cuts_of_lagrangian();
+        let directions = match cuts {
+            Some(cuts) => cuts.directions(),
+            None => Directions::each(self.variables.len()),
+        };
+        let (gradient, products) = self.functional.hessian_products(
+            self.study,
+            &self.solving,
+            p,
+            &self.variables,
+            weights,
+            &directions,
+        )?;
+        let hessian = match cuts {
+            Some(cuts) => cuts.hessian(&products),
+            None => products,
+        };
+        Ok((gradient, hessian))
+    }
+
     fn aggregate(&self) -> Aggregate {
         match &self.settings.ensemble {
             Some(ensemble) => ensemble.aggregate,
@@ -183,11 +305,27 @@ impl<'a> TuneProblem<'a> {
         &self.study.scenario.parameters[self.indices[k]]
     }
 
-    /// The first guess, epigraph variables at what makes their rows feasible.
-    pub fn start(&mut self) -> Result<Vec<f64>, StudyError> {
-        let mut x: Vec<f64> = (0..self.indices.len())
+    /// Forgets what an earlier search met.
+    pub fn begin(&mut self) {
+        self.error = None;
+        self.no_hessian = false;
+    }
+
+    /// The file's values of what is found, on the search scale.
+    pub fn given(&self) -> Vec<f64> {
+        (0..self.indices.len())
             .map(|k| scaling::to_scaled(self.parameter(k), self.parameter(k).value))
-            .collect();
+            .collect()
+    }
+
+    /// Bounds of what is found, on the search scale.
+    pub fn variable_bounds(&self) -> (&[f64], &[f64]) {
+        let n = self.indices.len();
+        (&self.lower[..n], &self.upper[..n])
+    }
+
+    /// A first guess with epigraph variables at what makes their rows feasible.
+    pub fn start(&mut self, mut x: Vec<f64>) -> Result<Vec<f64>, StudyError> {
         let extra = self.extra();
         x.extend(std::iter::repeat_n(0.0, extra));
         if extra > 0 {
@@ -562,9 +700,7 @@ impl Constrained for TuneProblem<'_> {
         jacobian: &mut DMatrix<f64>,
     ) -> Result<(), EvaluationError> {
         let all = self.each(x, |_, p| {
-            let own = self
-                .functional
-                .jacobian(self.study, &self.solving, p, &self.variables)?;
+            let own = self.rows_of_run(p)?;
             let first = own.nrows();
             let mut own = own.resize_vertically(first + self.margins.len(), 0.0);
             for (row, margin) in self.margins.iter().enumerate() {
@@ -627,14 +763,7 @@ impl Constrained for TuneProblem<'_> {
             return Ok(false);
         }
         let all = self.each(x, |k, p| {
-            let weights = self.weights(k, multipliers);
-            self.functional.weighted_hessian(
-                self.study,
-                &self.solving,
-                p,
-                &self.variables,
-                &weights,
-            )
+            self.hessian_of_run(p, &self.weights(k, multipliers))
         });
         let all = match all {
             Ok(all) => all,

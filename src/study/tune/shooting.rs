@@ -15,6 +15,7 @@
 use std::ops::Range;
 
 use super::cuts::{arithmetic, at, event, free_states, named, number, study_of, when};
+use super::directions::Cuts;
 use super::margins::is_margin;
 use crate::model::{Arithmetic, Expression, ExpressionKind};
 use crate::scenario::{Name, Parameter, Requirement, TuneSettings};
@@ -29,6 +30,8 @@ pub(super) struct Pieces {
     pub study: Study,
     /// the gaps among its constraints
     pub gaps: Range<usize>,
+    /// where the cuts are; `None` where a piece is told more than the states at its beginning
+    pub cuts: Option<Cuts>,
 }
 
 /// A scenario cut into so many pieces of equal length, where the states at the cuts begin with the guesses of `[tune]`, and where
@@ -80,8 +83,15 @@ pub(super) fn pieces(
     }
     let gaps = first..first + shares.len() * states.len();
     cut.tune = Some(wanted);
+    let remembers = scenario.states.iter().any(|state| state.discrete);
+    let ends = scenario.events.iter().any(|event| event.terminal);
+    let cuts = (!remembers && !ends).then(|| Cuts {
+        first: scenario.parameters.iter().filter(|p| p.tune).count(),
+        states: states.len(),
+        pieces: count,
+    });
     let study = study_of(cut, study.backend)?;
-    Ok(Pieces { study, gaps })
+    Ok(Pieces { study, gaps, cuts })
 }
 
 /// The states at the cuts to begin with, those of a cut together.
