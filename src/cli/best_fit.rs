@@ -9,6 +9,7 @@ use costate::report::RunFolder;
 use costate::scenario::Override;
 use costate::study::{FitProgress, Study, StudyError, fit};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use nalgebra::DMatrix;
 use serde_json::Value;
 
 use super::arguments::{BestArguments, Common, SolverArguments};
@@ -162,4 +163,10 @@ pub fn label(study: &Study, name: &str) -> String {
         Some(unit) => format!("{name} ({unit})"),
         None => name.to_owned(),
     }
+}
+
+/// A matrix for machines, row by row.
+pub fn matrix(m: &DMatrix<f64>) -> Value {
+    let row = |i: usize| Value::from_iter(m.row(i).iter().copied());
+    Value::Array((0..m.nrows()).map(row).collect())
 }

@@ -348,6 +348,7 @@ fn document(study: &Study, result: &Fit, seconds: f64, folder: &str) -> Value {
         "best": best,
         "objective": result.objective,
         "standard_errors": errors,
+        "correlation": result.correlation.as_ref().map(best_fit::matrix),
         "converged": result.converged,
         "gradient_norm": result.gradient_norm,
         "predicted_decrease": result.predicted_decrease,

@@ -37,6 +37,9 @@ use crate::model::{jvp, second_order_vjp, vjp};
 /// Operations above which a dual program is interpreted rather than compiled.
 const LONGEST_DUAL: usize = 4000;
 
+/// Choices, made before a state is known, above which a dual program is interpreted.
+const MOST_CHOICES: usize = 48;
+
 /// Lengths of the arrays x and p that a function is called with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
@@ -458,6 +461,11 @@ impl Derived {
     fn make_dual(&self, directions: usize) -> Option<Function> {
         let shortest = self.graph.live(&self.nodes).len();
         if self.backend == Backend::Interpreter || shortest * (directions + 1) > 3 * LONGEST_DUAL {
+            return None;
+        }
+        // straight-line code computes all that may be chosen, the interpreter what is
+        let plain = self.plain().ok()?;
+        if plain.decided_choices() > MOST_CHOICES {
             return None;
         }
         let (graph, output) = interleaved(&self.graph, &self.nodes, directions)?;

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use costate_solvers::Scalar;
 
+use super::decided::Decisions;
 use super::error::{CallError, CompileError};
 use super::interpreter::Interpreter;
 use super::mapped::Mapped;
@@ -118,6 +119,8 @@ pub struct Function {
     program: Program,
     /// made when first run: a function in native code often never needs it
     interpreter: OnceLock<Interpreter>,
+    /// choices that its first arguments make; found when first run over a scalar
+    decisions: OnceLock<Option<Decisions>>,
     /// what runs in place of all that where there are arrays
     mapped: Option<Box<Mapped>>,
 }
@@ -137,6 +140,7 @@ impl Function {
                 native: None,
                 program: Program::new(graph, &[])?,
                 interpreter: OnceLock::new(),
+                decisions: OnceLock::new(),
                 mapped: Some(Box::new(mapped)),
             });
         }
@@ -151,6 +155,7 @@ impl Function {
             native,
             program,
             interpreter: OnceLock::new(),
+            decisions: OnceLock::new(),
             mapped: None,
         })
     }
@@ -228,11 +233,28 @@ impl Function {
         if !self.lengths.fit(inputs, outputs) {
             return Err(self.lengths.misfit(inputs, outputs));
         }
-        match &self.mapped {
-            Some(mapped) => mapped.evaluate(inputs, outputs, registers),
+        if let Some(mapped) = &self.mapped {
+            mapped.evaluate(inputs, outputs, registers);
+            return Ok(());
+        }
+        match self.decisions() {
+            Some(decisions) => {
+                let left = decisions.decided(&self.program, inputs);
+                left.evaluate(inputs, outputs, registers);
+            }
             None => self.interpreter().evaluate(inputs, outputs, registers),
         }
         Ok(())
+    }
+
+    /// How many choices the interpreter is spared by those that are made before a state is known.
+    pub(super) fn decided_choices(&self) -> usize {
+        self.decisions().map_or(0, Decisions::count)
+    }
+
+    fn decisions(&self) -> Option<&Decisions> {
+        let find = || Decisions::of(&self.program);
+        self.decisions.get_or_init(find).as_ref()
     }
 
     fn interpreter(&self) -> &Interpreter {

@@ -104,6 +104,12 @@ impl Interpreter {
         self.registers
     }
 
+    /// How long it is.
+    #[cfg(test)]
+    pub fn instructions(&self) -> usize {
+        self.instructions.len()
+    }
+
     /// Runs the program. The caller has checked the arrays' lengths; `registers` grows where it is short.
     pub fn evaluate<S: Scalar>(
         &self,

@@ -12,6 +12,7 @@
 //! Both ends carry out the same operations in the same order of association, without fused multiply-adds,
 //! and call the very same functions of the mathematical library, so that they agree to the last bit.
 
+mod decided;
 pub mod derived;
 pub mod error;
 mod explicit_step;

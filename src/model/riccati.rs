@@ -288,9 +288,7 @@ fn opened(
         );
     }
     while let Some(expression) = pending.pop() {
-        let mut names = Vec::new();
-        names_of(expression, &mut names);
-        for name in names {
+        for name in expression.names() {
             if !needed.insert(name.to_owned()) {
                 continue;
             }
@@ -308,29 +306,6 @@ fn opened(
         .cloned()
         .collect();
     (plant, inputs, places)
-}
-
-/// Every name in an expression, functions' among them.
-fn names_of<'e>(expression: &'e Expression, names: &mut Vec<&'e str>) {
-    match &expression.kind {
-        ExpressionKind::Number(_) => {}
-        ExpressionKind::Name(name) => names.push(name),
-        ExpressionKind::Negate(a) | ExpressionKind::Not(a) => names_of(a, names),
-        ExpressionKind::Arithmetic(_, a, b)
-        | ExpressionKind::Compare(_, a, b)
-        | ExpressionKind::And(a, b)
-        | ExpressionKind::Or(a, b)
-        | ExpressionKind::Output(a, b) => {
-            names_of(a, names);
-            names_of(b, names);
-        }
-        ExpressionKind::Element(name, _, inner) | ExpressionKind::Call(name, _, inner) => {
-            names.push(name);
-            for inner in inner {
-                names_of(inner, names);
-            }
-        }
-    }
 }
 
 /// Nodes of one graph in another, inputs replaced; `None` where there are arrays, or an input has no replacement.

@@ -9,6 +9,7 @@ mod read_events;
 mod read_expectations;
 mod read_experiments;
 mod read_fit;
+mod read_from_fit;
 mod read_graphs;
 mod read_indices;
 mod read_mass;

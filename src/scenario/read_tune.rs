@@ -242,13 +242,31 @@ fn ensemble(
     let samples = reader.whole(section, "samples", 1).map_or(16, whole);
     let seed = reader.whole(section, "seed", 0).unwrap_or(1);
     let aggregate = aggregate(reader, section);
-    let value = section.get("vary")?;
-    let Some(entries) = value.get_ref().as_table() else {
-        reader.wrong_type("vary", "a table of parameters", value);
-        return None;
-    };
+    let together = super::read_from_fit::together(reader, section, parameters);
     let mut vary = Vec::new();
-    for (key, value) in in_order(entries) {
+    let value = section.get("vary");
+    if value.is_none() && section.get("from_fit").is_none() {
+        let diagnostic = reader.error(
+            "scenario::missing",
+            "an ensemble needs `vary` or `from_fit`",
+            section.range(),
+        );
+        diagnostic.label = "no plant differs from another".to_owned();
+        diagnostic.help = Some(
+            "add `vary = { mass = { distribution = \"uniform\", low = 0.8, high = 1.2 } }`, or `from_fit = \"runs/...\"`"
+                .to_owned(),
+        );
+        return None;
+    }
+    let entries = match value.map(|value| (value, value.get_ref().as_table())) {
+        None => Vec::new(),
+        Some((_, Some(entries))) => in_order(entries),
+        Some((value, None)) => {
+            reader.wrong_type("vary", "a table of parameters", value);
+            return None;
+        }
+    };
+    for (key, value) in entries {
         let name = key.get_ref().to_string();
         let Some(index) = parameters.iter().position(|p| p.name.text == name) else {
             let known = || parameters.iter().map(|p| p.name.text.as_str());
@@ -263,6 +281,19 @@ fn ensemble(
             diagnostic.help = Some(help);
             continue;
         };
+        if (together.iter()).any(|together| together.parameters.contains(&index)) {
+            let diagnostic = reader.error(
+                "scenario::contradiction",
+                format!(
+                    "`{}` varies as the fit knows it, and by `vary`",
+                    shorten(&name)
+                ),
+                key.span(),
+            );
+            diagnostic.label = "is one of `from_fit`".to_owned();
+            diagnostic.help = Some("keep one of the two".to_owned());
+            continue;
+        }
         if parameters[index].tune {
             let diagnostic = reader.error(
                 "scenario::contradiction",
@@ -283,6 +314,7 @@ fn ensemble(
         samples,
         seed,
         vary,
+        together,
         aggregate: aggregate?,
     })
 }

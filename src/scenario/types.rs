@@ -22,7 +22,7 @@ pub use design::{Design, DesignCriterion, Sampling};
 pub use hybrid::{Direction, Event, EventTrigger, Invariant, MassRow};
 pub use mechanics::{Coordinate, MOST_COORDINATES, Mechanics};
 pub use solver::{AbsoluteTolerance, LinearSolver, Preconditioner, SolverMethod, SolverSettings};
-pub use tune::{Aggregate, Ensemble, Requirement, Spread, TuneSettings};
+pub use tune::{Aggregate, Ensemble, Requirement, Spread, Together, TuneSettings};
 
 /// A name and where it was given.
 #[derive(Debug, Clone, PartialEq)]

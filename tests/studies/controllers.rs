@@ -5,7 +5,11 @@ use std::path::Path;
 
 use costate::compile::Backend;
 use costate::scenario::GradientMethod;
-use costate::study::{FunctionalStudy, GradientOf, Solving, Study, Variable, gradient};
+use costate::study::{
+    Channel, FunctionalStudy, GradientOf, LinearStudy, OperatingPoint, Solving, Study, Variable,
+    gradient,
+};
+use nalgebra::Complex;
 
 fn study(text: &str) -> Study {
     let (study, findings) = Study::from_text(text, Path::new("."), Backend::Auto);
@@ -464,6 +468,18 @@ gains = { kp = 1.0, ki = 0.5 }"#;
             "`quantization` is of a sampled controller: a continuous one would switch infinitely often in a loop | remove `quantization`, or write `sample_time = 0.01`",
         ),
         (
+            "kind = \"observer\"\nmeasurement = \"y\"",
+            "an observer needs `gains` or `process_noise`, and has neither | give `gains = { x = 4.0 }`, or `process_noise = { x = 0.1 }` with `measurement_noise` for the gains of a Kalman filter",
+        ),
+        (
+            "kind = \"observer\"\nmeasurement = \"y\"\ngains = { y = 1.0 }\nlimits = [0, 1]",
+            "an observer has no `limits`: it drives nothing | give it to the controller that uses the estimate",
+        ),
+        (
+            "kind = \"state-feedback\"\ngains = { y = 1.0 }\nobserver = \"d\"",
+            "there is no observer `d` | add one: `[controllers.estimate]` with `kind = \"observer\"`",
+        ),
+        (
             "GOOD\nrate_limit = 1.0",
             "a continuous rate limit needs the time constant of the actuator that has it | add `actuator_lag = ...`, a time short beside those of the loop",
         ),
@@ -487,4 +503,176 @@ gains = { kp = 1.0, ki = 0.5 }"#;
         assert!(findings.iter().all(|d| d.span.is_some()), "{findings:#?}");
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// A pendulum that stands on its head, its angle measured, held up by what an observer says.
+const OBSERVED: &str = r#"
+[scenario]
+time = { start = 0.0, end = 3.0 }
+[parameters]
+g = 9.81
+damping = 0.1
+l1 = 12.0
+l2 = 50.0
+q = 0.4
+r = 0.01
+[states]
+angle = 0.2
+spin = 0.0
+[definitions]
+torque = "g*sin(angle) - friction"
+friction = "damping*spin*abs(spin)"
+[equations]
+angle = "spin"
+spin = "torque + push"
+[solver]
+method = "tsit5"
+rtol = 1e-10
+atol = 1e-10
+[controllers.hold]
+kind = "state-feedback"
+output = "push"
+gains = { angle = 20.0, spin = 6.0 }
+observer = "estimate"
+[controllers.estimate]
+kind = "observer"
+output = "seen"
+measurement = "angle"
+initial = { angle = 0.1 }
+"#;
+
+#[test]
+fn an_observer_is_a_copy_of_the_plant_that_is_drawn_to_the_measurement() {
+    let observed = format!(
+        "{OBSERVED}gains = {{ angle = \"l1\", spin = \"l2\" }}\nmeasured = \"angle + 0.01*sin(20*t)\"\n"
+    );
+    let by_hand = OBSERVED[..OBSERVED.find("[controllers.hold]").expect("controllers")]
+        .replace("spin = 0.0\n", "spin = 0.0\ne_angle = 0.1\ne_spin = 0.0\n")
+        .replace(
+            "[equations]",
+            "e_friction = \"damping*e_spin*abs(e_spin)\"\npush = \"-20*e_angle - 6*e_spin\"\nmiss = \"angle + 0.01*sin(20*t) - e_angle\"\n[equations]\ne_angle = \"e_spin + l1*miss\"\ne_spin = \"g*sin(e_angle) - e_friction + push + l2*miss\"",
+        );
+    for (of, of_hand) in [
+        (
+            "final(angle) + integral(push^2)",
+            "final(angle) + integral(push^2)",
+        ),
+        ("final(estimate_spin)", "final(e_spin)"),
+        ("at(estimate_innovation, 1.0)", "at(miss, 1.0)"),
+        ("maximum(seen)", "maximum(e_angle)"),
+    ] {
+        let wrt = ["g", "damping", "l1", "l2"];
+        let (block, hand) = (
+            evaluated(&observed, of, &wrt),
+            evaluated(&by_hand, of_hand, &wrt),
+        );
+        // the same equations, in another order
+        for (a, b) in block.iter().zip(&hand) {
+            assert!(
+                (a - b).abs() < 1e-8 * (1.0 + b.abs()),
+                "{of}: {block:?} {hand:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn gains_of_a_kalman_filter() {
+    let noisy =
+        format!("{OBSERVED}process_noise = {{ spin = \"q\" }}\nmeasurement_noise = \"r\"\n");
+    // linearized where it stands: z'' = g z + w with intensity q, z measured with intensity r. The filter's polynomial s^2 + l1 s + l2 - g
+    // has -s^2 reflected onto (s^2 - g)^2 + q/r, so that l2 - g = sqrt(g^2 + q/r), l1 = sqrt(2 l2)
+    let (g, q, r) = (9.81_f64, 0.4, 0.01);
+    let root = (g * g + q / r).sqrt();
+    let spin = g + root;
+    let angle = (2.0 * spin).sqrt();
+    let found = evaluated(&noisy, "estimate_gain_spin", &["q", "r", "g"]);
+    let slopes = [
+        spin,
+        0.5 / (r * root),
+        -0.5 * q / (r * r * root),
+        1.0 + g / root,
+    ];
+    for (a, b) in found.iter().zip(slopes) {
+        assert!((a - b).abs() < 1e-9 * b.abs(), "{found:?} {slopes:?}");
+    }
+    let found = evaluated(&noisy, "estimate_gain_angle", &["q"]);
+    assert!(
+        (found[0] - angle).abs() < 1e-10 * angle,
+        "{found:?} {angle}"
+    );
+    assert!((found[1] - slopes[1] / angle).abs() < 1e-9, "{found:?}");
+    // a scalar plant x' = a x: l = a + sqrt(a^2 + q/r)
+    let scalar = r#"
+[scenario]
+time = { start = 0.0, end = 1.0 }
+[parameters]
+a = -0.7
+[states]
+x = 1.0
+[equations]
+x = "a*x + u"
+[controllers.hold]
+kind = "state-feedback"
+output = "u"
+gains = { x = 2.0 }
+observer = "filter"
+[controllers.filter]
+kind = "observer"
+output = "seen"
+measurement = "3*x"
+process_noise = { x = 2.0 }
+measurement_noise = 0.5
+"#;
+    let found = evaluated(scalar, "filter_gain_x", &["a"])[0];
+    // with y = c x: l = (a + sqrt(a^2 + c^2 q/r))/c
+    let expected = (-0.7 + (0.49_f64 + 9.0 * 4.0).sqrt()) / 3.0;
+    assert!((found - expected).abs() < 1e-11, "{found} {expected}");
+}
+
+/// The loop of a controller with an observer is opened at the plant: K (sI - A + B K + L C)^-1 L C (sI - A)^-1 B.
+#[test]
+fn the_loop_through_an_observer() {
+    let observed = format!("{OBSERVED}gains = {{ angle = \"l1\", spin = \"l2\" }}\n");
+    let study = study(
+        &observed
+            .replace("angle = 0.2", "angle = 0.0")
+            .replace("{ angle = 0.1 }", "{ angle = 0.0 }"),
+    );
+    let around = Channel::Around {
+        controller: "hold".into(),
+    };
+    let linear = LinearStudy::new(&study, &around).expect("a linear study");
+    let found = linear
+        .at(&study, &study.values(), OperatingPoint::Time(0.0))
+        .expect("linearized");
+    let w = 3.0;
+    let s = Complex::new(0.0, w);
+    let (g, k, l) = (9.81, [20.0, 6.0], [12.0, 50.0]);
+    // the compensator's matrix, by Cramer's rule: s I - A + B K + L C = [s + l1, -1; l2 - g + k1, s + k2]
+    let (a11, a12, a21, a22) = (
+        s + l[0],
+        Complex::from(-1.0),
+        Complex::from(l[1] - g + k[0]),
+        s + k[1],
+    );
+    let det = a11 * a22 - a12 * a21;
+    let z = [
+        (a22 * l[0] - a12 * l[1]) / det,
+        (a11 * l[1] - a21 * l[0]) / det,
+    ];
+    let compensator = z[0] * k[0] + z[1] * k[1];
+    let expected = compensator / (s * s - g);
+    let response = found.system.response(w);
+    assert!(
+        (response - expected).norm() < 1e-12,
+        "{response} {expected}"
+    );
+    let refused = LinearStudy::new(
+        &study,
+        &Channel::Around {
+            controller: "estimate".into(),
+        },
+    );
+    assert!(refused.is_err());
 }

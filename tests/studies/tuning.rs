@@ -689,3 +689,80 @@ fn a_first_contact_is_found_from_a_start_that_feels_nothing() {
     assert_eq!(one.starts.len(), 1);
     near(one.objective, 2.0, 1e-12);
 }
+
+/// `from_fit`: plants with the covariance of a fit's estimates, of which those that `tune` finds, or the scenario lacks, are left out.
+#[test]
+fn an_ensemble_from_a_fit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = folder.path().join("earlier");
+    std::fs::create_dir(&run).expect("a folder");
+    let text = r#"
+[scenario]
+time = { start = 0.0, end = 4.0 }
+[parameters]
+k = { value = 1.0, bounds = [0.0, 9.0] }
+tau = { value = 1.0, bounds = [0.1, 9.0], scale = "log" }
+gain = { value = 1.0, tune = true, bounds = [0.1, 5.0] }
+[states]
+y = 0.0
+[equations]
+y = "(k*gain*(1 - y) - y)/tau"
+[tune]
+minimize = "integral((1 - y)^2) + 0.02*gain^2"
+[tune.ensemble]
+samples = 12
+from_fit = "earlier"
+aggregate = "worst"
+"#;
+    let write = |text: &str| std::fs::write(run.join("result.json"), text).expect("written");
+    let read = || Study::from_text(text, folder.path(), Backend::Auto);
+    write(
+        r#"{ "best": { "sigma": 0.1, "tau": 2.0, "gain": 3.0, "k": 1.5 },
+             "standard_errors": { "sigma": 0.01, "tau": 0.2, "gain": 1.0, "k": 0.3 },
+             "correlation": [[1, 0, 0, 0], [0, 1, 0.1, -0.6], [0, 0.1, 1, 0.2], [0, -0.6, 0.2, 1]] }"#,
+    );
+    let (study, findings) = read();
+    let study = study.unwrap_or_else(|| panic!("{findings:#?}"));
+    let tune_settings = study.scenario.tune.as_ref().expect("tune");
+    let ensemble = tune_settings.ensemble.as_ref().expect("an ensemble");
+    let together = ensemble.together.as_ref().expect("from a fit");
+    // tau first, as in the fit: its relative error 0.1 of the logarithm, then k, of which -0.6 goes with tau
+    assert_eq!(together.parameters, [1, 0]);
+    assert_eq!(together.logarithmic, [true, false]);
+    assert!((together.factor[0][0] - 0.1).abs() < 1e-15);
+    assert!((together.factor[1][0] + 0.18).abs() < 1e-15);
+    assert!((together.factor[1][1] - 0.24).abs() < 1e-15);
+    let result = tune(&study, &AtomicBool::new(false), &|_| {}).expect("tuned");
+    assert!(result.converged() && result.plants == 12);
+    let spread = |k: usize| {
+        let all = result.plant_parameters.iter().map(|p| p[k]);
+        all.clone().fold(f64::NEG_INFINITY, f64::max) - all.fold(f64::INFINITY, f64::min)
+    };
+    assert!(spread(0) > 0.3 && spread(1) > 0.2 && spread(2) == 0.0);
+
+    let message = |json: &str| {
+        write(json);
+        let (_, findings) = read();
+        findings
+            .iter()
+            .map(|f| f.message.clone())
+            .collect::<String>()
+    };
+    let said = message(
+        r#"{ "best": { "k": 1.5 }, "standard_errors": { "k": null }, "correlation": null }"#,
+    );
+    assert_eq!(
+        said,
+        "`earlier/result.json` says nothing of plants: the data do not determine `k`, which has no standard error"
+    );
+    let said = message(
+        r#"{ "best": { "z": 1.5 }, "standard_errors": { "z": 0.1 }, "correlation": [[1]] }"#,
+    );
+    assert!(
+        said.ends_with(
+            "none of its parameters is one of this scenario's that `tune` does not find"
+        ),
+        "{said}"
+    );
+    assert!(message("none").contains("it is no JSON"));
+}

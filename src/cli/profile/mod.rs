@@ -13,7 +13,6 @@ use costate::scenario::Override;
 use costate::study::{
     Band, IntervalEnd, ProfileProgress, ProfileSettings, Profiles, Study, bands, profile,
 };
-use nalgebra::DMatrix;
 use serde_json::{Map, Value, json};
 
 use super::arguments::ProfileArguments;
@@ -204,11 +203,6 @@ fn bands_table(study: &Study, result: &Profiles, bands: &[Band]) -> Vec<Column> 
     ]
 }
 
-fn matrix(m: &DMatrix<f64>) -> Value {
-    let row = |i: usize| numbers(&m.row(i).iter().copied().collect::<Vec<f64>>());
-    Value::Array((0..m.nrows()).map(row).collect())
-}
-
 /// An end of an interval for machines: its value where it is closed, and how it ends.
 fn end(end: &IntervalEnd) -> (Value, &'static str) {
     match end {
@@ -271,13 +265,13 @@ fn document(study: &Study, result: &Profiles, seconds: f64, folder: &str) -> Val
         "hessian_standard_errors": local.hessian_errors.as_deref().map(by_name),
         "fisher": {
             "parameters": names,
-            "matrix": matrix(&local.fisher),
+            "matrix": best_fit::matrix(&local.fisher),
             "eigenvalues": numbers(&local.directions.iter().map(|d| d.eigenvalue).collect::<Vec<_>>()),
             "eigenvectors": local.directions.iter().map(|d| numbers(&d.weights)).collect::<Vec<_>>(),
             "combinations": local.directions.iter().map(|d| d.combination.clone()).collect::<Vec<_>>(),
         },
-        "covariance": matrix(&local.covariance),
-        "correlation": matrix(&local.correlation),
+        "covariance": best_fit::matrix(&local.covariance),
+        "correlation": best_fit::matrix(&local.correlation),
         "residual_variance": local.variance.map(number),
         "criteria": {
             "negative_log_likelihood": number(local.criteria.negative_log_likelihood),

@@ -504,7 +504,7 @@ fn combined(
         return alone();
     };
     let total: f64 = solution.d.iter().map(|w| w.max(0.0)).sum();
-    if !(total > 0.5) {
+    if total.is_nan() || total <= 0.5 {
         return alone();
     }
     let weights: Vec<f64> = solution.d.iter().map(|w| w.max(0.0) / total).collect();

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use super::Block;
 use super::feedback::MOST_STATES;
 use super::template::number;
-use crate::model::{Expression, ExpressionKind};
+use crate::model::Expression;
 use crate::scenario::types::{Name, RegulatedState, Regulator};
 
 /// What of every controller an observer has not.
@@ -75,7 +75,7 @@ impl Block<'_, '_, '_, '_> {
             return None;
         }
         let copies = self.copies(&all);
-        let estimated = renamed(&measurement, &copies);
+        let estimated = measurement.renamed(&copies);
         let bound = [("y", &measured), ("h", &estimated)];
         let innovation = self.text("y - h", &bound);
         self.define(self.own("innovation"), innovation);
@@ -93,7 +93,7 @@ impl Block<'_, '_, '_, '_> {
                 .iter()
                 .position(|own| own.name.text == *state);
             let equation = place.and_then(|place| self.known.equations.get(place))?;
-            let copied = renamed(equation, &copies);
+            let copied = equation.renamed(&copies);
             let zero = number(0.0, &self.span());
             let gain = by_state.get(*state).unwrap_or(&zero);
             let equation = self.text("f + l*_innovation", &[("f", &copied), ("l", gain)]);
@@ -109,7 +109,9 @@ impl Block<'_, '_, '_, '_> {
         let mut copies: HashMap<String, String> = states.iter().map(|s| own(self, s)).collect();
         let definitions = self.known.definitions;
         loop {
-            let reads = |expression: &Expression| names_in(expression, &|n| copies.contains_key(n));
+            let reads = |expression: &Expression| {
+                expression.names().iter().any(|n| copies.contains_key(*n))
+            };
             let found = definitions
                 .iter()
                 .find(|d| !copies.contains_key(&d.name.text) && reads(&d.expression));
@@ -119,7 +121,7 @@ impl Block<'_, '_, '_, '_> {
         }
         for definition in definitions {
             if let Some(copy) = copies.get(&definition.name.text).cloned() {
-                let expression = renamed(&definition.expression, &copies);
+                let expression = definition.expression.renamed(&copies);
                 self.define(copy, expression);
             }
         }
@@ -175,54 +177,5 @@ impl Block<'_, '_, '_, '_> {
             measurement: Some(measurement.clone()),
         });
         Some(gains)
-    }
-}
-
-/// Whether an expression has a name of which this holds.
-fn names_in(expression: &Expression, of: &dyn Fn(&str) -> bool) -> bool {
-    match &expression.kind {
-        ExpressionKind::Number(_) => false,
-        ExpressionKind::Name(name) => of(name),
-        ExpressionKind::Negate(a) | ExpressionKind::Not(a) => names_in(a, of),
-        ExpressionKind::Arithmetic(_, a, b)
-        | ExpressionKind::Compare(_, a, b)
-        | ExpressionKind::And(a, b)
-        | ExpressionKind::Or(a, b)
-        | ExpressionKind::Output(a, b) => names_in(a, of) || names_in(b, of),
-        ExpressionKind::Element(name, _, inner) | ExpressionKind::Call(name, _, inner) => {
-            of(name) || inner.iter().any(|inner| names_in(inner, of))
-        }
-    }
-}
-
-/// An expression with names replaced; its parts keep their places, so that findings point to what was copied.
-fn renamed(expression: &Expression, names: &HashMap<String, String>) -> Expression {
-    let of = |name: &String| names.get(name).unwrap_or(name).clone();
-    let inner = |a: &Expression| Box::new(renamed(a, names));
-    let all = |inner: &[Expression]| inner.iter().map(|a| renamed(a, names)).collect();
-    let kind = match &expression.kind {
-        ExpressionKind::Number(value) => ExpressionKind::Number(*value),
-        ExpressionKind::Name(name) => ExpressionKind::Name(of(name)),
-        ExpressionKind::Negate(a) => ExpressionKind::Negate(inner(a)),
-        ExpressionKind::Not(a) => ExpressionKind::Not(inner(a)),
-        ExpressionKind::Arithmetic(operator, a, b) => {
-            ExpressionKind::Arithmetic(*operator, inner(a), inner(b))
-        }
-        ExpressionKind::Compare(comparison, a, b) => {
-            ExpressionKind::Compare(*comparison, inner(a), inner(b))
-        }
-        ExpressionKind::And(a, b) => ExpressionKind::And(inner(a), inner(b)),
-        ExpressionKind::Or(a, b) => ExpressionKind::Or(inner(a), inner(b)),
-        ExpressionKind::Output(a, b) => ExpressionKind::Output(inner(a), inner(b)),
-        ExpressionKind::Element(name, span, places) => {
-            ExpressionKind::Element(of(name), span.clone(), all(places))
-        }
-        ExpressionKind::Call(name, span, arguments) => {
-            ExpressionKind::Call(name.clone(), span.clone(), all(arguments))
-        }
-    };
-    Expression {
-        kind,
-        span: expression.span.clone(),
     }
 }

@@ -73,8 +73,14 @@ pub(super) const ENSEMBLE_KEYS: &[Key] = &[
     key(
         "vary",
         Kind::Named("tune.ensemble.vary.*", ""),
-        REQUIRED,
+        "",
         "parameters and how they vary",
+    ),
+    key(
+        "from_fit",
+        Kind::Text,
+        "none",
+        "folder of a run of `costate fit`, as seen from this file: plants are drawn from the covariance of its estimates",
     ),
     key(
         "aggregate",

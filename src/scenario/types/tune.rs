@@ -48,8 +48,26 @@ pub struct Ensemble {
     pub seed: u64,
     /// parameters by index, and how they vary
     pub vary: Vec<(usize, Spread)>,
+    /// parameters that vary as an earlier fit knows them
+    pub together: Option<Together>,
     /// what of the plants' objectives is made small
     pub aggregate: Aggregate,
+}
+
+/// Parameters that vary together: a normal distribution with the covariance of an earlier fit about its best values, of logarithms where those
+/// were estimated on a logarithmic scale, cut off at bounds.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Together {
+    /// by index
+    pub parameters: Vec<usize>,
+    /// the fit's best values
+    pub best: Vec<f64>,
+    /// rows of the lower triangle L, the covariance being L L'
+    pub factor: Vec<Vec<f64>>,
+    /// whether it is the logarithm that is drawn
+    pub logarithmic: Vec<bool>,
+    /// of the parameters
+    pub bounds: Vec<[f64; 2]>,
 }
 
 /// How a parameter varies among plants.

@@ -1,5 +1,7 @@
 //! A scenario with an input in place: a copy in which a name is a parameter.
 
+use std::collections::HashMap;
+
 use super::{Input, Opened, state_inputs, state_matrix};
 use crate::diagnostic::{Diagnostic, SourceFile, nearest};
 use crate::model::graph::{PARAMETERS, STATES};
@@ -81,6 +83,11 @@ pub(super) fn around(
         };
         return Err(refuse(format!("no controller `{controller}`"), Some(help)));
     };
+    if found.kind == "observer" {
+        let text = format!("`{controller}` is an observer, which has no loop of its own");
+        let help = "open the loop at the controller that uses its estimate".to_owned();
+        return Err(refuse(text, Some(help)));
+    }
     let Some(command) = &found.command else {
         let help = format!(
             "linearize the plant from its output held, `--input {} --output ...`, or leave out `sample_time`",
@@ -111,6 +118,21 @@ fn bare(scenario: &Scenario) -> Scenario {
         data: None,
     }];
     copy
+}
+
+/// Replaces names in what a controller made.
+fn tell(copy: &mut Scenario, controller: usize, names: &HashMap<String, String>) {
+    let own = &copy.controllers[controller];
+    for (state, equation) in copy.states.iter().zip(&mut copy.equations) {
+        if own.states.contains(&state.name.text) {
+            *equation = equation.renamed(names);
+        }
+    }
+    for definition in &mut copy.definitions {
+        if own.definitions.contains(&definition.name.text) {
+            definition.expression = definition.expression.renamed(names);
+        }
+    }
 }
 
 /// Makes the input a parameter of `copy` and differentiates; `output` is a definition of it, the input's own expression where
@@ -154,6 +176,13 @@ fn open(
         for controller in &mut copy.controllers {
             if controller.definitions.contains(&name.text) {
                 controller.definitions.push(returned.clone());
+            }
+        }
+        // the loop is opened at the plant: an observer is told what its controller wants
+        let wanted = HashMap::from([(name.text.clone(), returned.clone())]);
+        for k in 0..copy.controllers.len() {
+            if copy.controllers[k].kind == "observer" {
+                tell(&mut copy, k, &wanted);
             }
         }
         copy.parameters.push(parameter(&name));
