@@ -384,6 +384,12 @@ pub struct TuneArguments {
     /// Seed of the other starts
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// A second objective: find what a unit less of it costs the first, from one's minimum to the other's
+    #[arg(long, value_name = "FUNCTIONAL")]
+    pub against: Option<String>,
+    /// Points of that front, both ends among them
+    #[arg(long, value_name = "N", default_value_t = 11, requires = "against", value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub points: u32,
     /// Folder for the results [default: runs/<scenario>/<time>]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,

@@ -70,6 +70,6 @@ pub const ALL: &[Builtin] = builtin! {
     "quadrotor-hover": ["scenario.toml", "README.md", "tune.svg"],
     "inventory-policy": ["scenario.toml", "README.md", "tune.svg"],
     "dc-motor": ["scenario.toml", "README.md", "trace.csv", "make_data.py", "fit.svg"],
-    "dc-motor-speed": ["scenario.toml", "README.md"],
-    "inverted-pendulum-lqr": ["scenario.toml", "README.md"],
+    "dc-motor-speed": ["scenario.toml", "README.md", "plot.svg"],
+    "inverted-pendulum-lqr": ["scenario.toml", "README.md", "plot.svg"],
 };

@@ -97,7 +97,8 @@ pub use simulate::{SimulatedEvent, Simulation, simulate, simulate_by};
 pub use solving::{Choice, Solving};
 pub use sweep::{SweepAxis, SweepOf, SweepProgress, grid_points, random_points, sweep};
 pub use tune::{
-    ConstraintReport, Control, Costates, SecondOpinion, Tune, TuneStart, controls, tune,
+    ConstraintReport, Control, Costates, Front, FrontPoint, SecondOpinion, Tune, TuneStart,
+    controls, front, tune,
 };
 pub use variable::Variable;
 pub use verify::{Agreement, EventAgreement, Verification, verify};

@@ -263,3 +263,39 @@ fn mistakes_are_told_with_what_was_expected() {
         "{errors}"
     );
 }
+
+#[test]
+fn tune_draws_the_front_of_two_objectives() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let arguments = [
+        "tune",
+        "van-der-pol-control",
+        "--against",
+        "final(speed^2 + position^2)",
+        "--points",
+        "4",
+        "--out",
+        "front",
+        "--json",
+    ];
+    let told: Value = serde_json::from_str(&costate(here, &arguments)).expect("JSON");
+    let points = told["front"].as_array().expect("points");
+    assert_eq!(points.len(), 4);
+    let of = |key: &str| -> Vec<f64> { points.iter().filter_map(|p| p[key].as_f64()).collect() };
+    // each point has less of the second and more of the first than the one before
+    assert!(of("objective").windows(2).all(|pair| pair[0] < pair[1]));
+    assert!(of("other").windows(2).all(|pair| pair[0] > pair[1]));
+    assert_eq!(of("exchange").len(), 2);
+    let csv = fs::read_to_string(here.join("front/front.csv")).expect("a table");
+    assert!(csv.starts_with("objective,other,exchange,"), "{csv}");
+    assert_eq!(csv.lines().count(), 5);
+    assert!(here.join("front/front.svg").exists() && here.join("front/front.png").exists());
+    let said = refused(
+        here,
+        &["tune", "van-der-pol-control", "--against", "final(sped)"],
+    );
+    assert!(said.contains("did you mean `speed`?"), "{said}");
+    let said = refused(here, &["tune", "van-der-pol-control", "--points", "5"]);
+    assert!(said.contains("--against"), "{said}");
+}

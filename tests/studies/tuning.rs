@@ -2,11 +2,14 @@
 //! start. Tolerances: what the knots of a control cost where the optimum is no function of their kind, else the tolerance of the solve.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use costate::compile::Backend;
+use costate::diagnostic::SourceFile;
+use costate::model::parse;
 use costate::optimize::SqpStatus;
-use costate::study::{Study, Tune, tune};
+use costate::study::{Study, Tune, front, tune};
 
 fn tuned(text: &str) -> Tune {
     let (study, findings) = Study::from_text(text, Path::new("."), Backend::Auto);
@@ -283,6 +286,30 @@ fn hypersensitive_turnpike() {
     near(result.objective, 1.673_093_978_412_193, 1e-6);
 }
 
+/// T06 with a cubic on a long way: nothing happens for most of it, and layers at the ends ask for many knots.
+#[test]
+fn hypersensitive_cubic() {
+    let result = tuned(
+        r#"
+        [scenario]
+        time = { start = 0.0, end = 30.0 }
+        [signals]
+        u = { kind = "cubic-spline", knots = 301, optimize = true }
+        [states]
+        x = 1.5
+        [equations]
+        x = "-x^3 + u"
+        [tune]
+        minimize = "0.5*integral(x^2 + u^2)"
+        [[terminal]]
+        expression = "x"
+        equals = 1.0
+        "#,
+    );
+    assert!(result.converged());
+    near(result.objective, 1.330_806_904_943_002_2, 1e-6);
+}
+
 fn van_der_pol(end: f64, signal: &str, more: &str) -> Tune {
     tuned(&format!(
         r#"
@@ -309,9 +336,14 @@ fn van_der_pol(end: f64, signal: &str, more: &str) -> Tune {
 /// T08a, b, e: the van der Pol oscillator with a smooth control, free and bounded.
 #[test]
 fn van_der_pol_with_a_smooth_control() {
-    let free = van_der_pol(10.0, "kind = \"cubic-spline\", knots = 41", "");
-    near(free.objective, 2.873_143_851_18, 3e-6);
-    near(value(&free, "u[1]"), -0.414_212_45, 1e-2);
+    let free = van_der_pol(10.0, "kind = \"cubic-spline\", knots = 101", "");
+    near(free.objective, 2.873_143_851_18, 1e-7);
+    near(value(&free, "u[1]"), -0.414_212_45, 1e-3);
+    // straight lines keep to the bound everywhere, and stay above the optimum by the square of their length; the reference has five digits
+    let lines = "kind = \"piecewise-linear\", knots = 201, bounds = [-10, 0.75]";
+    let bounded = van_der_pol(20.0, lines, "multiple_shooting = 20");
+    assert!(bounded.converged());
+    assert!((3.174_96..3.175_1).contains(&bounded.objective));
 }
 
 /// T08c: a control constant on 20 intervals: no discretization stands between, the optimum is the reference's.
@@ -765,4 +797,101 @@ aggregate = "worst"
         "{said}"
     );
     assert!(message("none").contains("it is no JSON"));
+}
+
+/// T07: the Goddard rocket, which burns at full thrust, then along a singular arc, then not at all; as COPS has it, and in feet and slugs.
+#[test]
+fn goddard_rocket() {
+    let rocket =
+        |end: &str, constants: &str, thrust: &str, start: &str, equations: &str, mass: f64| {
+            tuned(&format!(
+                r#"
+        [scenario]
+        time = {{ start = 0.0, end = {{ {end}, tune = true }} }}
+        [parameters]
+        {constants}
+        [signals]
+        T = {{ kind = "piecewise-linear", knots = 61, {thrust}, optimize = true }}
+        [states]
+        {start}
+        [equations]
+        h = "v"
+        {equations}
+        m = "-T/c"
+        [solver]
+        method = "tsit5"
+        rtol = 1e-9
+        atol = 1e-10
+        [tune]
+        minimize = "-final(h)"
+        [[terminal]]
+        expression = "m"
+        equals = {mass}
+        "#
+            ))
+        };
+    // a control of straight lines cannot jump between knots: it stays below the optimum by what is allowed here, and never above
+    let cops = rocket(
+        "value = 0.2, bounds = [0.05, 0.5]",
+        "c = 0.5",
+        "bounds = [0.0, 3.5], initial = 1.5",
+        "h = 1.0\nv = 0.0\nm = 1.0",
+        r#"v = "(T - 310*v^2*exp(-500*(h - 1)))/m - 1/h^2""#,
+        0.6,
+    );
+    assert!(cops.converged());
+    let below = 1.012_836_918_3 + cops.objective;
+    assert!((-1e-8..1e-6).contains(&below), "{below:e}");
+    let end = cops.names.iter().position(|name| name == "time.end");
+    near(cops.best[end.expect("the end")], 0.198_856_262_1, 1e-3);
+    let feet = rocket(
+        "value = 40.0, bounds = [10, 100]",
+        "c = 1580.9425",
+        "bounds = [0.0, 200.0], initial = 70.0",
+        "h = 0.0\nv = 0.0\nm = 3.0",
+        r#"v = "(T - 5.4915e-5*v^2*exp(-h/23800))/m - 32.174""#,
+        1.0,
+    );
+    assert!(feet.converged());
+    let below = 1.0 + feet.objective / 18_744.477_7;
+    assert!((-1e-6..1e-5).contains(&below), "{below:e}");
+}
+
+/// A front in closed form: a^2 against (1 - a)^2, where a unit less of the second costs a/(1 - a) of the first.
+#[test]
+fn the_front_of_two_objectives() {
+    let text = r#"
+        [scenario]
+        time = { start = 0.0, end = 1.0 }
+        [parameters]
+        a = { value = 0.7, bounds = [-5.0, 5.0], tune = true }
+        b = { value = 0.4, bounds = [-5.0, 5.0], tune = true }
+        [states]
+        x = 0.0
+        y = 0.0
+        [equations]
+        x = "a"
+        y = "b"
+        [tune]
+        minimize = "final(x^2 + y^2)"
+    "#;
+    let (study, findings) = Study::from_text(text, Path::new("."), Backend::Auto);
+    let study = study.unwrap_or_else(|| panic!("{findings:#?}"));
+    let file = Arc::new(SourceFile {
+        path: "other".into(),
+        text: "final((x - 1)^2 + y^2)".to_owned(),
+    });
+    let other = parse(&file.text, &file, 0).0.expect("an expression");
+    let found = front(&study, &other, 6, &AtomicBool::new(false), &|_| {}).expect("a front");
+    assert_eq!(found.points.len(), 6);
+    for (k, point) in found.points.iter().enumerate() {
+        let bound = 1.0 - k as f64 / 5.0;
+        let a = 1.0 - bound.sqrt();
+        assert!((point.other - bound).abs() < 1e-7, "{point:?}");
+        assert!((point.objective - a * a).abs() < 1e-6, "{point:?} {a}");
+        assert_eq!(point.status, SqpStatus::Converged);
+        if (1..5).contains(&k) {
+            near(point.exchange, a / (1.0 - a), 1e-5);
+        }
+    }
 }

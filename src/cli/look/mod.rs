@@ -83,7 +83,7 @@ impl<'a> Look<'a> {
         let drawn = if !named.is_empty() {
             named
         } else if views.is_empty() {
-            all.into_iter().filter(|q| !q.alias).collect()
+            all.into_iter().filter(|q| !q.aside).collect()
         } else {
             Vec::new()
         };

@@ -2,7 +2,7 @@
 
 use costate::diagnostic::nearest;
 use costate::model::{ExpressionKind, Names};
-use costate::scenario::Scenario;
+use costate::scenario::{Controller, Scenario};
 use costate::study::Simulation;
 
 /// A number or an array over time.
@@ -14,8 +14,8 @@ pub struct Quantity {
     pub unit: Option<String>,
     /// of an array: the names and sizes of its indices
     pub indices: Vec<(String, usize)>,
-    /// an observable that is just a state by another name
-    pub alias: bool,
+    /// drawn only if it is named: an observable that is a state by another name, or a state that a controller keeps to itself
+    pub aside: bool,
     source: Source,
 }
 
@@ -68,6 +68,10 @@ impl Quantity {
 /// The states, then the observables that are not called as a state is.
 pub fn all(scenario: &Scenario) -> Vec<Quantity> {
     let names = scenario.state_names();
+    let is_inside = |name: &str| {
+        let made = |c: &Controller| c.output.text != name && c.states.iter().any(|s| s == name);
+        scenario.controllers.iter().any(made)
+    };
     let states = scenario
         .states
         .iter()
@@ -81,7 +85,7 @@ pub fn all(scenario: &Scenario) -> Vec<Quantity> {
                 .map(|&k| &scenario.indices[k])
                 .map(|index| (index.name.text.clone(), index.size as usize))
                 .collect(),
-            alias: false,
+            aside: is_inside(&state.name.text),
             source: Source::States(slot.first),
         });
     let is_state = |name: &str| scenario.states.iter().any(|s| s.name.text == name);
@@ -94,7 +98,7 @@ pub fn all(scenario: &Scenario) -> Vec<Quantity> {
             name: o.name.text.clone(),
             unit: o.unit.clone(),
             indices: Vec::new(),
-            alias: matches!(&o.expression.kind, ExpressionKind::Name(name) if is_state(name)),
+            aside: matches!(&o.expression.kind, ExpressionKind::Name(name) if is_state(name)),
             source: Source::Observable(k),
         });
     states.chain(observables).collect()
@@ -114,7 +118,7 @@ pub fn find(scenario: &Scenario, name: &str) -> Result<Quantity, String> {
             name: names.name(place),
             unit: array.and_then(|q| q.unit.clone()),
             indices: Vec::new(),
-            alias: false,
+            aside: false,
             source: Source::States(place),
         });
     }

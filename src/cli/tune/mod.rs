@@ -1,6 +1,7 @@
 //! `tune`: find gains, controls, designs; write a run folder.
 
 mod figures;
+mod front;
 
 use std::time::Instant;
 
@@ -35,6 +36,9 @@ pub fn run(arguments: &TuneArguments) -> Result<(), Failure> {
         arguments.solver_method.as_deref(),
     )?;
     let (mut study, _) = load::study(common, &overrides)?;
+    if let Some(against) = &arguments.against {
+        return front::run(arguments, &study, against);
+    }
     let stop = interrupt::flag();
     let begun = Instant::now();
     let bar = best_fit::progress_bar(common, "iterations");

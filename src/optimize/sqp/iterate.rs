@@ -5,7 +5,7 @@ use nalgebra::{DMatrix, DVector};
 use super::conditions::{Kkt, Point};
 use super::curvature::{ActiveRow, Bfgs, Model, convex};
 use super::merit::Merit;
-use super::quadratic::{NoSolution, Quadratic, Solution};
+use super::quadratic::{Active, NoSolution, Quadratic, Solution};
 use super::{Constrained, SqpOutcome, SqpProgress, SqpSettings, SqpStatus, outside};
 use crate::optimize::problem::EvaluationError;
 
@@ -38,6 +38,8 @@ struct Search<'a> {
     evaluations: usize,
     /// price of a unit of violation in elastic mode
     price: f64,
+    /// what held the last model's solution
+    active: Active,
 }
 
 /// A step of the model, before it is tried.
@@ -87,6 +89,7 @@ pub fn sqp(
         merit: Merit::new(m),
         evaluations: 0,
         price: 0.0,
+        active: Active::new(),
     };
     let mut history = Vec::new();
     let mut lambda = vec![0.0; m];
@@ -399,8 +402,9 @@ impl Search<'_> {
             d_lower: &d_lower,
             d_upper: &d_upper,
         };
-        match program.solve() {
-            Ok(Solution { d, lambda }) => {
+        match program.solve_near(&self.active) {
+            Ok(Solution { d, lambda, active }) => {
+                self.active = active;
                 return Ok(Step {
                     d,
                     lambda,
@@ -419,7 +423,7 @@ impl Search<'_> {
                     b: &steeper,
                     ..program
                 };
-                if let Ok(Solution { d, lambda }) = bounded.solve() {
+                if let Ok(Solution { d, lambda, .. }) = bounded.solve() {
                     return Ok(Step {
                         d,
                         lambda,
@@ -453,7 +457,7 @@ impl Search<'_> {
             }
         }
         match found {
-            Ok((Solution { d, lambda }, _)) => {
+            Ok((Solution { d, lambda, .. }, _)) => {
                 self.merit.at_least(self.price);
                 Ok(Step {
                     d,
@@ -573,7 +577,7 @@ impl Search<'_> {
             d_lower: &d_lower,
             d_upper: &d_upper,
         };
-        let Ok(solution) = program.solve() else {
+        let Ok(solution) = program.solve_near(&self.active) else {
             return Taken::Nowhere;
         };
         if norm(&solution.d) > 2.0 * norm(&step.d) {

@@ -34,7 +34,6 @@ const ITERATIONS: [usize; 2] = [50, 300];
 const CROSSINGS: usize = 8;
 /// Radii within which gradients are combined, relative to each variable and at least to 1.
 const RADII: [f64; 3] = [1e-8, 1e-7, 1e-6];
-
 /// Radii of the gradients that a descent across kinks listens to.
 const ACROSS: [f64; 3] = [1e-4, 1e-6, 1e-8];
 /// How far from where SQP stopped runs begin, relative to each variable and at least to 1.
@@ -86,7 +85,6 @@ pub fn descend_kinks(
     let mut outcome = from.clone();
     let n = from.x.len();
     let own = |(l, u): (&[f64], &[f64])| [l.to_vec(), u.to_vec()];
-    let largest = |v: &[f64]| v.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
     let price = 2.0
         * largest(&from.multipliers)
             .max(largest(&from.gradient))
@@ -133,9 +131,11 @@ pub fn descend_kinks(
         complementarity: descent.slackness(&best.c, &multipliers),
         scale,
     };
-    outcome.status = match kkt.scaled() <= settings.tolerance.max(settings.feasibility) {
-        true => SqpStatus::Kink { radius },
-        false => SqpStatus::SmallStep,
+    let met = kkt.scaled() <= settings.tolerance.max(settings.feasibility);
+    outcome.status = match (met, shares.len()) {
+        (true, 1) => SqpStatus::Converged,
+        (true, _) => SqpStatus::Kink { radius },
+        (false, _) => SqpStatus::SmallStep,
     };
     outcome.x = descent.inside(&best.x);
     outcome.value = best.f;
@@ -156,6 +156,7 @@ pub fn descend_kinks(
     outcome
 }
 
+/// Samples with their weights in a combination.
 type Weighted = Vec<(f64, Sample)>;
 
 /// The end of a run.

@@ -38,6 +38,8 @@ pub(super) struct Solution {
     pub d: Vec<f64>,
     /// multipliers of the rows, positive at upper bounds
     pub lambda: Vec<f64>,
+    /// what holds it, where that is known exactly
+    pub active: Active,
 }
 
 /// Why there is none.
@@ -48,7 +50,12 @@ pub(super) enum NoSolution {
 }
 
 /// Rows of A and variables at bounds: (row or m + variable, at upper).
-type Active = Vec<(usize, bool)>;
+pub(super) type Active = Vec<(usize, bool)>;
+
+/// Changes of the active set by which a polish finds the solution.
+const CORRECTIONS: usize = 12;
+/// The same where the set is that of another program.
+const CORRECTIONS_NEAR: usize = 4;
 
 /// Most unknowns of the equations of a polish.
 const MOST_POLISHED: usize = 1200;
@@ -76,6 +83,14 @@ impl Quadratic<'_> {
 
     pub fn solve(&self) -> Result<Solution, NoSolution> {
         self.interior(None).map(|(solution, _)| solution)
+    }
+
+    /// The same from the active set of a program like it, which is often this one's, too, or nearly: then no interior point is needed.
+    pub fn solve_near(&self, active: &Active) -> Result<Solution, NoSolution> {
+        match self.polished(active.clone(), CORRECTIONS_NEAR) {
+            Some(solution) => Ok(solution),
+            None => self.solve(),
+        }
     }
 
     /// The program whose rows may be violated at a price for each unit; also how much they are in all.
@@ -171,6 +186,7 @@ impl Quadratic<'_> {
         let mut solution = Solution {
             d: found.x[..n].to_vec(),
             lambda: vec![0.0; m],
+            active: Active::new(),
         };
         let mut active: Active = Vec::new();
         for (row, &(k, sign)) in rows.iter().enumerate() {
@@ -187,7 +203,7 @@ impl Quadratic<'_> {
             self.clip(&mut solution.d);
             return Ok((solution, paid));
         }
-        match self.polished(active) {
+        match self.polished(active, CORRECTIONS) {
             Some(exact) => Ok((exact, 0.0)),
             None if sloppy && self.violation(&solution.d) > 1e-5 => Err(NoSolution::Infeasible),
             None => {
@@ -220,9 +236,9 @@ impl Quadratic<'_> {
     }
 
     /// The solution on an active set, which is corrected a few times.
-    fn polished(&self, mut active: Active) -> Option<Solution> {
+    fn polished(&self, mut active: Active, corrections: usize) -> Option<Solution> {
         let (n, m) = self.sizes();
-        for _ in 0..12 {
+        for _ in 0..corrections {
             if n + active.len() > MOST_POLISHED {
                 return None;
             }
@@ -263,7 +279,7 @@ impl Quadratic<'_> {
                     }
                 }
                 self.clip(&mut d);
-                return Some(Solution { d, lambda });
+                return Some(Solution { d, lambda, active });
             }
             active = next;
         }

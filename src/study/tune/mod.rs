@@ -30,6 +30,7 @@ mod controls;
 mod costates;
 mod cuts;
 mod directions;
+mod front;
 mod margins;
 mod plants;
 mod problem;
@@ -53,6 +54,7 @@ use crate::scenario::{SignalKind, SolverMethod, TuneSettings};
 pub use controls::{Control, controls};
 pub use costates::Costates;
 use costates::costates;
+pub use front::{Front, FrontPoint, front};
 use problem::{Found, Row, TuneProblem};
 
 /// The result of a tuning.
