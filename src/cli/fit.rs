@@ -130,7 +130,7 @@ pub fn fit_one(
     let result = result.map_err(|error| match error {
         StudyError::Interrupted => {
             if let Some(path) = journal.path() {
-                eprintln!("{}", go_on(&path.display().to_string()));
+                super::tell(&go_on(&path.display().to_string()));
             }
             Failure::Interrupted
         }

@@ -72,10 +72,12 @@ pub fn run(arguments: &GradientArguments) -> Result<(), Failure> {
         match gradient(&study, &solving, of, method, &p, &variables) {
             Ok(result) => results.push(result),
             // of all methods, those that there are
-            Err(StudyError::Unsupported(why)) if methods.len() > 1 => eprintln!("note: {why}"),
+            Err(StudyError::Unsupported(why)) if methods.len() > 1 => {
+                super::tell(&format!("note: {why}"));
+            }
             // frozen steps may not survive a change of the parameters, where the others do
             Err(error) if method == GradientMethod::FiniteDifference && !results.is_empty() => {
-                eprintln!("note: finite differences: {error}");
+                super::tell(&format!("note: finite differences: {error}"));
             }
             Err(error) => return Err(work(error)),
         }

@@ -103,8 +103,8 @@ pub fn study_of(
                 && study.scenario.solver.step.is_some()
                 && overrides.iter().any(tolerance)
             {
-                eprintln!(
-                    "note: `solver.step` gives the size of every step, which no tolerance changes"
+                super::tell(
+                    "note: `solver.step` gives the size of every step, which no tolerance changes",
                 );
             }
             Ok((study, findings))

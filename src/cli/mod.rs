@@ -80,11 +80,11 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             match &failure {
-                Failure::Usage(Some(text)) | Failure::Work(text) => eprintln!("error: {text}"),
+                Failure::Usage(Some(text)) | Failure::Work(text) => tell(&format!("error: {text}")),
                 Failure::Usage(None) | Failure::Check => {}
-                Failure::Interrupted => eprintln!("interrupted: what was done is saved"),
+                Failure::Interrupted => tell("interrupted: what was done is saved"),
                 Failure::Stopped => {
-                    eprintln!("interrupted: nothing was done yet that could be saved")
+                    tell("interrupted: nothing was done yet that could be saved");
                 }
             }
             ExitCode::from(failure.code())
@@ -121,6 +121,12 @@ fn dispatch(command: Command) -> Result<(), Failure> {
 fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(|e| Failure::Work(e.to_string()))?;
     print_text(&(text + "\n"))
+}
+
+/// A line on standard error, if anyone still reads it.
+fn tell(text: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// Prints text on standard output; a reader that went away is not an error.

@@ -40,7 +40,7 @@ pub fn run(arguments: &SimulateArguments) -> Result<(), Failure> {
     if let Some(warning) = memory::warning(&study, &solving, points as usize)
         && !arguments.common.quiet
     {
-        eprintln!("warning: {warning}");
+        super::tell(&format!("warning: {warning}"));
     }
     let p = study.values();
     let solve = || simulate_by(&study, &solving, experiment, &p, &times);

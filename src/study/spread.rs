@@ -45,18 +45,25 @@ impl<'a> Objective<'a> {
         mut take: impl FnMut(&Left),
     ) -> Result<f64, StudyError> {
         let experiments = self.study.plans.len();
+        let (mut total, mut alone) = (0.0, 0);
         if !self.worth_spreading {
+            let others =
+                rayon::current_num_threads() > 1 && !self.study.equations.steps_are_shared();
             let begun = Instant::now();
-            let mut total = 0.0;
             for group in groups(experiments) {
                 total += self.rescued(|own| work(own, group.clone()))?;
                 take(&self.left);
+                alone += 1;
+                // as long as this for each group to come
+                let left = (groups(experiments).len() - alone) as u32;
+                if others && begun.elapsed() / alone as u32 * left > WORTH_WAKING {
+                    self.worth_spreading = true;
+                    break;
+                }
             }
-            self.worth_spreading = experiments > 1
-                && begun.elapsed() > WORTH_WAKING
-                && rayon::current_num_threads() > 1
-                && !self.study.equations.steps_are_shared();
-            return Ok(total);
+            if alone == groups(experiments).len() {
+                return Ok(total);
+            }
         }
         // an objective a thread, not a group: each compiles steps of its own
         let workers = rayon::current_num_threads().min(groups(experiments).len());
@@ -64,7 +71,7 @@ impl<'a> Objective<'a> {
             let part = Objective::new(self.study, self.solving.clone(), self.stop)?;
             self.parts.push(part);
         }
-        let next = AtomicUsize::new(0);
+        let next = AtomicUsize::new(alone);
         let mut done: Vec<(usize, Result<f64, StudyError>, Left)> = self
             .parts
             .par_iter_mut()
@@ -83,7 +90,6 @@ impl<'a> Objective<'a> {
         for part in &mut self.parts {
             add(&mut self.statistics, std::mem::take(&mut part.statistics));
         }
-        let mut total = 0.0;
         for (_, share, left) in done {
             total += share?;
             take(&left);

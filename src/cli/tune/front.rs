@@ -126,7 +126,7 @@ fn plot(study: &Study, found: &Front, minimize: &str, against: &str) -> Plot {
         .collect();
     Plot {
         title: format!("{}: what one costs the other", study.scenario.title),
-        note: format!("{} points; below the line nothing can be", points.len()),
+        note: format!("{} points; none was found below the line", points.len()),
         legend: Vec::new(),
         panels: vec![Panel {
             x: Axis {
