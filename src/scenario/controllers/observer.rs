@@ -14,25 +14,15 @@ use super::Block;
 use super::feedback::MOST_STATES;
 use super::template::number;
 use crate::model::Expression;
+use crate::scenario::schema::controllers::SHARED;
 use crate::scenario::types::{Name, RegulatedState, Regulator};
 
-/// What of every controller an observer has not.
-const NOT_OF_OBSERVERS: [&str; 10] = [
-    "limits",
-    "anti_windup",
-    "anti_windup_band",
-    "deadband",
-    "quantization",
-    "rate_limit",
-    "actuator_lag",
-    "sample_time",
-    "offset",
-    "computation_delay",
-];
+/// What an observer has of what every controller may have.
+const OF_OBSERVERS: [&str; 3] = ["kind", "output", "initial"];
 
 impl Block<'_, '_, '_, '_> {
     pub(super) fn observer(&mut self) -> Option<()> {
-        for key in NOT_OF_OBSERVERS {
+        for key in SHARED.iter().filter(|key| !OF_OBSERVERS.contains(key)) {
             if self.section.get(key).is_some() {
                 self.wrong(
                     key,

@@ -14,7 +14,14 @@
 
 use nalgebra::DMatrix;
 
+use super::margins::is_margin;
+use super::problem::{TuneProblem, windows};
+use super::shooting::Pieces;
+use crate::study::error::StudyError;
 use crate::study::functional::Directions;
+
+/// Functionals that read the whole run, each differentiated by a sweep of its own beside states at cuts that are moved together.
+const MOST_WHOLE: usize = 8;
 
 /// Where a run is cut, and what is found there.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,6 +108,122 @@ impl Cuts {
             }
         }
         hessian
+    }
+}
+
+impl TuneProblem<'_> {
+    /// Moves states at cuts together, where that tells their derivatives apart.
+    pub fn share_directions(&mut self, pieces: &Pieces) {
+        let Some(cuts) = &pieces.cuts else {
+            return;
+        };
+        if self.solving.continuous || self.solving.adjoint_on_duals().is_err() {
+            return;
+        }
+        let windows = windows(self.study);
+        let share = |k: usize| k as f64 / windows as f64;
+        let mut read = vec![None];
+        let runs = (self.settings.constraints.iter()).filter(|c| !is_margin(&c.expression));
+        read.extend((0..runs.count()).map(|row| {
+            let gap = pieces
+                .gaps
+                .contains(&row)
+                .then(|| row - pieces.gaps.start)?;
+            let cut = gap / cuts.states + 1;
+            Some([cut - 1, cut])
+        }));
+        let last = cuts.pieces - 1;
+        read.extend(self.settings.terminal.iter().map(|_| Some([last, last])));
+        for path in &self.settings.path {
+            let [lower, upper] = path.bounds;
+            read.extend((0..=windows).map(|k| Some(cuts.met(share(k), share(k)))));
+            for bound in [upper, lower] {
+                if bound.is_finite() && lower != upper {
+                    read.extend((0..windows).map(|k| Some(cuts.met(share(k), share(k + 1)))));
+                }
+            }
+        }
+        let apart = |met: &Option<[usize; 2]>| met.is_none_or(|met| cuts.tells_apart(met));
+        let whole = read.iter().filter(|met| met.is_none()).count();
+        if read.len() == self.functional.count() && read.iter().all(apart) && whole <= MOST_WHOLE {
+            self.cuts = Some((cuts.clone(), read));
+        }
+    }
+
+    /// The cuts, where the Lagrangian is a sum over the pieces between them.
+    fn cuts_of_lagrangian(&self) -> Option<&Cuts> {
+        let (cuts, read) = self.cuts.as_ref()?;
+        let mut whole = (0..read.len()).filter(|&row| read[row].is_none());
+        whole.all(|row| self.functional.is_sum(row)).then_some(cuts)
+    }
+
+    /// How many directions second derivatives are taken in.
+    #[cfg(test)]
+    pub fn directions_of_hessian(&self) -> usize {
+        let cuts = self.cuts_of_lagrangian();
+        cuts.map_or(self.variables.len(), |cuts| cuts.directions().count)
+    }
+
+    /// All derivatives of the functionals of a plant with parameters p, a row each.
+    pub fn rows_of_run(&self, p: &[f64]) -> Result<DMatrix<f64>, StudyError> {
+        let (functional, variables) = (&self.functional, &self.variables);
+        let Some((cuts, read)) = &self.cuts else {
+            let each = Directions::each(variables.len());
+            return functional.jacobian(self.study, &self.solving, p, variables, &each);
+        };
+        let directions = cuts.directions();
+        let shared = functional.jacobian(self.study, &self.solving, p, variables, &directions)?;
+        let mut all = DMatrix::zeros(read.len(), variables.len());
+        let mut row = vec![0.0; variables.len()];
+        for (k, met) in read.iter().enumerate() {
+            match met {
+                Some(met) => {
+                    let by_direction: Vec<f64> = shared.row(k).iter().copied().collect();
+                    cuts.row(&by_direction, *met, &mut row);
+                }
+                None => {
+                    let mut alone = vec![0.0; read.len()];
+                    alone[k] = 1.0;
+                    row = functional.weighted_gradient(
+                        self.study,
+                        &self.solving,
+                        p,
+                        variables,
+                        &alone,
+                    )?;
+                }
+            }
+            for (to, from) in all.row_mut(k).iter_mut().zip(&row) {
+                *to = *from;
+            }
+        }
+        Ok(all)
+    }
+
+    /// The gradient and the Hessian of the weighted sum of the functionals of a plant with parameters p.
+    pub fn hessian_of_run(
+        &self,
+        p: &[f64],
+        weights: &[f64],
+    ) -> Result<(Vec<f64>, DMatrix<f64>), StudyError> {
+        let cuts = self.cuts_of_lagrangian();
+        let directions = match cuts {
+            Some(cuts) => cuts.directions(),
+            None => Directions::each(self.variables.len()),
+        };
+        let (gradient, products) = self.functional.hessian_products(
+            self.study,
+            &self.solving,
+            p,
+            &self.variables,
+            weights,
+            &directions,
+        )?;
+        let hessian = match cuts {
+            Some(cuts) => cuts.hessian(&products),
+            None => products,
+        };
+        Ok((gradient, hessian))
     }
 }
 

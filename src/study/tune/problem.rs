@@ -8,22 +8,18 @@ use rayon::prelude::*;
 use super::directions::Cuts;
 use super::margins::{Margin, is_margin};
 use super::plants::{MOST_PLANTS, plants};
-use super::shooting::Pieces;
 use crate::diagnostic::Diagnostic;
 use crate::model::PathBounds;
 use crate::optimize::{Constrained, EvaluationError};
 use crate::scenario::{Aggregate, KnotShape, Parameter, Requirement, SignalKind, TuneSettings};
 use crate::study::error::StudyError;
-use crate::study::functional::{Directions, FunctionalStudy};
+use crate::study::functional::FunctionalStudy;
 use crate::study::scaling;
 use crate::study::variable::Variable;
 use crate::study::{Solving, Study};
 
 /// Windows of path constraints at least.
 const WINDOWS: usize = 20;
-
-/// Functionals that read the whole run, each differentiated by a sweep of its own beside states at cuts that are moved together.
-const MOST_WHOLE: usize = 8;
 
 /// What a row of constraints is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,7 +39,7 @@ pub(super) struct TuneProblem<'a> {
     /// their parameters
     pub indices: Vec<usize>,
     /// all functionals: the objective, constraints, terminal ones, paths
-    functional: FunctionalStudy,
+    pub functional: FunctionalStudy,
     /// bounds on the linearized loop, whose rows are behind those
     margins: Vec<Margin>,
     pub plants: Vec<Vec<(usize, f64)>>,
@@ -61,7 +57,7 @@ pub(super) struct TuneProblem<'a> {
     /// whether second derivatives were found wanting
     no_hessian: bool,
     /// where the run is cut, and in which pieces each functional is read, if that is in one or two
-    cuts: Option<(Cuts, Vec<Option<[usize; 2]>>)>,
+    pub cuts: Option<(Cuts, Vec<Option<[usize; 2]>>)>,
 }
 
 impl<'a> TuneProblem<'a> {
@@ -165,120 +161,6 @@ impl<'a> TuneProblem<'a> {
             .upper
             .extend(std::iter::repeat_n(f64::INFINITY, extra));
         Ok(problem)
-    }
-
-    /// Moves states at cuts together, where that tells their derivatives apart.
-    pub fn share_directions(&mut self, pieces: &Pieces) {
-        let Some(cuts) = &pieces.cuts else {
-            return;
-        };
-        if self.solving.continuous || self.solving.adjoint_on_duals().is_err() {
-            return;
-        }
-        let windows = windows(self.study);
-        let share = |k: usize| k as f64 / windows as f64;
-        let mut read = vec![None];
-        let runs = (self.settings.constraints.iter()).filter(|c| !is_margin(&c.expression));
-        read.extend((0..runs.count()).map(|row| {
-            let gap = pieces
-                .gaps
-                .contains(&row)
-                .then(|| row - pieces.gaps.start)?;
-            let cut = gap / cuts.states + 1;
-            Some([cut - 1, cut])
-        }));
-        let last = cuts.pieces - 1;
-        read.extend(self.settings.terminal.iter().map(|_| Some([last, last])));
-        for path in &self.settings.path {
-            let [lower, upper] = path.bounds;
-            read.extend((0..=windows).map(|k| Some(cuts.met(share(k), share(k)))));
-            for bound in [upper, lower] {
-                if bound.is_finite() && lower != upper {
-                    read.extend((0..windows).map(|k| Some(cuts.met(share(k), share(k + 1)))));
-                }
-            }
-        }
-        let apart = |met: &Option<[usize; 2]>| met.is_none_or(|met| cuts.tells_apart(met));
-        let whole = read.iter().filter(|met| met.is_none()).count();
-        if read.len() == self.functional.count() && read.iter().all(apart) && whole <= MOST_WHOLE {
-            self.cuts = Some((cuts.clone(), read));
-        }
-    }
-
-    /// The cuts, where the Lagrangian is a sum over the pieces between them.
-    fn cuts_of_lagrangian(&self) -> Option<&Cuts> {
-        let (cuts, read) = self.cuts.as_ref()?;
-        let mut whole = (0..read.len()).filter(|&row| read[row].is_none());
-        whole.all(|row| self.functional.is_sum(row)).then_some(cuts)
-    }
-
-    /// How many directions second derivatives are taken in.
-    #[cfg(test)]
-    pub fn directions_of_hessian(&self) -> usize {
-        let cuts = self.cuts_of_lagrangian();
-        cuts.map_or(self.variables.len(), |cuts| cuts.directions().count)
-    }
-
-    /// All derivatives of the functionals of a plant with parameters p, a row each.
-    fn rows_of_run(&self, p: &[f64]) -> Result<DMatrix<f64>, StudyError> {
-        let (functional, variables) = (&self.functional, &self.variables);
-        let Some((cuts, read)) = &self.cuts else {
-            let each = Directions::each(variables.len());
-            return functional.jacobian(self.study, &self.solving, p, variables, &each);
-        };
-        let directions = cuts.directions();
-        let shared = functional.jacobian(self.study, &self.solving, p, variables, &directions)?;
-        let mut all = DMatrix::zeros(read.len(), variables.len());
-        let mut row = vec![0.0; variables.len()];
-        for (k, met) in read.iter().enumerate() {
-            match met {
-                Some(met) => {
-                    let by_direction: Vec<f64> = shared.row(k).iter().copied().collect();
-                    cuts.row(&by_direction, *met, &mut row);
-                }
-                None => {
-                    let mut alone = vec![0.0; read.len()];
-                    alone[k] = 1.0;
-                    row = functional.weighted_gradient(
-                        self.study,
-                        &self.solving,
-                        p,
-                        variables,
-                        &alone,
-                    )?;
-                }
-            }
-            for (to, from) in all.row_mut(k).iter_mut().zip(&row) {
-                *to = *from;
-            }
-        }
-        Ok(all)
-    }
-
-    /// The gradient and the Hessian of the weighted sum of the functionals of a plant with parameters p.
-    fn hessian_of_run(
-        &self,
-        p: &[f64],
-        weights: &[f64],
-    ) -> Result<(Vec<f64>, DMatrix<f64>), StudyError> {
-        let cuts = self.cuts_of_lagrangian();
-        let directions = match cuts {
-            Some(cuts) => cuts.directions(),
-            None => Directions::each(self.variables.len()),
-        };
-        let (gradient, products) = self.functional.hessian_products(
-            self.study,
-            &self.solving,
-            p,
-            &self.variables,
-            weights,
-            &directions,
-        )?;
-        let hessian = match cuts {
-            Some(cuts) => cuts.hessian(&products),
-            None => products,
-        };
-        Ok((gradient, hessian))
     }
 
     fn aggregate(&self) -> Aggregate {
@@ -631,7 +513,7 @@ pub(super) fn findings(found: Vec<Diagnostic>) -> StudyError {
 }
 
 /// Windows of path constraints: those between knots of the finest control, halved until there are enough.
-fn windows(study: &Study) -> usize {
+pub(super) fn windows(study: &Study) -> usize {
     let intervals = study.scenario.signals.iter().filter_map(|s| match s.kind {
         SignalKind::Knots { shape, count, .. } => Some(match shape {
             KnotShape::Constant => count,
