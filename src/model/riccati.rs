@@ -86,6 +86,19 @@ impl Lowering<'_> {
                 _ => None,
             },
         };
+        let given = !matches!(regulator.operating_input.kind, ExpressionKind::Number(0.0));
+        if driven.is_none() && given {
+            let others = inputs.len() - 1;
+            let message = format!(
+                "`{name}` has an `operating_input`, which is that of one other controller, and there are {others}"
+            );
+            report(
+                self,
+                message,
+                "leave it out: the outputs of the other controllers are then 0 there",
+            );
+            return None;
+        }
         if let Some(measurement) = measured {
             // (one more state, whose rate of change is what is measured)
             let name = Name {

@@ -188,7 +188,8 @@ fn a_loop_with_dead_time() {
     assert!((found - 0.728865716).abs() < 1e-8, "{found}");
 }
 
-const T12: &str = r#"
+/// Golden control case T12: a sampled PI controller with limits before a dead time.
+pub const T12: &str = r#"
 [scenario]
 time = { start = 0.0, end = 10.0 }
 [parameters]
@@ -219,7 +220,7 @@ rtol = 1e-12
 atol = 1e-12
 "#;
 
-/// Golden control case T12: a sampled controller whose held output reaches the plant late by two and a half samples.
+/// T12: a sampled controller whose held output reaches the plant late by two and a half samples.
 #[test]
 fn a_sampled_loop_with_dead_time() {
     let study = study(T12);

@@ -11,6 +11,8 @@ use costate::model::parse;
 use costate::optimize::SqpStatus;
 use costate::study::{Study, Tune, front, tune};
 
+use crate::delays::T12;
+
 fn tuned(text: &str) -> Tune {
     let (study, findings) = Study::from_text(text, Path::new("."), Backend::Auto);
     let study = study.unwrap_or_else(|| panic!("{findings:#?}"));
@@ -610,43 +612,19 @@ fn the_best_gains_for_a_plant_with_dead_time() {
     }
 }
 
-const SAMPLED_LOOP: &str = r#"
-[scenario]
-time = { start = 0.0, end = 10.0 }
-[parameters]
-Kp = { value = 2.0, tune = true, bounds = [0.1, 5.0] }
-Ki = { value = 1.5, tune = true, bounds = [0.1, 5.0] }
-Tt = 1.0
-theta = 0.25
-tau = 1.0
-K = 1.0
-umax = 1.2
-[states]
-y = 0.0
-sum = { initial = 0.0, discrete = true }
-u = { initial = 0.0, discrete = true }
-[definitions]
-wanted = "Kp*(1 - y) + sum"
-output = "clamp(wanted, -umax, umax)"
-[equations]
-y = "(K*delay(u, theta) - y)/tau"
-[[events]]
-name = "sample"
-every = 0.1
-first = 0.0
-set = { u = "output", sum = "sum + 0.1*Ki*(1 - y) + 0.1/Tt*(output - wanted)" }
-[solver]
-method = "tsit5"
-rtol = 1e-12
-atol = 1e-12
-[tune]
-minimize = "integral((1 - y)^2) + 0.1*integral((u - 1/K)^2)"
-"#;
-
 /// T12: a sampled PI controller with limits and anti-windup before a dead time, whose best gains put one sample right at the limit.
 #[test]
 fn the_optimum_of_a_saturated_sampled_loop_is_on_a_kink() {
-    let result = tuned(SAMPLED_LOOP);
+    let text =
+        T12.replace(
+            "Kp = 2.0",
+            "Kp = { value = 2.0, tune = true, bounds = [0.1, 5.0] }",
+        )
+        .replace(
+            "Ki = 1.5",
+            "Ki = { value = 1.5, tune = true, bounds = [0.1, 5.0] }",
+        ) + "[tune]\nminimize = \"integral((1 - y)^2) + 0.1*integral((u - 1/K)^2)\"\n";
+    let result = tuned(&text);
     assert!(
         matches!(result.status, SqpStatus::Kink { .. }),
         "{}",
@@ -659,7 +637,7 @@ fn the_optimum_of_a_saturated_sampled_loop_is_on_a_kink() {
     let found = result.sensitivities.iter().find(|(own, _)| own == "K");
     let (_, slope) = found.expect("a sensitivity");
     let h = 1e-3;
-    let at = |k: f64| tuned(&SAMPLED_LOOP.replace("K = 1.0", &format!("K = {k}"))).objective;
+    let at = |k: f64| tuned(&text.replace("K = 1.0", &format!("K = {k}"))).objective;
     let difference = (at(1.0 + h) - at(1.0 - h)) / (2.0 * h);
     near(*slope, difference, 1e-4);
 }

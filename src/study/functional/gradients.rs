@@ -8,7 +8,7 @@ use super::{FunctionalStudy, WIDTH};
 use crate::scenario::GradientMethod;
 use crate::study::any_solver::StudyScalar;
 use crate::study::error::StudyError;
-use crate::study::nudge::Nudge;
+use crate::study::nudge::{Nudge, moved};
 use crate::study::objective::Objective;
 use crate::study::variable::Variable;
 use crate::study::{Solving, Study};
@@ -77,13 +77,7 @@ impl FunctionalStudy {
         let objective = self.objective(study, solving, p)?;
         let mut value = f64::NAN;
         for (chunk, into) in variables.chunks(WIDTH).zip(gradient.chunks_mut(WIDTH)) {
-            let mut seeded: Vec<Dual<WIDTH>> = p.iter().map(|&v| Dual::from(v)).collect();
-            for (k, variable) in chunk.iter().enumerate() {
-                if let Variable::Parameter(i) = *variable {
-                    seeded[i].tangent[k] = 1.0;
-                }
-            }
-            let nudge = Nudge::of(chunk, |k| {
+            let (seeded, nudge) = moved(p, chunk, |k| {
                 let mut unit = Dual::<WIDTH>::from(0.0);
                 unit.tangent[k] = 1.0;
                 unit

@@ -111,7 +111,8 @@ pub fn front(
                 expression: other.clone(),
                 bounds: [f64::NEG_INFINITY, bound],
             };
-            bounded.constraints.insert(place, requirement);
+            // behind the others: its report is that of the last row of runs, wherever bounds on margins stand
+            bounded.constraints.push(requirement);
             let found = searched(study, bounded, &from, stop)?;
             told(k + 2);
             let exchange = found
