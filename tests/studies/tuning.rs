@@ -873,3 +873,55 @@ fn the_front_of_two_objectives() {
         }
     }
 }
+
+/// Bounds on margins stand among the others, and have their rows behind them: the rate of exchange is still that of the second objective.
+#[test]
+fn a_front_beside_bounds_on_margins() {
+    let text = r#"
+        [scenario]
+        time = { start = 0.0, end = 8.0 }
+        [parameters]
+        kp = { value = 1.0, bounds = [0.1, 20.0], tune = true }
+        ki = { value = 1.0, bounds = [0.1, 20.0], tune = true }
+        [states]
+        y = 0.0
+        [equations]
+        y = "u - y"
+        [controllers.c]
+        kind = "pi"
+        setpoint = "1.0"
+        measurement = "y"
+        output = "u"
+        gains = { kp = "kp", ki = "ki" }
+        [solver]
+        rtol = 1e-9
+        atol = 1e-10
+        [tune]
+        minimize = "integral((1 - y)^2)"
+        constraints = [
+            { expression = "phase_margin(c)", min = 20.0 },
+            { expression = "maximum(y)", max = 50.0 },
+        ]
+    "#;
+    let (study, findings) = Study::from_text(text, Path::new("."), Backend::Auto);
+    let study = study.unwrap_or_else(|| panic!("{findings:#?}"));
+    let file = Arc::new(SourceFile {
+        path: "other".into(),
+        text: "integral(u^2)".to_owned(),
+    });
+    let other = parse(&file.text, &file, 0).0.expect("an expression");
+    let found = front(&study, &other, 5, &AtomicBool::new(false), &|_| {}).expect("a front");
+    let points = &found.points;
+    for k in 1..4 {
+        // the curve is convex: its slope lies between those of the chords to both neighbors
+        let chord = |a: usize, b: usize| {
+            (points[b].objective - points[a].objective) / (points[a].other - points[b].other)
+        };
+        let (before, after) = (chord(k - 1, k), chord(k, k + 1));
+        assert!(points[k].exchange > 0.0, "{:?}", points[k]);
+        assert!(
+            before < points[k].exchange && points[k].exchange < after,
+            "{points:?}"
+        );
+    }
+}
