@@ -237,7 +237,7 @@ fn text(scenario: &Scenario, model: &Model) -> String {
             controller.name.text,
             controller.kind,
             controller.output.text,
-            if controller.command.is_none() {
+            if controller.is_sampled() {
                 ", sampled"
             } else {
                 ""
@@ -248,9 +248,14 @@ fn text(scenario: &Scenario, model: &Model) -> String {
         };
         for state in &regulator.states {
             text += &format!(
-                "  {} = {}, of the Riccati equation, weight {}\n",
+                "  {} = {}, of the Riccati equation, {} {}\n",
                 state.gain,
                 gain(scenario, model, &state.gain),
+                if controller.is_observer() {
+                    "noise"
+                } else {
+                    "weight"
+                },
                 source(&state.weight)
             );
         }
@@ -479,7 +484,7 @@ fn document(scenario: &Scenario, model: &Model) -> Value {
                 "name": controller.name.text,
                 "kind": controller.kind,
                 "output": controller.output.text,
-                "sampled": controller.command.is_none(),
+                "sampled": controller.is_sampled(),
                 "states": controller.states,
                 "definitions": controller.definitions,
                 "gains": controller.regulator.iter().flat_map(|r| &r.states).map(|state| {

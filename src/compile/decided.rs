@@ -143,6 +143,7 @@ impl Decisions {
         };
         if made.by_inputs.len() >= MOST_KNOWN {
             made.by_inputs.clear();
+            made.by_outcome.clear();
         }
         made.by_inputs.insert(key, Arc::clone(&found));
         found

@@ -299,3 +299,44 @@ fn tune_draws_the_front_of_two_objectives() {
     let said = refused(here, &["tune", "van-der-pol-control", "--points", "5"]);
     assert!(said.contains("--against"), "{said}");
 }
+
+#[test]
+fn an_observer_is_shown_as_what_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let text = r#"
+[scenario]
+time = { start = 0.0, end = 3.0 }
+[states]
+x = 1.0
+[equations]
+x = "x + u"
+[controllers.hold]
+kind = "state-feedback"
+output = "u"
+gains = { x = 3.0 }
+observer = "estimate"
+[controllers.estimate]
+kind = "observer"
+output = "seen"
+measurement = "x"
+process_noise = { x = 3.0 }
+measurement_noise = 1.0
+"#;
+    fs::write(here.join("held.toml"), text).expect("written");
+    let shown = costate(here, &["show", "held.toml"]);
+    // l = a + sqrt(a^2 + q/r)
+    let expected = "controller `estimate`, observer: makes `seen`\n  estimate_gain_x = 3, of the Riccati equation, noise 3\n";
+    assert!(shown.contains(expected), "{shown}");
+    let csv = [
+        "simulate",
+        "held.toml",
+        "--csv",
+        "run.csv",
+        "--plot",
+        "run.svg",
+    ];
+    costate(here, &csv);
+    let csv = fs::read_to_string(here.join("run.csv")).expect("a table");
+    assert!(csv.starts_with("t,x,estimate_x"), "{csv}");
+}

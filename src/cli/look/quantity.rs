@@ -69,7 +69,10 @@ impl Quantity {
 pub fn all(scenario: &Scenario) -> Vec<Quantity> {
     let names = scenario.state_names();
     let is_inside = |name: &str| {
-        let made = |c: &Controller| c.output.text != name && c.states.iter().any(|s| s == name);
+        // (an observer's states are what it is for)
+        let made = |c: &Controller| {
+            !c.is_observer() && c.output.text != name && c.states.iter().any(|s| s == name)
+        };
         scenario.controllers.iter().any(made)
     };
     let states = scenario

@@ -13,7 +13,7 @@ pub struct Controller {
     /// the name of its output
     pub output: Name,
     /// the definition where its loop is opened: the output, or the command that an actuator with a lag follows. `None` where
-    /// it is sampled
+    /// it is sampled, and of an observer
     pub command: Option<String>,
     /// names of the states it made
     pub states: Vec<String>,
@@ -21,6 +21,18 @@ pub struct Controller {
     pub definitions: Vec<String>,
     /// where its gains follow from a Riccati equation: of what
     pub regulator: Option<Regulator>,
+}
+
+impl Controller {
+    /// Whether it estimates states and drives nothing.
+    pub fn is_observer(&self) -> bool {
+        self.kind == "observer"
+    }
+
+    /// Whether it acts at samples, so that its loop is none of continuous time.
+    pub fn is_sampled(&self) -> bool {
+        self.command.is_none() && !self.is_observer()
+    }
 }
 
 /// A linear-quadratic regulator u = u_0 - K (x - r), where K = B^T P / r minimizes the integral of

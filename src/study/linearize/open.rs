@@ -83,7 +83,7 @@ pub(super) fn around(
         };
         return Err(refuse(format!("no controller `{controller}`"), Some(help)));
     };
-    if found.kind == "observer" {
+    if found.is_observer() {
         let text = format!("`{controller}` is an observer, which has no loop of its own");
         let help = "open the loop at the controller that uses its estimate".to_owned();
         return Err(refuse(text, Some(help)));
@@ -181,7 +181,7 @@ fn open(
         // the loop is opened at the plant: an observer is told what its controller wants
         let wanted = HashMap::from([(name.text.clone(), returned.clone())]);
         for k in 0..copy.controllers.len() {
-            if copy.controllers[k].kind == "observer" {
+            if copy.controllers[k].is_observer() {
                 tell(&mut copy, k, &wanted);
             }
         }
